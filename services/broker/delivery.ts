@@ -1,0 +1,96 @@
+// What waits in the broker: its life, its element (retry state), its envelope (what a producer wrote).
+//
+//   enqueue ─▶ waiting ─take─▶ claimed ─settle─▶ done | discarded
+//                ▲  ▲             │
+//     due, answer│  │             ├─ retry (block: keeps its key's head; skip: rejoins at the tail), wait ─▶ delayed
+//                │  └─ release,   ├─ dead ─▶ dead letter
+//                │     reap ──────┘
+//             delayed
+//
+// Promised: what an enqueue answered is in Redis until it is settled; deliveries of one ordering key are claimed one run
+// at a time, in order; a run that lost its claim writes nothing. Not promised: that a handler runs only once.
+
+/** Priority class: 0 is served first most of the time, 3 last; none starves (weights 8:4:2:1). */
+export type PriorityClass = 0 | 1 | 2 | 3;
+export const DEFAULT_CLASS: PriorityClass = 1;
+
+/** The route number of a Message that no worker has matched yet. */
+export const UNMATCHED = 0;
+
+/** Retry state travels in the element, so there is no record per delivery beyond its body. */
+export interface Element {
+  readonly class: PriorityClass;
+  /** Decimal; `publicId()` gives the form people see. */
+  readonly id: string;
+  /** Failures of the handler. Hand-backs, drains and lost processes are not counted. */
+  readonly attempts: number;
+  /** Reaps as a suspect and deaths in quarantine; see `verdictOf`. */
+  readonly crashes: number;
+  /** Number of the route in the registry. */
+  readonly route: number;
+}
+
+export function encodeElement(e: Element): string {
+  return `${e.class}:${e.id}:${e.attempts}:${e.crashes}:${e.route}`;
+}
+
+export function decodeElement(text: string): Element {
+  const [cls, id, attempts, crashes, route] = text.split(":");
+  return {
+    class: Number(cls) as PriorityClass,
+    id: id ?? "",
+    attempts: Number(attempts),
+    crashes: Number(crashes),
+    route: Number.parseInt(route ?? "", 10),
+  };
+}
+
+/** What a delivery's crashes mean. A reap while in quarantine adds 10, every other crash 1. */
+export function verdictOf(crashes: number): "run" | "quarantine" | "dead" {
+  if (crashes % 10 >= 3 || crashes >= 100) return "dead";
+  return crashes % 10 >= 2 ? "quarantine" : "run";
+}
+
+export type Kind = "message" | "webhook" | "event" | "job" | "cron";
+
+/** What a producer says about a delivery. One line of JSON; the payload's raw bytes follow it. */
+export interface EnvelopeHeader {
+  readonly v: 1;
+  readonly kind: Kind;
+  /** When it was accepted, ms since 1970 by the producer's clock. For people; nothing is decided by it. */
+  readonly at: number;
+  /** The origin id, where it is not the delivery's own. */
+  readonly origin?: string;
+  /** Who caused it, e.g. `web:guest`: for groups and for the audit. */
+  readonly by?: string;
+  /** The route's id, e.g. `deploy.ship`; absent in a Message that is not matched yet. */
+  readonly route?: string;
+  /** Of a Message that is retried: only these routes run. */
+  readonly only?: readonly string[];
+  /** Of a webhook. */
+  readonly request?: RequestHead;
+}
+
+export interface RequestHead {
+  readonly method: string;
+  readonly path: string;
+  /** Without the question mark. */
+  readonly search: string;
+  readonly headers: Readonly<Record<string, string | readonly string[] | undefined>>;
+  readonly params: Readonly<Record<string, string>>;
+}
+
+/** Header, newline, payload. JSON never holds a raw newline, so the first one ends the header. */
+export function encodeEnvelope(header: EnvelopeHeader, payload: Uint8Array | string): Buffer {
+  const head = Buffer.from(`${JSON.stringify(header)}\n`);
+  return Buffer.concat([head, typeof payload === "string" ? Buffer.from(payload) : payload]);
+}
+
+export function decodeEnvelope(bytes: Buffer): { header: EnvelopeHeader; payload: Buffer } {
+  const end = bytes.indexOf(0x0a);
+  if (end < 0) throw new Error("envelope without a header line");
+  return {
+    header: JSON.parse(bytes.toString("utf8", 0, end)) as EnvelopeHeader,
+    payload: bytes.subarray(end + 1),
+  };
+}

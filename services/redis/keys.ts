@@ -1,0 +1,101 @@
+// Every key name, in one place. All keys of one bot in one shard share a hash tag, so every script stays in one slot.
+//
+// A script is given one key, the prefix of what it works on, and adds the suffixes below itself: see lua/lib/keys.lua
+// and docs/contributors/decisions/0002-keys-by-prefix.md.
+
+const NAME = /^[^{}:\s]{1,64}$/;
+
+/** Whether a text can be a namespace or a queue: 1–64 characters without braces, colons and white space. */
+export function isName(text: string): boolean {
+  return NAME.test(text);
+}
+
+export class Keys {
+  /** `{<namespace>:<shard>}` */
+  readonly tag: string;
+  /** The number of the database, which channel names carry because channels cross databases. */
+  readonly database: number;
+
+  constructor(namespace: string, database: number, shard = 0) {
+    this.tag = `{${namespace}:${shard}}`;
+    this.database = database;
+  }
+
+  /** The prefix of a queue, KEYS[1] of the broker's scripts. */
+  queue(name: string): string {
+    return `${this.tag}:q:${name}`;
+  }
+
+  /** The queue of Actions of one unit, e.g. `outbox/irc/libera`. */
+  outbox(unit: string): string {
+    return this.queue(`outbox/${unit}`);
+  }
+
+  /** Set of the queues that exist. */
+  queues(): string {
+    return `${this.tag}:queues`;
+  }
+
+  /** Route id -> number. */
+  routes(): string {
+    return `${this.tag}:routes`;
+  }
+
+  /** A body above the inline limit, under the queue its delivery goes to. */
+  body(queuePrefix: string, token: string): string {
+    return `${queuePrefix}:b:${token}`;
+  }
+
+  /** The bell of one worker (or outbox claimer) of one queue. */
+  bell(queuePrefix: string, wid: string): string {
+    return `${queuePrefix}:bell:${this.database}:${wid}`;
+  }
+
+  lease(unit: string): string {
+    return `${this.tag}:lease:${unit}`;
+  }
+
+  epoch(unit: string): string {
+    return `${this.tag}:epoch:${unit}`;
+  }
+
+  /** Published on release with the token that went. */
+  leaseFree(unit: string): string {
+    return `${this.lease(unit)}:free:${this.database}`;
+  }
+
+  /** Resume state of a unit's connection. */
+  resume(unit: string): string {
+    return `${this.tag}:resume:${unit}`;
+  }
+
+  /** Action id -> the platform's message id. */
+  ref(actionId: string): string {
+    return `${this.tag}:ref:${actionId}`;
+  }
+
+  store(handler: string): string {
+    return `${this.tag}:store:${handler}`;
+  }
+
+  group(name: string): string {
+    return `${this.tag}:group:${name}`;
+  }
+
+  /** Prefix of the bus: `<prefix>:m:<channel>` and `<prefix>:s:<channel>`. */
+  bus(): string {
+    return `${this.tag}:bus`;
+  }
+
+  /** Doorbell number `n` (0–63) of the bus. */
+  busBell(n: number): string {
+    return `${this.tag}:bus:d:${this.database}:${n}`;
+  }
+}
+
+/** The doorbell (0–63) of a bus channel. Any spread will do; publishers and readers must agree. */
+export function bellOf(channel: string): number {
+  let sum = 0;
+  for (let index = 0; index < channel.length; index++) sum = (sum * 31 + channel.charCodeAt(index)) & 0xffff;
+  return sum % 64;
+}

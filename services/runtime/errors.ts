@@ -1,0 +1,117 @@
+// The one table of error codes: what happened, whether trying again can help, and what to do about it.
+
+export interface ErrorRow {
+  /** One sentence for an operator. */
+  readonly sentence: string;
+  /** May the same call succeed later without anybody changing anything? */
+  readonly retryable: boolean;
+  readonly remedy: string;
+}
+
+export const ERROR_TABLE = {
+  CONFIG_INVALID: {
+    sentence: "The configuration has problems.",
+    retryable: false,
+    remedy: "Mend every line listed; `antiphon validate` checks without starting.",
+  },
+  HANDLER_LOAD_FAILED: {
+    sentence: "A handler module could not be loaded.",
+    retryable: false,
+    remedy: "Mend the file and line named.",
+  },
+  HANDLER_INVALID: {
+    sentence: "The handlers contradict each other, the configuration or the adapters.",
+    retryable: false,
+    remedy: "Mend every line listed; `antiphon validate` checks without starting.",
+  },
+  REDIS_UNAVAILABLE: {
+    sentence: "Redis does not answer.",
+    retryable: true,
+    remedy: "Check REDIS_URL and the server; everything resumes by itself when it is back.",
+  },
+  REDIS_UNFIT: {
+    sentence: "The Redis server cannot keep the promises made to users.",
+    retryable: true,
+    remedy: "Use Redis 7.0 or Valkey 7.2 or newer with maxmemory-policy noeviction.",
+  },
+  QUEUE_FULL: {
+    sentence: "The queue is at its limit.",
+    retryable: true,
+    remedy: "Add workers or raise ANTIPHON_QUEUE_LIMIT or ANTIPHON_QUEUE_BYTES.",
+  },
+  FENCED: {
+    sentence: "This process lost its right to write.",
+    retryable: false,
+    remedy: "Nothing: another process has taken over what it did.",
+  },
+  CLAIM_LOST: {
+    sentence: "The delivery belongs to another run by now.",
+    retryable: false,
+    remedy: "Nothing: the other run decides.",
+  },
+  INPUT_INVALID: {
+    sentence: "The input does not fit the schema of its route.",
+    retryable: false,
+    remedy: "Send what the schema asks for.",
+  },
+  ROOM_UNKNOWN: {
+    sentence: "The room's adapter is not configured.",
+    retryable: false,
+    remedy: "Name rooms <adapter>[/<unit>]:<room> and list the adapter in ANTIPHON_ADAPTERS.",
+  },
+  ACTION_UNSUPPORTED: {
+    sentence: "The room's adapter cannot do this.",
+    retryable: false,
+    remedy: "Declare the capability in the route's `needs` so that the start checks it.",
+  },
+  ROUTE_UNKNOWN: {
+    sentence: "No handler that is loaded here has this route, job or event.",
+    retryable: true,
+    remedy: "Deploy the handler that has it; until then the delivery waits.",
+  },
+  RUN_TIMEOUT: {
+    sentence: "The run took longer than its route's timeout.",
+    retryable: true,
+    remedy: "Raise the route's `timeout`, or heed `signal`.",
+  },
+  RUN_INTERRUPTED: {
+    sentence: "The run was interrupted and will be repeated.",
+    retryable: true,
+    remedy: "Nothing: it is no failure of the handler.",
+  },
+  CRASH_LIMIT: {
+    sentence: "The delivery ended its process each time it ran.",
+    retryable: false,
+    remedy: "Mend the handler, then `antiphon dead retry`.",
+  },
+  VALUE_TOO_LARGE: {
+    sentence: "A value is over its size limit.",
+    retryable: false,
+    remedy: "Send less, or keep the large value elsewhere and send a reference.",
+  },
+} as const satisfies Record<string, ErrorRow>;
+
+export type ErrorCode = keyof typeof ERROR_TABLE;
+
+/** An error of operation. Match on `code`, never on the message. */
+export class AntiphonError extends Error {
+  readonly code: ErrorCode;
+
+  constructor(code: ErrorCode, detail: string, options?: { cause?: unknown }) {
+    super(detail === "" ? ERROR_TABLE[code].sentence : `${ERROR_TABLE[code].sentence} ${detail}`, options);
+    this.name = "AntiphonError";
+    this.code = code;
+  }
+
+  get remedy(): string {
+    return ERROR_TABLE[this.code].remedy;
+  }
+
+  get retryable(): boolean {
+    return ERROR_TABLE[this.code].retryable;
+  }
+}
+
+export function hasCode(error: unknown, code: ErrorCode): boolean {
+  return error instanceof Error && "code" in error && error.code === code;
+}

@@ -1,0 +1,82 @@
+// Everything that can happen, as one typed list. Parts emit events; logs, metrics and traces are derived from them.
+
+export type Level = "debug" | "info" | "warn" | "error";
+
+/** What each event carries. Add a row here before a part can emit it. */
+export interface EventFields {
+  "process.started": { mode: string; pid: number; urls?: string };
+  "process.stopping": { signal: string };
+  "process.stopped": { mode: string };
+  "part.failed": { part: string; error: unknown };
+  "redis.state": { connection: string; state: "connecting" | "ready" | "away" | "unfit"; detail?: string };
+  "loop.failed": { loop: string; error: unknown };
+  "handlers.loaded": { handlers: number; routes: number };
+  "route.unsigned": { route: string };
+  "worker.registered": { queue: string; wid: string };
+  "worker.fenced": { queue: string; wid: string };
+  "worker.drained": { returned: number; ms: number };
+  "claims.reaped": { queue: string; from: string; deliveries: number };
+  "claims.resynced": { queue: string; deliveries: number };
+  "run.failed": { route: string; origin: string; errorId: string; attempt: number; error: unknown; next: string };
+  "run.refused": { route: string; user: string };
+  "run.dead": { route: string; origin: string; reason: string };
+  "run.interrupted": { route: string; origin: string };
+  "run.timeout": { route: string; origin: string; afterMs: number };
+  "thread.ended": { thread: number; reason: string; deliveries: number };
+  "thread.started": { thread: number; kind: string };
+  "quarantine.started": { id: string };
+  "quarantine.ended": { id: string; outcome: string };
+  "settle.retry": { queue: string; error: unknown };
+  "http.refused": { status: number; code: string; path: string };
+  "http.failed": { path: string; error: unknown };
+  "leader.acquired": { unit: string; epoch: string };
+  "leader.lost": { unit: string; reason: string };
+  "adapter.state": { unit: string; state: string; detail?: string };
+  "action.failed": { unit: string; action: string; kind: string; error: string };
+  "action.in-doubt": { unit: string; action: string; result: string };
+  "cron.fired": { route: string; slot: number };
+  "cron.missed": { route: string; slots: number };
+  "bus.closed": { channel: string; reason: string };
+  log: { level: Level; text: string; route?: string; origin?: string; fields?: Readonly<Record<string, unknown>> };
+}
+
+export type EventName = keyof EventFields;
+
+/** How parts tell what happened. Never throws, never blocks. */
+export type Emit = <N extends EventName>(name: N, fields: EventFields[N]) => void;
+
+export const LEVELS: Readonly<Record<Exclude<EventName, "log">, Level>> = {
+  "process.started": "info",
+  "process.stopping": "info",
+  "process.stopped": "info",
+  "part.failed": "error",
+  "redis.state": "info",
+  "loop.failed": "warn",
+  "handlers.loaded": "info",
+  "route.unsigned": "warn",
+  "worker.registered": "debug",
+  "worker.fenced": "warn",
+  "worker.drained": "info",
+  "claims.reaped": "warn",
+  "claims.resynced": "warn",
+  "run.failed": "error",
+  "run.refused": "warn",
+  "run.dead": "error",
+  "run.interrupted": "info",
+  "run.timeout": "warn",
+  "thread.ended": "warn",
+  "thread.started": "debug",
+  "quarantine.started": "warn",
+  "quarantine.ended": "warn",
+  "settle.retry": "warn",
+  "http.refused": "debug",
+  "http.failed": "error",
+  "leader.acquired": "info",
+  "leader.lost": "warn",
+  "adapter.state": "info",
+  "action.failed": "warn",
+  "action.in-doubt": "warn",
+  "cron.fired": "debug",
+  "cron.missed": "warn",
+  "bus.closed": "debug",
+};
