@@ -74,6 +74,11 @@ export const ERROR_TABLE = {
     retryable: true,
     remedy: "Raise the route's `timeout`, or heed `signal`.",
   },
+  RUN_CRASHED: {
+    sentence: "The thread or process that ran the delivery died.",
+    retryable: true,
+    remedy: "See the log for its last words; the delivery runs again, from the second death on in a process of its own.",
+  },
   RUN_INTERRUPTED: {
     sentence: "The run was interrupted and will be repeated.",
     retryable: true,

@@ -1,0 +1,203 @@
+// What the main thread and a handler thread (or a quarantine child) say to each other, and how deliveries are packed.
+//
+//   main ── runs ──▶ thread     thread ── ready | unfit ──▶ main      (once, after load and setup)
+//   main ── abort ─▶ thread     thread ── settled ──────────▶ main     (one message per tick, one entry per delivery)
+//   main ── stop ──▶ thread     thread ── stopped ──────────▶ main     (after teardown; then it exits)
+//
+// A run is up to four deliveries of one ordering key (or one unkeyed delivery). It owns one slot of the thread, its
+// deliveries are run one after another, and each is answered by exactly one entry of `settled`. After an outcome for
+// which `endsRun` holds, the rest of the run is dropped without an answer. Beside the messages there is shared memory:
+// slots.ts says who writes what there.
+
+import type { Claim, ClaimRef, Settlement } from "../broker/claims.ts";
+import type { Effect } from "../broker/effects.ts";
+import { decodeElement, type Element } from "../broker/delivery.ts";
+import type { ErrorCode } from "../runtime/errors.ts";
+import type { Level } from "../telemetry/events.ts";
+
+/** The kinds of handler threads: chat runs Messages, work everything else, quarantine one delivery that crashed twice. */
+export type ThreadKind = "chat" | "work" | "quarantine";
+
+/** What an adapter is called and can do: for capability checks at load and for coded errors of a run. */
+export interface AdapterFacts {
+  readonly name: string;
+  readonly can: readonly string[];
+}
+
+/** The part of the configuration that handlers' threads need. Plain data: it crosses threads and processes. */
+export interface ThreadConfig {
+  readonly redisUrl: string;
+  readonly namespace: string;
+  readonly database: number;
+  /** How people address the bot. */
+  readonly name: string;
+  readonly alias: string;
+  /** Folders and packages, absolute or package names. */
+  readonly handlers: readonly string[];
+  /** Handler name -> its settings as written in the configuration file. */
+  readonly settings: Readonly<Record<string, unknown>>;
+  readonly adapters: readonly AdapterFacts[];
+  /** Group name -> user ids fixed by configuration. */
+  readonly groups: Readonly<Record<string, readonly string[]>>;
+  readonly admins: readonly string[];
+  /** Limits of the queues that effects enqueue into. */
+  readonly queueLimits: { readonly deliveries: number; readonly bytes: number };
+  readonly log: { readonly level: Level; readonly format: "json" | "pretty" };
+}
+
+/** `workerData` of a thread; the first IPC message of a quarantine child, there without `slotMemory`. */
+export interface ThreadData {
+  readonly kind: ThreadKind;
+  /** Which thread of the process, for logs and connection names. */
+  readonly index: number;
+  readonly slots: number;
+  readonly config: ThreadConfig;
+  /** For `SlotMemory` in slots.ts. */
+  readonly slotMemory: SharedArrayBuffer;
+  /** Route id -> number in the registry. */
+  readonly routes: readonly (readonly [string, number])[];
+  /** Added to the server's clock by the scripts of a test; 0 otherwise. */
+  readonly clockOffsetMs: number;
+}
+
+/** One delivery as a handler thread sees it. */
+export interface ThreadClaim extends ClaimRef {
+  /** Names this delivery between main and this thread; goes into `SlotMemory.begin` and into `Settled`. */
+  readonly serial: number;
+  readonly element: Element;
+  /** Null: it is in a key of its own, named by `bodyToken`; or the delivery was deleted, then `bodyToken` is empty too. */
+  readonly body: Buffer | null;
+}
+
+/**
+ * The run's first delivery has already failed, together with the thread or child that ran it. Its handler is not called
+ * again now: the thread composes the Settlement as if the run had ended with this error (RUN_TIMEOUT counts an attempt
+ * and follows the route's policy; RUN_CRASHED settles as `crash`, or as `dead` when one more crash makes it so).
+ */
+export interface Failure {
+  readonly code: Extract<ErrorCode, "RUN_TIMEOUT" | "RUN_CRASHED">;
+  readonly detail: string;
+  readonly afterMs: number;
+}
+
+export interface ThreadRun {
+  readonly queue: string;
+  readonly wid: string;
+  readonly slot: number;
+  readonly claims: readonly ThreadClaim[];
+  readonly failed?: Failure;
+}
+
+/** timeout: the route's time is over. drain: the process stops. fenced: the claims are lost, nothing can be written. */
+export type AbortReason = "timeout" | "drain" | "fenced";
+
+export type ToThread =
+  | { readonly type: "runs"; readonly packed: PackedRuns }
+  /**
+   * Abort the signals of these deliveries; their outcome is answered as ever. With another reason than `timeout`, nothing
+   * of their runs starts any more: where the delivery itself has not started, it is answered with `interrupted`.
+   */
+  | { readonly type: "abort"; readonly serials: readonly number[]; readonly reason: AbortReason }
+  /** Run teardown, answer `stopped`, close connections and let the thread or process end by itself. */
+  | { readonly type: "stop"; readonly deadlineMs: number };
+
+/**
+ * What came of one delivery. Two kinds are never written to Redis: `lost` (a script said that the claim is not ours any
+ * more) and `interrupted` (aborted by a drain, or not started because of it; main hands it back, uncounted).
+ * An effect with more than 2 KiB in it does not belong here: the thread writes it itself before (broker/effects.ts).
+ */
+export interface Settled {
+  readonly serial: number;
+  readonly kind: Settlement["kind"] | "lost" | "interrupted";
+  readonly delayMs?: number;
+  readonly error?: string;
+  readonly origin: string;
+  readonly effects: readonly Effect[];
+  readonly history: string;
+}
+
+export type FromThread =
+  | { readonly type: "ready" }
+  /** Loading or setup failed: the worker's start fails with this. */
+  | { readonly type: "unfit"; readonly code: string; readonly message: string }
+  /** At most one per tick of the thread. */
+  | { readonly type: "settled"; readonly list: readonly Settled[] }
+  /** From a quarantine child only, in place of `SlotMemory`: a route begins (timeoutMs > 0) or ended (0). */
+  | { readonly type: "began"; readonly serial: number; readonly timeoutMs: number }
+  | { readonly type: "stopped" };
+
+/** Whether the rest of a run is un-claimed by settling one of its deliveries so, and therefore must not be started. */
+export function endsRun(kind: Settled["kind"]): boolean {
+  return kind === "block" || kind === "crash" || kind === "lost" || kind === "interrupted";
+}
+
+/**
+ * Runs on their way to a thread: one flat list and one buffer, because structured clone pays for every property name of
+ * every object and for the whole 64 KiB chunk behind every Buffer that was cut from a socket's data.
+ */
+export interface PackedRuns {
+  readonly flat: readonly (string | number | null)[];
+  /** The inline bodies, end to end. */
+  readonly bodies: Uint8Array<ArrayBuffer>;
+}
+
+/** A claim with the serial that main gave it. */
+export interface NumberedClaim {
+  readonly serial: number;
+  readonly claim: Claim;
+}
+
+export interface OutgoingRun {
+  readonly queue: string;
+  readonly wid: string;
+  readonly slot: number;
+  readonly claims: readonly NumberedClaim[];
+  readonly failed?: Failure;
+}
+
+/** `bodies.buffer` may be transferred. */
+export function packRuns(runs: readonly OutgoingRun[]): PackedRuns {
+  const flat: (string | number | null)[] = [];
+  let bytes = 0;
+  for (const run of runs) for (const { claim } of run.claims) bytes += claim.body?.byteLength ?? 0;
+  const bodies = new Uint8Array(bytes);
+  let end = 0;
+  for (const run of runs) {
+    const { failed } = run;
+    flat.push(run.queue, run.wid, run.slot, run.claims.length);
+    flat.push(failed?.code ?? null, failed?.detail ?? null, failed?.afterMs ?? null);
+    for (const { serial, claim } of run.claims) {
+      flat.push(serial, claim.id, claim.fence, claim.elementText, claim.key, claim.bodyToken);
+      flat.push(claim.body === null ? -1 : claim.body.byteLength);
+      if (claim.body === null) continue;
+      bodies.set(claim.body, end);
+      end += claim.body.byteLength;
+    }
+  }
+  return { flat, bodies };
+}
+
+export function unpackRuns(packed: PackedRuns): ThreadRun[] {
+  const { flat, bodies } = packed;
+  const runs: ThreadRun[] = [];
+  let at = 0;
+  let end = 0;
+  const text = (): string => flat[at++] as string;
+  const number = (): number => flat[at++] as number;
+  const claim = (): ThreadClaim => {
+    const [serial, id, fence, elementText, key, bodyToken] = [number(), text(), text(), text(), text(), text()];
+    const bytes = number();
+    const body = bytes < 0 ? null : Buffer.from(bodies.buffer, bodies.byteOffset + end, bytes);
+    end += Math.max(bytes, 0);
+    return { serial, id, fence, elementText, key, bodyToken, body, element: decodeElement(elementText) };
+  };
+  while (at < flat.length) {
+    const [queue, wid, slot, count] = [text(), text(), number(), number()];
+    const [code, detail, afterMs] = [flat[at++], flat[at++], flat[at++]];
+    const claims = Array.from({ length: count }, claim);
+    const run = { queue, wid, slot, claims };
+    if (code === null) runs.push(run);
+    else runs.push({ ...run, failed: { code, detail, afterMs } as Failure });
+  }
+  return runs;
+}

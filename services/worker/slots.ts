@@ -1,0 +1,61 @@
+// The memory that main and one handler thread share: which delivery has started in which slot, since when, for how long.
+//
+// Int32:   [0] gate (main writes: 1 = start nothing more), then per slot the serial of the delivery that has started, 0 = none.
+// Float64: per slot when its present route began (ms since 1970) and that route's timeout (ms).
+// The thread alone writes slots, main alone writes the gate. The gate needs no answer from the thread: the thread marks a
+// delivery as started and then looks at the gate, main closes the gate and then looks at the marks, so at least one of
+// them sees the other, and no delivery is both started and handed back as unstarted.
+
+export interface Started {
+  readonly serial: number;
+  readonly sinceMs: number;
+  readonly timeoutMs: number;
+}
+
+const GATE = 0;
+
+export class SlotMemory {
+  readonly #marks: Int32Array;
+  readonly #times: Float64Array;
+
+  constructor(memory: SharedArrayBuffer) {
+    const slots = slotsIn(memory);
+    this.#times = new Float64Array(memory, 0, 2 * slots);
+    this.#marks = new Int32Array(memory, 16 * slots, 1 + slots);
+  }
+
+  static allocate(slots: number): SharedArrayBuffer {
+    return new SharedArrayBuffer(20 * slots + 4);
+  }
+
+  /** Thread: before each route of a delivery. False: the process stops, the delivery must not start (answer `interrupted`). */
+  begin(slot: number, started: Started): boolean {
+    this.#times[2 * slot] = started.sinceMs;
+    this.#times[2 * slot + 1] = started.timeoutMs;
+    const already = Atomics.exchange(this.#marks, 1 + slot, started.serial) === started.serial;
+    if (already || Atomics.load(this.#marks, GATE) === 0) return true;
+    this.end(slot);
+    return false;
+  }
+
+  /** Thread: after the last route of a delivery. */
+  end(slot: number): void {
+    Atomics.store(this.#marks, 1 + slot, 0);
+  }
+
+  /** Main: from now on nothing starts. What `started` says afterwards is final for the deliveries it does not name. */
+  close(): void {
+    Atomics.store(this.#marks, GATE, 1);
+  }
+
+  /** Main: what has started in this slot. */
+  started(slot: number): Started | undefined {
+    const serial = Atomics.load(this.#marks, 1 + slot);
+    if (serial === 0) return undefined;
+    return { serial, sinceMs: this.#times[2 * slot] ?? 0, timeoutMs: this.#times[2 * slot + 1] ?? 0 };
+  }
+}
+
+function slotsIn(memory: SharedArrayBuffer): number {
+  return (memory.byteLength - 4) / 20;
+}
