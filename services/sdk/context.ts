@@ -1,0 +1,134 @@
+// What a handler is given: one ctx per run. Everything that it writes is durable when its promise resolves, unless said otherwise.
+
+import type { Duration } from "./duration.ts";
+import type { In, Out, Schema } from "./infer.ts";
+import type { Message, Room } from "./message.ts";
+
+/** Something that shall be done, by whichever worker. A contract value: export it, import it where work is enqueued. */
+export interface Job<S extends Schema = Schema> {
+  readonly kind: "job";
+  readonly name: string;
+  readonly input: S;
+}
+
+/** Something that happened; every handler with `r.on` hears of it. */
+export interface Event<S extends Schema = Schema> {
+  readonly kind: "event";
+  readonly name: string;
+  readonly payload: S;
+}
+
+export interface Sent {
+  /** The Action's id: `edit` and `react` take it, in any process and at any time. */
+  readonly ref: string;
+}
+
+export interface Queued {
+  /** The origin id, which retries and reschedules keep. */
+  readonly id: string;
+}
+
+/** An `id` of your own replaces the content in the effect's id: other words under the same id are not said again. */
+export interface Id {
+  readonly id?: string;
+}
+
+export interface EnqueueOptions extends Id {
+  /** Ordering key: deliveries of one key run one at a time, in order, over all workers. */
+  readonly key?: string;
+  readonly delay?: Duration;
+  /** Enqueued before under this id within a day: nothing is enqueued, and the first one's id is given. */
+  readonly uid?: string;
+}
+
+export interface Log {
+  debug(text: string, fields?: Readonly<Record<string, unknown>>): void;
+  info(text: string, fields?: Readonly<Record<string, unknown>>): void;
+  warn(text: string, fields?: Readonly<Record<string, unknown>>): void;
+  error(text: string, fields?: Readonly<Record<string, unknown>>): void;
+}
+
+/** The handler's own JSON values, shared by all processes. */
+export interface Store {
+  get(key: string): Promise<unknown>;
+  /** Checked on read; a value that does not fit fails the run. */
+  get<S extends Schema>(key: string, schema: S): Promise<Out<S> | undefined>;
+  /** Buffered: this run reads it at once, all others when the run has succeeded. */
+  set(key: string, value: unknown): void;
+  delete(key: string): void;
+}
+
+export interface Bot {
+  readonly name: string;
+  readonly alias: string;
+  readonly version: string;
+  readonly adapters: readonly string[];
+  readonly handlers: readonly string[];
+}
+
+/** Every run of every route. */
+export interface Ctx<C = unknown> {
+  readonly config: C;
+  /** Aborts when the route's timeout is over or the process drains. */
+  readonly signal: AbortSignal;
+  /** 1 in the first run; counts failures of the handler only, not lost processes. */
+  readonly attempt: number;
+  /** Equal in all attempts of this delivery, different between deliveries: give it to outside systems. */
+  readonly idempotencyKey: string;
+  readonly log: Log;
+  readonly store: Store;
+  readonly bot: Bot;
+  enqueue<S extends Schema>(job: Job<S>, input: In<S>, options?: EnqueueOptions): Promise<Queued>;
+  emit<S extends Schema>(event: Event<S>, payload: In<S>, options?: Id): Promise<void>;
+  send(room: Room, text: string, options?: Id & { readonly thread?: string }): Promise<Sent>;
+  edit(ref: string, text: string, options?: Id): Promise<void>;
+  /** To a ref, or to what somebody said. */
+  react(to: string | Message, emoji: string, options?: Id): Promise<void>;
+  topic(room: Room, text: string, options?: Id): Promise<void>;
+  join(room: Room, options?: Id): Promise<void>;
+  leave(room: Room, options?: Id): Promise<void>;
+}
+
+export interface ReplyOptions extends Id {
+  /** In a thread under what was said, where the service has threads. */
+  readonly thread?: boolean;
+  /** Only the person who asked sees it, where the service can do that; else it goes to the person's own room. */
+  readonly private?: boolean;
+}
+
+/** A route that people can call in chat. */
+export interface CommandInfo {
+  /** Its id, e.g. `deploy.ship`. */
+  readonly route: string;
+  readonly handler: string;
+  readonly kind: "command" | "hear";
+  /** As a person types it: `deploy <app> [env]`; of a `hear` route its pattern. */
+  readonly usage: string;
+  readonly help?: string;
+}
+
+export interface GroupInfo {
+  readonly name: string;
+  /** Its members are named in the configuration, which wins over chat. */
+  readonly fixed: boolean;
+}
+
+/** `fixed`: decided by the configuration. `unknown`: no such group is declared there. */
+export type GroupChange = "changed" | "unchanged" | "fixed" | "unknown";
+
+/** The groups that `restrictTo` names, declared in the configuration. Members are ids such as `web:ann`. */
+export interface Groups {
+  list(): Promise<readonly GroupInfo[]>;
+  members(group: string): Promise<readonly string[] | undefined>;
+  add(user: string, group: string): Promise<GroupChange>;
+  remove(user: string, group: string): Promise<GroupChange>;
+}
+
+/** Runs of command, hear and fallback. */
+export interface ChatCtx<C = unknown> extends Ctx<C> {
+  readonly message: Message;
+  readonly groups: Groups;
+  reply(text: string, options?: ReplyOptions): Promise<Sent>;
+  /** What the person who asks may call. */
+  commands(): readonly CommandInfo[];
+}
