@@ -1,0 +1,167 @@
+// The settings file: finds it, reads TypeScript, JavaScript, JSON or YAML, and fills in ${VARIABLES} of the environment.
+
+import { existsSync } from "node:fs";
+import { readFile } from "node:fs/promises";
+import { dirname, extname, isAbsolute, resolve } from "node:path";
+import { pathToFileURL } from "node:url";
+import { LineCounter, parseDocument } from "yaml";
+
+export interface ConfigFile {
+  readonly path: string | undefined;
+  /** By the names of the table of settings, `handlers` and `adapters` as lists. */
+  readonly values: Settings;
+  readonly handlerSettings: Readonly<Record<string, Settings>>;
+  readonly adapterSettings: Readonly<Record<string, Settings>>;
+}
+
+export interface FileSurroundings {
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly cwd: string;
+  readonly file?: string;
+}
+
+type Settings = Readonly<Record<string, unknown>>;
+
+const NAMES = ["ts", "js", "json", "yaml"].map((extension) => `antiphon.config.${extension}`);
+const NONE: ConfigFile = { path: undefined, values: {}, handlerSettings: {}, adapterSettings: {} };
+
+/** Reads ANTIPHON_CONFIG, else `file`, else the antiphon.config.* of the working folder, else nothing. */
+export async function readConfigFile(around: FileSurroundings, problems: string[]): Promise<ConfigFile> {
+  const path = findFile(around, problems);
+  if (path === undefined) return NONE;
+  try {
+    const content = await load(path);
+    if (isTable(content)) {
+      const filled = fillIn(content, { env: around.env, problems }, "") as Settings;
+      return { path, ...sortOut(filled, dirname(path), problems) };
+    }
+    problems.push(`${path} must hold an object of settings.`);
+  } catch (error) {
+    problems.push(`${path} cannot be read: ${error instanceof Error ? error.message : String(error)}`);
+  }
+  return { ...NONE, path };
+}
+
+/** Folders become absolute, names of packages stay. */
+export function fromFolder(folder: string, entry: string): string {
+  if (isAbsolute(entry)) return entry;
+  const path = resolve(folder, entry);
+  return entry.startsWith(".") || existsSync(path) ? path : entry;
+}
+
+function findFile(around: FileSurroundings, problems: string[]): string | undefined {
+  const named = around.env["ANTIPHON_CONFIG"] || around.file;
+  if (named !== undefined) {
+    const path = resolve(around.cwd, named);
+    if (!/\.(ts|mts|js|mjs|json|ya?ml)$/.test(path)) problems.push(`${path} must be a .ts, .js, .json or .yaml file.`);
+    else if (existsSync(path)) return path;
+    else problems.push(`There is no settings file ${path}.`);
+    return undefined;
+  }
+  const found = NAMES.map((name) => resolve(around.cwd, name)).filter((path) => existsSync(path));
+  if (found.length > 1) problems.push(`There are several settings files: ${found.join(", ")}. Keep one.`);
+  return found[0];
+}
+
+async function load(path: string): Promise<unknown> {
+  const extension = extname(path);
+  if (extension === ".json") return parseJson(await readFile(path, "utf8"));
+  if (extension === ".yaml" || extension === ".yml") return parseYaml(await readFile(path, "utf8"));
+  const module = (await import(pathToFileURL(path).href)) as { default?: unknown };
+  return module.default;
+}
+
+/** The parser's own message quotes the text, and with it perhaps a secret: only the place is told. */
+function parseJson(content: string): unknown {
+  try {
+    return JSON.parse(content) as unknown;
+  } catch (error) {
+    const place = /line \d+ column \d+/.exec(String(error))?.[0];
+    throw new Error(`it is no valid JSON${place === undefined ? "" : ` (${place})`}`, { cause: error });
+  }
+}
+
+function parseYaml(content: string): unknown {
+  const lines = new LineCounter();
+  const document = parseDocument(content, { lineCounter: lines, prettyErrors: false });
+  const places = document.errors.map(({ code, pos }) => {
+    const { line, col } = lines.linePos(pos[0]);
+    return `line ${line} column ${col}: ${code.toLowerCase().replaceAll("_", " ")}`;
+  });
+  if (places.length > 0) throw new Error(`it is no valid YAML (${places.join("; ")})`);
+  return (document.toJS() as unknown) ?? {};
+}
+
+interface Filling {
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly problems: string[];
+}
+
+/** A copy with each `${NAME}` and `${NAME:-default}` filled in. A value that is only an unset variable is left out. */
+function fillIn(value: unknown, filling: Filling, where: string): unknown {
+  if (typeof value === "string") return fillText(value, filling, where);
+  if (Array.isArray(value)) {
+    const entries = value.map((entry, index) => fillIn(entry, filling, `${where}[${index}]`));
+    return entries.filter((entry) => entry !== undefined);
+  }
+  if (isTable(value)) {
+    const entries = Object.entries(value).map(([key, part]) => [
+      key,
+      fillIn(part, filling, where ? `${where}.${key}` : key),
+    ]);
+    return Object.fromEntries(entries.filter(([, part]) => part !== undefined)) as Settings;
+  }
+  if (value === null || value === undefined || ["number", "boolean"].includes(typeof value)) return value;
+  filling.problems.push(`${where} must be plain data, as JSON can hold it.`);
+  return undefined;
+}
+
+function fillText(value: string, filling: Filling, where: string): string | undefined {
+  if (/^\$\{[A-Z0-9_]+\}$/.test(value)) return filling.env[value.slice(2, -1)] || undefined;
+  return value.replaceAll(/\$\{([A-Z0-9_]+)(?::-([^}]*))?\}/g, (_all, name: string, otherwise: string | undefined) => {
+    const filled = filling.env[name] || otherwise;
+    if (filled === undefined) filling.problems.push(`${where} needs the variable ${name}, which is not set.`);
+    return filled ?? "";
+  });
+}
+
+/** `handlers` and `adapters` are lists, or objects that also hold the settings of each. */
+function sortOut(table: Settings, folder: string, problems: string[]): Omit<ConfigFile, "path"> {
+  const { handlers, folders, adapters, ...values } = table;
+  const settled: Record<string, unknown> = { ...values };
+  if (folders !== undefined && handlers !== undefined && !isTable(handlers))
+    problems.push(
+      "handlers and folders both say where handlers are; give `handlers` the settings of each, or leave `folders` out.",
+    );
+  const where = isTable(handlers) ? folders : (folders ?? handlers);
+  if (where !== undefined) settled["handlers"] = located(where, folder);
+  if (adapters !== undefined) settled["adapters"] = isTable(adapters) ? Object.keys(adapters) : adapters;
+  return {
+    values: settled,
+    handlerSettings: tables(handlers, "handlers", problems),
+    adapterSettings: tables(adapters, "adapters", problems),
+  };
+}
+
+function located(entries: unknown, folder: string): unknown {
+  const list: unknown = typeof entries === "string" ? entries.split(",").map((entry) => entry.trim()) : entries;
+  if (!Array.isArray(list)) return list;
+  return list.map((entry: unknown) => (typeof entry === "string" && entry !== "" ? fromFolder(folder, entry) : entry));
+}
+
+function tables(value: unknown, where: string, problems: string[]): Record<string, Settings> {
+  if (!isTable(value)) return {};
+  const found: Record<string, Settings> = {};
+  for (const [name, settings] of Object.entries(value)) {
+    if (settings === null) continue;
+    if (isTable(settings)) found[name] = settings;
+    else problems.push(`${where}.${name} must be an object of settings.`);
+  }
+  return found;
+}
+
+function isTable(value: unknown): value is Record<string, unknown> {
+  if (typeof value !== "object" || value === null) return false;
+  const prototype: unknown = Object.getPrototypeOf(value);
+  return prototype === Object.prototype || prototype === null;
+}

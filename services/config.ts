@@ -1,0 +1,248 @@
+// The settings: one table of names, types, defaults and bounds, and the frozen Config that comes of it.
+
+import {
+  choice,
+  groups,
+  type Kind,
+  list,
+  named,
+  people,
+  type Person,
+  redisUrl,
+  secretText,
+  text,
+  wholeNumber,
+} from "./config-kinds.ts";
+
+/** `tool` is every command that is no mode: it needs no Redis until it asks for one. */
+export type ConfigFor = "dev" | "master" | "worker" | "tool";
+
+/** What the settings depend on besides themselves. Given by main and by tests. */
+export interface Surroundings {
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly cwd: string;
+  readonly cores: number;
+  /** Whether people read the output. */
+  readonly terminal: boolean;
+  /** Started by `antiphon dev`: guests of the web chat are admins and the admin server asks for no token. */
+  readonly dev: boolean;
+  /** The settings file when ANTIPHON_CONFIG names none. */
+  readonly file?: string;
+}
+
+export interface Values {
+  readonly redisUrl: string | undefined;
+  readonly namespace: string;
+  readonly handlers: readonly string[];
+  readonly name: string;
+  readonly alias: string;
+  readonly adapters: readonly string[];
+  readonly webToken: readonly Person[];
+  readonly httpHost: string;
+  readonly httpPort: number;
+  readonly adminHost: string;
+  readonly adminPort: number;
+  readonly adminToken: string | undefined;
+  readonly workerThreads: number;
+  readonly workerConcurrency: number;
+  readonly drainMs: number;
+  readonly leaseMs: number;
+  readonly queueLimit: number;
+  readonly queueBytes: number;
+  readonly logLevel: "debug" | "info" | "warn" | "error";
+  readonly logFormat: "json" | "pretty";
+  readonly groups: Readonly<Record<string, readonly string[]>>;
+  readonly admins: readonly string[];
+}
+
+export type Settings = Readonly<Record<string, unknown>>;
+
+/** Plain frozen data: it crosses threads. */
+export interface Config extends Values {
+  readonly dev: boolean;
+  /** The settings file that was read, if any. */
+  readonly file: string | undefined;
+  /** Settings of handlers by their name, as written; each handler's own schema judges them. */
+  readonly handlerSettings: Readonly<Record<string, Settings>>;
+  /** Settings of the adapters in `adapters`, by name. */
+  readonly adapterSettings: Readonly<Record<string, Settings>>;
+}
+
+export interface Row<T> {
+  /** The environment variable; a row without one is set in the file alone. */
+  readonly variable?: string;
+  readonly kind: Kind<T>;
+  readonly preset: (around: Surroundings, purpose: ConfigFor) => T;
+  readonly sentence: string;
+}
+
+const GIB = 1024 ** 3;
+const host = (around: Surroundings, purpose: ConfigFor): string =>
+  around.dev || purpose === "dev" ? "127.0.0.1" : "0.0.0.0";
+const port = wholeNumber({ min: 0, max: 65_535 });
+const always =
+  <T>(value: T) =>
+  (): T =>
+    value;
+
+/** The key is the name in the settings file. */
+export const SETTINGS: { readonly [K in keyof Values]: Row<Values[K]> } = {
+  redisUrl: {
+    variable: "REDIS_URL",
+    kind: redisUrl,
+    preset: always(undefined),
+    sentence: "The Redis or Valkey that holds everything.",
+  },
+  namespace: {
+    variable: "ANTIPHON_NAMESPACE",
+    kind: named("a name of 1 to 64 characters without braces, colons and white space", /^[^{}:\s]{1,64}$/),
+    preset: always("antiphon"),
+    sentence: "The name under which this bot keeps its keys; bots that share a Redis have different ones.",
+  },
+  handlers: {
+    variable: "ANTIPHON_HANDLERS",
+    kind: list,
+    preset: always(["./handlers"]),
+    sentence: "Folders and packages with handlers.",
+  },
+  name: {
+    variable: "ANTIPHON_NAME",
+    kind: named("one word of 1 to 64 characters", /^\S{1,64}$/),
+    preset: always("antiphon"),
+    sentence: "The bot's name; a message that begins with it is addressed to the bot.",
+  },
+  alias: {
+    variable: "ANTIPHON_ALIAS",
+    kind: named("1 to 16 characters without white space", /^\S{1,16}$/),
+    preset: always("!"),
+    sentence: "A short form of the name: `!ping` is `antiphon ping`.",
+  },
+  adapters: {
+    variable: "ANTIPHON_ADAPTERS",
+    kind: list,
+    preset: always(["web"]),
+    sentence: "The chat services the bot is in.",
+  },
+  webToken: {
+    variable: "ANTIPHON_WEB_TOKEN",
+    kind: people,
+    preset: always([]),
+    sentence:
+      "The secret of the person `web:operator`, an admin; or `ann=secret1,bob=secret2` for `web:ann` and `web:bob`.",
+  },
+  httpHost: {
+    variable: "ANTIPHON_HTTP_HOST",
+    kind: text,
+    preset: host,
+    sentence: "The address of public HTTP (workers).",
+  },
+  httpPort: {
+    variable: "ANTIPHON_HTTP_PORT",
+    kind: port,
+    preset: always(8080),
+    sentence: "The port of public HTTP; 0 takes a free one.",
+  },
+  adminHost: {
+    variable: "ANTIPHON_ADMIN_HOST",
+    kind: text,
+    preset: host,
+    sentence: "The address of probes and metrics (both modes).",
+  },
+  adminPort: {
+    variable: "ANTIPHON_ADMIN_PORT",
+    kind: port,
+    preset: always(9090),
+    sentence: "The port of probes and metrics; 0 takes a free one.",
+  },
+  adminToken: {
+    variable: "ANTIPHON_ADMIN_TOKEN",
+    kind: secretText,
+    preset: always(undefined),
+    sentence: "The bearer token of the dashboard and its API, which refuse everybody without one.",
+  },
+  workerThreads: {
+    variable: "ANTIPHON_WORKER_THREADS",
+    kind: wholeNumber({ min: 2, max: 64 }),
+    preset: ({ cores }) => Math.min(4, Math.max(2, cores)),
+    sentence: "Handler threads of one worker.",
+  },
+  workerConcurrency: {
+    variable: "ANTIPHON_WORKER_CONCURRENCY",
+    kind: wholeNumber({ min: 8, max: 10_000 }),
+    preset: always(32),
+    sentence: "Deliveries that one worker has in flight at once.",
+  },
+  drainMs: {
+    variable: "ANTIPHON_DRAIN_MS",
+    kind: wholeNumber({ min: 0, max: 3_600_000 }),
+    preset: always(25_000),
+    sentence: "How long SIGTERM lets running handlers run on.",
+  },
+  leaseMs: {
+    variable: "ANTIPHON_LEASE_MS",
+    kind: wholeNumber({ min: 500, max: 600_000 }),
+    preset: always(6_000),
+    sentence: "How long a master stays leader without renewing.",
+  },
+  queueLimit: {
+    variable: "ANTIPHON_QUEUE_LIMIT",
+    kind: wholeNumber({ min: 1, max: 1_000_000_000 }),
+    preset: always(1_000_000),
+    sentence: "Deliveries one queue holds before it answers 503.",
+  },
+  queueBytes: {
+    variable: "ANTIPHON_QUEUE_BYTES",
+    kind: wholeNumber({ min: 1024, max: 1024 * GIB }),
+    preset: always(GIB),
+    sentence: "Bytes of bodies one queue holds before it answers 503.",
+  },
+  logLevel: {
+    variable: "LOG_LEVEL",
+    kind: choice("debug", "info", "warn", "error"),
+    preset: always("info"),
+    sentence: "The least important lines that are logged.",
+  },
+  logFormat: {
+    variable: "LOG_FORMAT",
+    kind: choice("json", "pretty"),
+    preset: ({ terminal }) => (terminal ? "pretty" : "json"),
+    sentence: "JSON for machines, coloured lines for people.",
+  },
+  groups: {
+    kind: groups,
+    preset: always({}),
+    sentence: "Groups that routes may be restricted to, and their fixed members by id, e.g. `web:ann`.",
+  },
+  admins: {
+    kind: list,
+    preset: always([]),
+    sentence: "Ids of people who may do everything.",
+  },
+};
+
+/** Settings of the adapters that come with Antiphon. Adapters of one's own judge theirs themselves. */
+export const ADAPTER_SETTINGS: Readonly<Record<string, Readonly<Record<string, Row<unknown>>>>> = {
+  web: {},
+  fake: {
+    url: {
+      variable: "FAKE_URL",
+      kind: text,
+      preset: always(undefined),
+      sentence: "Where the fake chat service of the tests listens.",
+    },
+  },
+};
+
+/** Every adapter has these. */
+export const ADAPTER_COMMON: Readonly<Record<string, Row<unknown>>> = {
+  order: {
+    kind: choice("user", "room"),
+    preset: always("user"),
+    sentence: "Whether messages are handled in order per person in a room, or per room.",
+  },
+  inDoubt: {
+    kind: choice("retry", "drop"),
+    preset: always("retry"),
+    sentence: "What becomes of words of which nobody knows whether they were said.",
+  },
+};
