@@ -56,8 +56,8 @@ export interface ThreadData {
   readonly slotMemory: SharedArrayBuffer;
   /** Route id -> number in the registry. */
   readonly routes: readonly (readonly [string, number])[];
-  /** Added to the server's clock by the scripts of a test; 0 otherwise. */
-  readonly clockOffsetMs: number;
+  /** [0] is added to the server's clock inside the scripts, ms; for tests. Shared with main; a child has a copy. */
+  readonly clockOffset: Float64Array;
 }
 
 /** One delivery as a handler thread sees it. */
