@@ -1,0 +1,256 @@
+// One claimer's side of one queue: take, settle, beat, release. Arguments and replies only; the rules are in the scripts.
+
+import { publicId } from "../runtime/ids.ts";
+import { type Argument, loadScript, type Reply, text } from "../redis/scripts.ts";
+import { tokenOf } from "./bodies.ts";
+import { type BrokerContext, callBroker } from "./connection.ts";
+import { decodeElement, type Element, encodeElement } from "./delivery.ts";
+import { type Effect, effectArguments } from "./effects.ts";
+
+const SCRIPTS = {
+  register: loadScript(new URL("./lua/register.lua", import.meta.url)),
+  take: loadScript(new URL("./lua/take.lua", import.meta.url)),
+  settle: loadScript(new URL("./lua/settle.lua", import.meta.url)),
+  beat: loadScript(new URL("./lua/beat.lua", import.meta.url)),
+  held: loadScript(new URL("./lua/held.lua", import.meta.url)),
+  release: loadScript(new URL("./lua/release.lua", import.meta.url)),
+  leave: loadScript(new URL("./lua/leave.lua", import.meta.url)),
+} as const;
+
+/** What proves the right to a delivery. Plain data: it crosses threads. */
+export interface ClaimRef {
+  /** Decimal. */
+  readonly id: string;
+  readonly fence: string;
+  readonly elementText: string;
+  /** Ordering key; "" when there is none. */
+  readonly key: string;
+  /** Of a body kept apart; "" when it came with the claim. */
+  readonly bodyToken: string;
+}
+
+export interface Claim extends ClaimRef {
+  readonly element: Element;
+  /** The envelope; null when it is kept apart (`bodyToken`) or the delivery was deleted. */
+  readonly body: Buffer | null;
+}
+
+/** Work for one slot: one unkeyed delivery, or the first deliveries of one key, to be run one after another. */
+export type Run = readonly Claim[];
+
+export interface TakeOptions {
+  /** Free slots; 0 = no take. */
+  readonly slots: number;
+  /** Most deliveries of one key per turn, at most 16. */
+  readonly run: number;
+  /** The order in which priority classes are looked at, e.g. "0123". */
+  readonly order: string;
+}
+
+export interface Taken {
+  readonly runs: readonly Run[];
+  /** When the next delayed delivery is due, ms since 1970 by the server's clock. */
+  readonly nextDueMs: number | null;
+}
+
+/**
+ * How a run ended. `done`: finished (also discarded). `moved`: finished, and the last effect is a child that keeps the
+ * origin. `block`: again after `delayMs`, its key waits. `skip`: again after `delayMs`, its key goes on. `wait`: as skip,
+ * and no attempt is counted. `crash`: as block, a crash is counted. `dead`: to the dead letters.
+ */
+export type SettleKind = "done" | "moved" | "block" | "skip" | "wait" | "crash" | "dead";
+
+export interface Settlement {
+  readonly claim: ClaimRef;
+  readonly kind: SettleKind;
+  readonly delayMs?: number;
+  /** Why it failed, at most 2 KiB are kept. */
+  readonly error?: string;
+  /** Public id. */
+  readonly origin: string;
+  readonly effects: readonly Effect[];
+  /** One line of the queue's history; "" for none. */
+  readonly history: string;
+}
+
+export interface Settled {
+  /** Per settlement: false when the delivery was no longer this claimer's, and nothing of it was written. */
+  readonly settled: readonly boolean[];
+  readonly taken?: Taken;
+}
+
+export interface ClaimsOptions extends BrokerContext {
+  readonly queue: string;
+  /** Claimer id, new at every start and after every fencing. */
+  readonly wid: string;
+  /** Entries kept of finished deliveries; 0 = none. */
+  readonly historyLength?: number;
+}
+
+export class Claims {
+  readonly queue: string;
+  readonly wid: string;
+  /** Channel of sharded pub/sub that rings when there is work for an idle claimer. */
+  readonly bell: string;
+  readonly #options: ClaimsOptions;
+  readonly #prefix: string;
+
+  constructor(options: ClaimsOptions) {
+    this.#options = options;
+    this.queue = options.queue;
+    this.wid = options.wid;
+    this.#prefix = options.keys.queue(options.queue);
+    this.bell = options.keys.bell(this.#prefix, options.wid);
+  }
+
+  /** Joins the queue, or tells the new client id after a reconnect. Answers false when this wid is fenced. */
+  async register(info: { clientId: string; pod: string }): Promise<boolean> {
+    return (await this.#call("register", [this.wid, `${info.clientId} ${info.pod}`])) === 1;
+  }
+
+  async take(options: TakeOptions): Promise<Taken> {
+    return decodeTaken((await this.#call("take", [this.wid, this.bell, ...takeArguments(options)])) as Reply[]);
+  }
+
+  /** Settles and takes in one round trip. Throws FENCED, and then nothing was written. */
+  async settle(settlements: readonly Settlement[], take: TakeOptions = NO_TAKE): Promise<Settled> {
+    const { historyLength = 1000 } = this.#options;
+    const head = [this.wid, this.bell, ...takeArguments(take), historyLength];
+    return decodeSettled(
+      (await this.#call("settle", [...head, ...settleArguments(this.#options, settlements)])) as Reply[],
+    );
+  }
+
+  /** Renews every claim; due once a second. Throws FENCED. */
+  async beat(): Promise<{ held: number; nextDueMs: number | null }> {
+    const [held, nextDue] = (await this.#call("beat", [this.wid])) as Reply[];
+    return { held: Number(held), nextDueMs: dueOf(nextDue) };
+  }
+
+  /** Everything Redis says this claimer holds, runs in order. */
+  async held(): Promise<Claim[]> {
+    return decodeHeld((await this.#call("held", [this.wid])) as Reply[]);
+  }
+
+  /** Hands back what has not begun, uncounted. */
+  async release(claims: readonly ClaimRef[]): Promise<number> {
+    if (claims.length === 0) return 0;
+    return Number(await this.#call("release", [this.wid, claims.length, ...claims.flatMap(releaseArguments)]));
+  }
+
+  /** Stops bells. */
+  async leaveIdle(): Promise<void> {
+    await this.#options.client.srem(`${this.#prefix}:i`, this.bell);
+  }
+
+  /** Hands back what is still held and unregisters. */
+  async bye(claims: readonly ClaimRef[]): Promise<number> {
+    return Number(await this.#call("leave", [this.wid, this.bell, claims.length, ...claims.flatMap(releaseArguments)]));
+  }
+
+  #call(name: keyof typeof SCRIPTS, args: readonly Argument[]): Promise<Reply> {
+    return callBroker(this.#options, { script: SCRIPTS[name], keys: [this.#prefix], args });
+  }
+}
+
+export const NO_TAKE: TakeOptions = { slots: 0, run: 1, order: "0123" };
+
+export function takeArguments(take: TakeOptions): Argument[] {
+  return [take.slots, take.run, take.order];
+}
+
+function claimText(claim: ClaimRef): string {
+  return `${claim.fence}\0${claim.elementText}\0${claim.key}`;
+}
+
+function releaseArguments(claim: ClaimRef): Argument[] {
+  return [claim.id, claimText(claim), claim.elementText, claim.key];
+}
+
+/** Neighbours that are done under one key, or unkeyed, form one group; every other outcome is a group of its own. */
+export function settleArguments(context: BrokerContext, settlements: readonly Settlement[]): Argument[] {
+  const groups: Settlement[][] = [];
+  for (const settlement of settlements) {
+    const last = groups.at(-1);
+    const first = last?.[0];
+    const joins =
+      first && settlement.kind === "done" && first.kind === "done" && first.claim.key === settlement.claim.key;
+    if (joins) last.push(settlement);
+    else groups.push([settlement]);
+  }
+  const args: Argument[] = [groups.length];
+  for (const group of groups) {
+    const [first] = group as [Settlement];
+    args.push(first.kind, first.claim.key, first.delayMs ?? 0, (first.error ?? "").slice(0, 2048), group.length);
+    for (const settlement of group) pushDelivery(args, context, settlement);
+  }
+  return args;
+}
+
+function pushDelivery(args: Argument[], context: BrokerContext, s: Settlement): void {
+  const { claim } = s;
+  const own = publicId(claim.id) === s.origin ? "1" : "";
+  args.push(claim.id, claimText(claim), claim.elementText, nextElement(s), s.origin, own, claim.bodyToken, s.history);
+  args.push(s.effects.length);
+  for (const effect of s.effects) args.push(...effectArguments(context, effect));
+}
+
+function nextElement({ kind, claim }: Settlement): string {
+  if (kind === "done" || kind === "moved") return "";
+  if (kind === "wait") return claim.elementText;
+  const element = decodeElement(claim.elementText);
+  return encodeElement(
+    kind === "crash" ? { ...element, crashes: element.crashes + 1 } : { ...element, attempts: element.attempts + 1 },
+  );
+}
+
+export function decodeTaken(reply: Reply[]): Taken {
+  const fence = text(reply[0]);
+  const runs: Claim[][] = [];
+  for (let at = 2; at + 1 < reply.length; at += 3) {
+    const claim = claimOf(
+      fence,
+      reply[at] as Buffer,
+      reply[at + 1] as Buffer,
+      (reply[at + 2] ?? null) as Buffer | null,
+    );
+    const last = runs.at(-1);
+    if (claim.key !== "" && last?.[0]?.key === claim.key) last.push(claim);
+    else runs.push([claim]);
+  }
+  return { runs, nextDueMs: dueOf(reply[1]) };
+}
+
+export function decodeSettled(reply: Reply[]): Settled {
+  const settled = (reply[0] as Reply[]).map((answer) => Number(answer) === 1);
+  return reply[1] === null || reply[1] === undefined
+    ? { settled }
+    : { settled, taken: decodeTaken(reply[1] as Reply[]) };
+}
+
+export function decodeHeld(reply: Reply[]): Claim[] {
+  const claims: Claim[] = [];
+  for (let at = 0; at + 1 < reply.length; at += 2) {
+    const claim = reply[at] as Buffer;
+    const a = claim.indexOf(0);
+    const b = claim.indexOf(0, a + 1);
+    const fence = claim.toString("latin1", 0, a);
+    claims.push(
+      claimOf(fence, claim.subarray(a + 1, b), claim.subarray(b + 1), (reply[at + 1] ?? null) as Buffer | null),
+    );
+  }
+  return claims;
+}
+
+function claimOf(fence: string, elementBytes: Buffer, key: Buffer, stored: Buffer | null): Claim {
+  const elementText = elementBytes.toString("latin1");
+  const element = decodeElement(elementText);
+  const bodyToken = stored ? tokenOf(stored) : "";
+  const body = bodyToken === "" ? stored : null;
+  return { id: element.id, fence, elementText, element, key: key.toString("utf8"), body, bodyToken };
+}
+
+function dueOf(reply: Reply | undefined): number | null {
+  const due = Number(text(reply));
+  return text(reply) !== "" && Number.isFinite(due) ? due : null;
+}

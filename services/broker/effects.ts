@@ -1,0 +1,108 @@
+// What a run writes besides its own state: children and Actions, messages on the bus, the handler's stored state.
+
+import { publicId, randomId } from "../runtime/ids.ts";
+import { bellOf } from "../redis/keys.ts";
+import { type Argument, type Call, loadScript, type Reply, runScriptWith, text } from "../redis/scripts.ts";
+import { placeBody } from "./bodies.ts";
+import type { ClaimRef } from "./claims.ts";
+import { type BrokerContext, translate, withOffset } from "./connection.ts";
+import { deliveryArguments, type NewDelivery } from "./producer.ts";
+
+const EFFECT = loadScript(new URL("./lua/effect.lua", import.meta.url));
+
+interface Common {
+  /** Effect id; a repeat within one origin is left out. "" = written each time. */
+  readonly id: string;
+  /** The ref that this edits: left out only if it equals the last edit of that ref. */
+  readonly edit?: string;
+}
+
+export type Effect = Common &
+  (
+    | { readonly kind: "child"; readonly queue: string; readonly delivery: NewDelivery }
+    | { readonly kind: "publish"; readonly channel: string; readonly payload: Buffer | string }
+    | { readonly kind: "store"; readonly handler: string; readonly field: string; readonly value: string | null }
+    | { readonly kind: "ref"; readonly actionId: string; readonly messageId: string }
+  );
+
+/** The backlog of a web chat session or bus channel. */
+const BACKLOG_LENGTH = 1000;
+const BACKLOG_AGE_MS = 7 * 86_400_000;
+/** How long an Action can be edited after it was sent. */
+const REF_AGE_MS = 30 * 86_400_000;
+
+/** The arguments of lib/publish.lua. */
+export function publishArguments(context: BrokerContext, channel: string, payload: Buffer | string): Argument[] {
+  return [channel, context.keys.busBell(bellOf(channel)), BACKLOG_LENGTH, BACKLOG_AGE_MS, randomId(), payload];
+}
+
+/**
+ * An effect as lib/effects.lua reads it. Only for bodies that go through Lua: one at settle is small; large ones are
+ * written before it, by `writeEffects`.
+ */
+export function effectArguments(context: BrokerContext, effect: Effect, body?: Buffer): Argument[] {
+  const [kind, args] = effectBody(context, effect, body);
+  return [kind, effect.id, effect.edit ?? "", args.length, ...args];
+}
+
+function effectBody(context: BrokerContext, effect: Effect, body?: Buffer): [string, Argument[]] {
+  switch (effect.kind) {
+    case "child": {
+      const delivery = deliveryArguments(effect.delivery, body ?? effect.delivery.envelope);
+      return ["child", [context.keys.queue(effect.queue), ...delivery]];
+    }
+    case "publish":
+      return ["publish", publishArguments(context, effect.channel, effect.payload)];
+    case "store": {
+      const store = context.keys.store(effect.handler);
+      return effect.value === null ? ["unset", [store, effect.field]] : ["set", [store, effect.field, effect.value]];
+    }
+    case "ref":
+      return ["ref", [context.keys.ref(effect.actionId), effect.messageId, REF_AGE_MS]];
+  }
+}
+
+export interface EffectCall {
+  readonly queue: string;
+  readonly wid: string;
+  readonly claim: ClaimRef;
+  /** Public id. */
+  readonly origin: string;
+  readonly effects: readonly Effect[];
+}
+
+/**
+ * Writes effects while the run still owns its claim. Answers a ref for each: of a child its public id, else the effect id;
+ * of a repeat the ref of the first time. Throws CLAIM_LOST or FENCED, and then nothing was written.
+ */
+export async function writeEffects(context: BrokerContext, call: EffectCall): Promise<string[]> {
+  const values = [];
+  const args: Argument[] = [];
+  for (const effect of call.effects) {
+    const placed =
+      effect.kind === "child"
+        ? placeBody(context, context.keys.queue(effect.queue), effect.delivery.envelope)
+        : undefined;
+    if (placed?.apart) values.push(placed.apart);
+    args.push(...effectArguments(context, effect, placed?.argument));
+  }
+  const { claim } = call;
+  const script: Call = withOffset(context, {
+    script: EFFECT,
+    keys: [context.keys.queue(call.queue)],
+    args: [
+      call.wid,
+      claim.id,
+      `${claim.fence}\0${claim.elementText}\0${claim.key}`,
+      call.origin,
+      call.effects.length,
+      ...args,
+    ],
+  });
+  try {
+    const refs = (await runScriptWith(context.client, values, script)) as Reply[];
+    return refs.map((ref, index) => (call.effects[index]?.kind === "child" ? publicId(text(ref)) : text(ref)));
+  } catch (error) {
+    throw translate(error);
+  }
+}

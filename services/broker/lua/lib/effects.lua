@@ -1,0 +1,43 @@
+-- @include broker/lua/lib/enqueue
+-- @include bus/lua/lib/publish
+local function write_effect(kind, args, at)
+  if kind == 'child' then -- prefix of the target queue, then a delivery as in enqueue
+    return enqueue(args[at], args, at + 1, 1)[1]
+  elseif kind == 'publish' then -- channel, bell number, max length, max age ms, epoch for a new channel, payload
+    publish(args, at)
+  elseif kind == 'set' then -- hash, field, value
+    redis.call('HSET', args[at], args[at + 1], args[at + 2])
+  elseif kind == 'unset' then -- hash, field
+    redis.call('HDEL', args[at], args[at + 1])
+  elseif kind == 'ref' then -- key, value, ms
+    redis.call('SET', args[at], args[at + 1], 'PX', args[at + 2])
+  end
+end
+
+-- Writes the effects of one run that start at args[at]; each: kind, id, edited ref or '', number of arguments, arguments.
+-- An effect with an id is left out when an earlier run of the same origin wrote it; an edit only if it equals the last edit.
+-- `remember` keeps them for the next run. Answers the position after the last one and the refs.
+local function write_effects(memory, args, at, n, remember)
+  local refs = {}
+  for i = 1, n do
+    local kind, id, edited, argc = args[at], args[at + 1], args[at + 2], tonumber(args[at + 3])
+    local field = edited == '' and id or 'edit:' .. edited
+    local known = id ~= '' and redis.call('HGET', memory, field)
+    if known and (edited == '' or known == id) then
+      refs[i] = known
+    else
+      refs[i] = write_effect(kind, args, at + 4) or id
+      if remember and id ~= '' then redis.call('HSET', memory, field, edited == '' and refs[i] or id) end
+    end
+    at = at + 4 + argc
+  end
+  return at, refs
+end
+
+-- The position after n effects, without writing them.
+local function skip_effects(args, at, n)
+  for _ = 1, n do
+    at = at + 4 + tonumber(args[at + 3])
+  end
+  return at
+end

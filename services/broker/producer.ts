@@ -1,0 +1,148 @@
+// The way into a queue: joins the enqueues of one tick into one script call, and repeats it safely after a lost reply.
+
+import { backoffMs } from "../runtime/backoff.ts";
+import { type Clock, type Random, systemClock } from "../runtime/clock.ts";
+import { AntiphonError, hasCode } from "../runtime/errors.ts";
+import { publicId, randomId } from "../runtime/ids.ts";
+import { type Argument, type ExpiringValue, loadScript, type Reply, runScriptWith, text } from "../redis/scripts.ts";
+import { placeBody } from "./bodies.ts";
+import { type BrokerContext, translate, withOffset } from "./connection.ts";
+import { DEFAULT_CLASS, type PriorityClass } from "./delivery.ts";
+
+const ENQUEUE = loadScript(new URL("./lua/enqueue.lua", import.meta.url));
+/** Because of Lua's unpack, and so that no call keeps Redis busy. */
+const BATCH_MAX = 500;
+/** The server remembers this many batches of a producer. */
+const BATCHES_UNANSWERED_MAX = 64;
+const TRIES = 4;
+/** Deliveries that wait here for a batch; beyond it the caller hears so at once. */
+const WAITING_MAX = 50_000;
+
+export interface NewDelivery {
+  readonly route: number;
+  readonly envelope: Buffer;
+  readonly class?: PriorityClass;
+  /** Ordering key; any bytes. */
+  readonly key?: string;
+  /** A second delivery with the same id within `ttlMs` is the first one. */
+  readonly uid?: { readonly id: string; readonly ttlMs: number };
+  readonly delayMs?: number;
+}
+
+export interface Enqueued {
+  /** Public id: base 36. */
+  readonly id: string;
+  readonly duplicate: boolean;
+}
+
+export interface QueueLimits {
+  /** Most deliveries in a queue, waiting or running. */
+  readonly deliveries: number;
+  /** Most bytes of bodies above the inline limit. */
+  readonly bytes: number;
+}
+
+/** A delivery as lib/enqueue.lua reads it. */
+export function deliveryArguments(delivery: NewDelivery, body: Buffer): Argument[] {
+  const due = delivery.delayMs ? `+${Math.round(delivery.delayMs)}` : "";
+  const { uid } = delivery;
+  return [
+    delivery.class ?? DEFAULT_CLASS,
+    delivery.route,
+    due,
+    delivery.key ?? "",
+    uid?.id ?? "",
+    uid?.ttlMs ?? 0,
+    body,
+  ];
+}
+
+interface Pending {
+  readonly delivery: NewDelivery;
+  readonly resolve: (enqueued: Enqueued) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+export interface ProducerOptions extends BrokerContext {
+  readonly limits: QueueLimits;
+  readonly random: Random;
+  readonly clock?: Clock;
+}
+
+export class Producer {
+  readonly #options: ProducerOptions;
+  readonly #id = randomId();
+  readonly #waiting = new Map<string, Pending[]>();
+  #batch = 0;
+  #unanswered = 0;
+  #waitingCount = 0;
+  #scheduled = false;
+
+  constructor(options: ProducerOptions) {
+    this.#options = options;
+  }
+
+  /** Resolves once the delivery is in Redis. Throws QUEUE_FULL or REDIS_UNAVAILABLE; then it may be tried again. */
+  enqueue(queue: string, delivery: NewDelivery): Promise<Enqueued> {
+    if (this.#waitingCount >= WAITING_MAX) return Promise.reject(new AntiphonError("QUEUE_FULL", "Too many unsent."));
+    this.#waitingCount++;
+    return new Promise((resolve, reject) => {
+      const list = this.#waiting.get(queue) ?? [];
+      list.push({ delivery, resolve, reject });
+      this.#waiting.set(queue, list);
+      if (this.#scheduled) return;
+      this.#scheduled = true;
+      setImmediate(() => this.#flush());
+    });
+  }
+
+  #flush(): void {
+    this.#scheduled = false;
+    for (const [queue, list] of this.#waiting) {
+      while (list.length > 0 && this.#unanswered < BATCHES_UNANSWERED_MAX) {
+        void this.#send(queue, list.splice(0, BATCH_MAX));
+      }
+      if (list.length === 0) this.#waiting.delete(queue);
+    }
+  }
+
+  async #send(queue: string, batch: readonly Pending[]): Promise<void> {
+    const number = ++this.#batch;
+    this.#unanswered++;
+    this.#waitingCount -= batch.length;
+    try {
+      const reply = await this.#sendUntilAnswered(queue, number, batch);
+      for (const [index, pending] of batch.entries()) {
+        pending.resolve({ id: publicId(text(reply[2 * index])), duplicate: text(reply[2 * index + 1]) === "1" });
+      }
+    } catch (error) {
+      for (const pending of batch) pending.reject(error);
+    } finally {
+      this.#unanswered--;
+      if (this.#waiting.size > 0 && !this.#scheduled) this.#flush();
+    }
+  }
+
+  /** The batch number makes a repeat harmless: the server answers what it answered the first time. */
+  async #sendUntilAnswered(queue: string, number: number, batch: readonly Pending[]): Promise<Reply[]> {
+    const { keys, limits, random, clock = systemClock } = this.#options;
+    const prefix = keys.queue(queue);
+    const apart: ExpiringValue[] = [];
+    const args: Argument[] = [limits.deliveries, limits.bytes, this.#id, number, batch.length];
+    for (const { delivery } of batch) {
+      const placed = placeBody(this.#options, prefix, delivery.envelope);
+      if (placed.apart) apart.push(placed.apart);
+      args.push(...deliveryArguments(delivery, placed.argument));
+    }
+    const call = withOffset(this.#options, { script: ENQUEUE, keys: [prefix], args });
+    for (let attempt = 0; ; attempt++) {
+      try {
+        return (await runScriptWith(this.#options.client, apart, call)) as Reply[];
+      } catch (raw) {
+        const error = translate(raw);
+        if (!hasCode(error, "REDIS_UNAVAILABLE") || attempt + 1 >= TRIES) throw error;
+        await clock.sleep(backoffMs(attempt, { firstMs: 50, maxMs: 400 }, random));
+      }
+    }
+  }
+}

@@ -1,0 +1,57 @@
+// Takes back at once what a worker held whose connection was seen to close. Time-based reaping rides in take and beat.
+
+import { loadScript } from "../redis/scripts.ts";
+import { type BrokerContext, callBroker, translate } from "./connection.ts";
+
+const REAP_CLOSED = loadScript(new URL("./lua/reap-closed.lua", import.meta.url));
+
+export interface RegisteredWorker {
+  readonly queue: string;
+  readonly wid: string;
+  readonly clientId: string;
+  /** As registered; a reconnect changes it. */
+  readonly info: string;
+}
+
+/** Names of all queues, outboxes included. */
+export async function queueNames(context: BrokerContext): Promise<string[]> {
+  try {
+    return await context.client.smembers(context.keys.queues());
+  } catch (error) {
+    throw translate(error);
+  }
+}
+
+/** Every worker registered in the queues given. */
+export async function registeredWorkers(
+  context: BrokerContext,
+  queues: readonly string[],
+): Promise<RegisteredWorker[]> {
+  try {
+    const found = await Promise.all(
+      queues.map(async (queue) => {
+        const workers = await context.client.hgetall(`${context.keys.queue(queue)}:wi`);
+        return Object.entries(workers).map(([wid, info]) => ({ queue, wid, info, clientId: info.split(" ")[0] ?? "" }));
+      }),
+    );
+    return found.flat();
+  } catch (error) {
+    throw translate(error);
+  }
+}
+
+/** Answers how many deliveries came back; null when the worker has reconnected or is gone. Throws FENCED. */
+export async function reapClosed(
+  context: BrokerContext,
+  worker: RegisteredWorker,
+  control: { readonly epoch: string },
+): Promise<number | null> {
+  const returned = Number(
+    await callBroker(context, {
+      script: REAP_CLOSED,
+      keys: [context.keys.queue(worker.queue), context.keys.epoch("control")],
+      args: [control.epoch, worker.wid, worker.info],
+    }),
+  );
+  return returned < 0 ? null : returned;
+}
