@@ -1,0 +1,26 @@
+// Where a reader stands in a channel: (epoch, offset). Inside one epoch offsets grow by one; across epochs nothing is
+// promised but that the later one has the higher offsets.
+
+export interface Position {
+  readonly epoch: string;
+  readonly offset: number;
+}
+
+export interface BusMessage extends Position {
+  readonly data: Buffer;
+}
+
+/** Where a channel stands that nobody has published on: before everything. */
+export const NOWHERE: Position = { epoch: "", offset: 0 };
+
+/** As clients carry it: `<epoch>:<offset>`. */
+export function positionText(position: Position): string {
+  return `${position.epoch}:${position.offset}`;
+}
+
+/** The reverse of `positionText`; undefined when the text is none. */
+export function parsePosition(text: string): Position | undefined {
+  const match = /^([A-Za-z0-9_-]{1,64}):(\d{1,16})$/.exec(text);
+  const offset = Number(match?.[2]);
+  return match && Number.isSafeInteger(offset) ? { epoch: match[1] as string, offset } : undefined;
+}

@@ -1,0 +1,254 @@
+// The bus: nothing lost, nothing twice, in order; and what cannot be recovered is said.
+
+import { afterEach, describe, expect, it } from "vitest";
+import { Bus, type Attach } from "../../../services/bus/bus.ts";
+import { parsePosition, type Position, positionText } from "../../../services/bus/position.ts";
+import type { CloseReason, Conn, Face } from "../../../services/bus/stream.ts";
+import { closeRedis, openRedis, type RedisClient } from "../../../services/redis/connect.ts";
+import { Keys } from "../../../services/redis/keys.ts";
+import { type Clock, systemClock } from "../../../services/runtime/clock.ts";
+import { eachServer } from "../../support/redis.ts";
+import { waitFor } from "../../support/wait-for.ts";
+
+/** A connection that writes down what it was sent. */
+class Recorder implements Conn {
+  readonly frames: string[] = [];
+  closed: CloseReason | undefined;
+  bytesQueued = 0;
+  send(frame: Buffer): void {
+    this.frames.push(frame.toString());
+  }
+  close(reason: CloseReason): void {
+    this.closed = reason;
+  }
+}
+
+const face: Face = {
+  message: (message) => Buffer.from(message.data),
+  reset: () => Buffer.from("RESET"),
+  idle: Buffer.from("IDLE"),
+};
+
+let count = 0;
+
+eachServer((server, getUrl) => {
+  describe("bus", () => {
+    const closers: (() => Promise<unknown>)[] = [];
+    afterEach(async () => {
+      for (const close of closers.splice(0).toReversed()) await close();
+    });
+
+    function client(purpose: "commands" | "subscriber"): RedisClient {
+      const opened = openRedis({ url: getUrl(), name: `test-${purpose}`, purpose, onState: () => {} });
+      opened.on("error", () => {});
+      closers.push(() => closeRedis(opened));
+      return opened;
+    }
+
+    async function open(o: { namespace?: string; clock?: Clock; database?: number } = {}) {
+      const keys = new Keys(o.namespace ?? `bus${++count}-${server}`, o.database ?? 0);
+      const [commands, subscriber] = [client("commands"), client("subscriber")];
+      const clock = o.clock ?? systemClock;
+      const bus = new Bus({ commands, subscriber, keys, clock, random: Math.random, emit: () => {} });
+      await bus.start();
+      closers.push(() => bus.stop());
+      const attach = async (rest: Partial<Attach> = {}) => {
+        const conn = new Recorder();
+        const attached = await bus.attach({ channel: "/c", conn, face, recent: 0, ...rest });
+        return { conn, attached };
+      };
+      const say = (text: string | number, channel = "/c"): Promise<Position> =>
+        bus.publish(channel, Buffer.from(String(text)));
+      return { bus, keys, commands, subscriber, attach, say };
+    }
+
+    it("gives a reader with a position what followed, then everything live", async () => {
+      const { attach, say } = await open();
+      const first = await say("a");
+      await say("b");
+      const { conn } = await attach({ after: first });
+      await say("c");
+      await waitFor(() => conn.frames.length === 2);
+      expect(conn.frames).toEqual(["b", "c"]);
+    });
+
+    it("gives a reader without a position the newest messages", async () => {
+      const { attach, say } = await open();
+      for (const text of ["a", "b", "c"]) await say(text);
+      expect((await attach({ recent: 2 })).conn.frames).toEqual(["b", "c"]);
+      expect((await attach({ recent: 0 })).conn.frames).toEqual([]);
+    });
+
+    it("reaches readers of another process that shares nothing but Redis", async () => {
+      const namespace = `shared-${server}`;
+      const [here, there] = [await open({ namespace }), await open({ namespace })];
+      const { conn } = await there.attach();
+      await here.say("x");
+      await waitFor(() => conn.frames.length === 1);
+      expect(conn.frames).toEqual(["x"]);
+    });
+
+    it("keeps channels apart that share a doorbell, and databases that share a server", async () => {
+      const namespace = `apart-${server}`;
+      const [zero, one] = [await open({ namespace }), await open({ namespace, database: 1 })];
+      const mine = await zero.attach({ channel: "/ab" });
+      const same = await zero.attach({ channel: "/bC" });
+      const other = await one.attach({ channel: "/ab" });
+      await zero.say("x", "/ab");
+      await waitFor(() => mine.conn.frames.length === 1);
+      expect([same.conn.frames, other.conn.frames]).toEqual([[], []]);
+    });
+
+    it("says so when a position is of another epoch, beyond the head or trimmed, and goes on from the newest", async () => {
+      const { attach, say, commands, keys } = await open();
+      const first = await say("a");
+      await say("b");
+      const elsewhere = await attach({ after: { epoch: "other", offset: first.offset }, recent: 5 });
+      expect(elsewhere.conn.frames).toEqual(["RESET", "a", "b"]);
+      const beyond = await attach({ after: { ...first, offset: first.offset + 100 }, recent: 1 });
+      expect(beyond.conn.frames).toEqual(["RESET", "b"]);
+      await say("c");
+      await commands.xtrim(`${keys.bus()}:s:/c`, "MAXLEN", 1);
+      expect((await attach({ after: first, recent: 5 })).conn.frames).toEqual(["RESET", "c"]);
+    });
+
+    it("a channel that was lost starts above its old positions, and live readers are told", async () => {
+      const { attach, say, commands, keys } = await open();
+      const before = await say("a");
+      const { conn } = await attach();
+      await commands.del(`${keys.bus()}:m:/c`, `${keys.bus()}:s:/c`);
+      await waitFor(() => Date.now() > before.offset + 1);
+      const after = await say("b");
+      expect(after.offset).toBeGreaterThan(before.offset);
+      expect(after.epoch).not.toBe(before.epoch);
+      await waitFor(() => conn.frames.length === 2);
+      expect(conn.frames).toEqual(["RESET", "b"]);
+      expect((await attach({ after: before, recent: 9 })).conn.frames).toEqual(["RESET", "b"]);
+    });
+
+    it("reads what a lost doorbell did not bring", async () => {
+      const { attach, say, commands, keys } = await open();
+      const { conn } = await attach();
+      const first = await say("a");
+      await waitFor(() => conn.frames.length === 1);
+      const [meta, stream] = [`${keys.bus()}:m:/c`, `${keys.bus()}:s:/c`];
+      await commands
+        .multi()
+        .hset(meta, "o", first.offset + 1)
+        .xadd(stream, `${first.offset + 1}-0`, "d", "silent")
+        .exec();
+      await say("c");
+      await waitFor(() => conn.frames.length === 3);
+      expect(conn.frames).toEqual(["a", "silent", "c"]);
+    });
+
+    it("finds a message whose doorbell was lost without another one", async () => {
+      const { attach, say, commands, keys } = await open();
+      const { conn } = await attach();
+      const first = await say("a");
+      const [meta, stream] = [`${keys.bus()}:m:/c`, `${keys.bus()}:s:/c`];
+      await commands
+        .multi()
+        .hset(meta, "o", first.offset + 1)
+        .xadd(stream, `${first.offset + 1}-0`, "d", "silent")
+        .exec();
+      await waitFor(() => conn.frames.length === 2, { timeoutMs: 9_000 });
+      expect(conn.frames).toEqual(["a", "silent"]);
+    });
+
+    it("catches up after its subscriber was cut off", async () => {
+      const { attach, say, subscriber } = await open();
+      const { conn } = await attach();
+      subscriber.disconnect(true);
+      await say("a");
+      await say("b");
+      await waitFor(() => conn.frames.length === 2);
+      expect(conn.frames).toEqual(["a", "b"]);
+    });
+
+    it("closes a connection that does not drain, and no other", async () => {
+      let now = 0;
+      const { attach, say } = await open({ clock: { ...systemClock, monotonic: () => now } });
+      const [full, stuck, good] = [await attach(), await attach(), await attach()];
+      full.conn.bytesQueued = 2 * 1024 * 1024;
+      stuck.conn.bytesQueued = 10;
+      await say("x");
+      await waitFor(() => full.conn.closed);
+      expect(stuck.conn.closed).toBeUndefined();
+      await waitFor(() => ((now += 1000), stuck.conn.closed), { timeoutMs: 10_000 });
+      expect([full.conn.closed, stuck.conn.closed, good.conn.closed]).toEqual(["slow", "slow", undefined]);
+    });
+
+    it("says something where nothing was said for a while", async () => {
+      let now = 0;
+      const { attach } = await open({ clock: { ...systemClock, monotonic: () => now } });
+      const { conn } = await attach();
+      now = 14_000;
+      expect(conn.frames).toEqual([]);
+      now = 15_001;
+      await waitFor(() => conn.frames.length === 1);
+      expect(conn.frames).toEqual(["IDLE"]);
+    });
+
+    it("refuses to attach while Redis is away, before anything is sent", async () => {
+      const { attach, commands, subscriber } = await open();
+      commands.disconnect();
+      subscriber.disconnect();
+      await expect(attach()).rejects.toMatchObject({ code: "REDIS_UNAVAILABLE" });
+    });
+
+    it("closes all streams when it ends, and takes no more", async () => {
+      const { bus, attach } = await open();
+      const { conn } = await attach();
+      bus.endStreams();
+      expect(conn.closed).toBe("ended");
+      await expect(attach()).rejects.toMatchObject({ code: "REDIS_UNAVAILABLE" });
+    });
+
+    it("loses and reorders nothing in random attaches, publishes and cuts", async () => {
+      const { attach, say, subscriber, bus } = await open();
+      const readers: { conn: Recorder; from: number }[] = [];
+      let said = 0;
+      let last: Position | undefined;
+      let pending: Promise<unknown>[] = [];
+      for (let step = 0; step < 400; step++) {
+        const dice = Math.random();
+        if (dice < 0.7) pending.push(say(said++).then((p) => (last = p)));
+        else if (dice < 0.9) {
+          const after = last;
+          const from = after === undefined ? 0 : undefined;
+          pending.push(
+            attach(after ? { after } : { recent: 300 }).then(({ conn }) => readers.push({ conn, from: from ?? -1 })),
+          );
+        } else if (dice < 0.92) subscriber.disconnect(true);
+        else {
+          await Promise.all(pending);
+          pending = [];
+        }
+      }
+      await Promise.all(pending);
+      await say(said++);
+      const final = String(said - 1);
+      await waitFor(() => readers.every(({ conn }) => conn.frames.at(-1) === final), { timeoutMs: 10_000 });
+      expect(bus.streams).toBe(readers.length);
+      for (const { conn, from } of readers) {
+        const numbers = conn.frames.map(Number);
+        const first = from === 0 ? 0 : (numbers[0] as number);
+        expect(numbers).toEqual(Array.from({ length: said - first }, (_, index) => first + index));
+      }
+    });
+  });
+});
+
+describe("positions", () => {
+  it("survive being written and read", () => {
+    const position: Position = { epoch: "aZ09", offset: 1_790_000_000_001 };
+    expect(parsePosition(positionText(position))).toEqual(position);
+  });
+
+  it("refuse what is none", () => {
+    for (const text of ["", "1", "a:b", ":1", "a:1:2", "a:99999999999999999", "ä:1"]) {
+      expect(parsePosition(text)).toBeUndefined();
+    }
+  });
+});
