@@ -1,4 +1,4 @@
-// The settings file: finds it, reads TypeScript, JavaScript, JSON or YAML, and fills in ${VARIABLES} of the environment.
+// The settings file: finds it and reads TypeScript, JavaScript, JSON or YAML.
 
 import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
@@ -32,8 +32,7 @@ export async function readConfigFile(around: FileSurroundings, problems: string[
   try {
     const content = await load(path);
     if (isTable(content)) {
-      const filled = fillIn(content, { env: around.env, problems }, "") as Settings;
-      return { path, ...sortOut(filled, dirname(path), problems) };
+      return { path, ...sortOut(plainCopy(content, problems, "") as Settings, dirname(path), problems) };
     }
     problems.push(`${path} must hold an object of settings.`);
   } catch (error) {
@@ -92,37 +91,18 @@ function parseYaml(content: string): unknown {
   return (document.toJS() as unknown) ?? {};
 }
 
-interface Filling {
-  readonly env: Readonly<Record<string, string | undefined>>;
-  readonly problems: string[];
-}
-
-/** A copy with each `${NAME}` and `${NAME:-default}` filled in. A value that is only an unset variable is left out. */
-function fillIn(value: unknown, filling: Filling, where: string): unknown {
-  if (typeof value === "string") return fillText(value, filling, where);
-  if (Array.isArray(value)) {
-    const entries = value.map((entry, index) => fillIn(entry, filling, `${where}[${index}]`));
-    return entries.filter((entry) => entry !== undefined);
-  }
+/** Settings cross threads and processes, so they hold what JSON can hold. */
+function plainCopy(value: unknown, problems: string[], where: string): unknown {
+  if (Array.isArray(value)) return value.map((entry, index) => plainCopy(entry, problems, `${where}[${index}]`));
   if (isTable(value)) {
-    const entries = Object.entries(value).map(([key, part]) => [
-      key,
-      fillIn(part, filling, where ? `${where}.${key}` : key),
-    ]);
-    return Object.fromEntries(entries.filter(([, part]) => part !== undefined)) as Settings;
+    const entries = Object.entries(value).filter(([, part]) => part !== undefined);
+    return Object.fromEntries(
+      entries.map(([key, part]) => [key, plainCopy(part, problems, where === "" ? key : `${where}.${key}`)]),
+    );
   }
-  if (value === null || value === undefined || ["number", "boolean"].includes(typeof value)) return value;
-  filling.problems.push(`${where} must be plain data, as JSON can hold it.`);
+  if (value === null || ["string", "number", "boolean"].includes(typeof value)) return value;
+  problems.push(`${where} must be plain data, as JSON can hold it.`);
   return undefined;
-}
-
-function fillText(value: string, filling: Filling, where: string): string | undefined {
-  if (/^\$\{[A-Z0-9_]+\}$/.test(value)) return filling.env[value.slice(2, -1)] || undefined;
-  return value.replaceAll(/\$\{([A-Z0-9_]+)(?::-([^}]*))?\}/g, (_all, name: string, otherwise: string | undefined) => {
-    const filled = filling.env[name] || otherwise;
-    if (filled === undefined) filling.problems.push(`${where} needs the variable ${name}, which is not set.`);
-    return filled ?? "";
-  });
 }
 
 /** `handlers` and `adapters` are lists, or objects that also hold the settings of each. */

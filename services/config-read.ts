@@ -23,6 +23,7 @@ export async function readConfig(purpose: ConfigFor, around: Surroundings): Prom
     dev: around.dev || purpose === "dev",
     file: file.path,
     handlerSettings: file.handlerSettings,
+    handlerVariables: handlerVariables(around.env),
     adapterSettings,
   });
 }
@@ -75,6 +76,14 @@ function readAdapters(from: AdapterSource, problems: string[]): Record<string, S
   return settings;
 }
 
+/** Handlers name these; the loader reads them. */
+const HANDLER_PREFIX = "ANTIPHON_HANDLER_";
+
+function handlerVariables(env: Surroundings["env"]): Record<string, string> {
+  const found = Object.entries(env).filter(([name, value]) => name.startsWith(HANDLER_PREFIX) && value !== undefined);
+  return Object.fromEntries(found) as Record<string, string>;
+}
+
 /** What Kubernetes sets for a Service named antiphon is no setting of ours. */
 const SERVICE_LINK = /_SERVICE_(HOST|PORT(_[A-Z0-9_]+)?)$|_PORT_\d+_(TCP|UDP)(_(PROTO|PORT|ADDR))?$/;
 
@@ -82,7 +91,7 @@ function unknownVariables(env: Surroundings["env"]): string[] {
   const known = Object.values<Row<unknown>>(SETTINGS).flatMap((row) => row.variable ?? []);
   known.push(...OTHER_VARIABLES);
   return Object.entries(env)
-    .filter(([name]) => name.startsWith("ANTIPHON_") && !known.includes(name))
+    .filter(([name]) => name.startsWith("ANTIPHON_") && !name.startsWith(HANDLER_PREFIX) && !known.includes(name))
     .filter(([name, value]) => !SERVICE_LINK.test(name) && !value?.startsWith("tcp://"))
     .map(([name]) => `${name} is no setting.${suggestion(name, known)}`);
 }

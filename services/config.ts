@@ -64,6 +64,8 @@ export interface Config extends Values {
   readonly file: string | undefined;
   /** Settings of handlers by their name, as written; each handler's own schema judges them. */
   readonly handlerSettings: Readonly<Record<string, Settings>>;
+  /** The variables ANTIPHON_HANDLER_<NAME>_<SETTING>, which win over `handlerSettings`. */
+  readonly handlerVariables: Readonly<Record<string, string>>;
   /** Settings of the adapters in `adapters`, by name. */
   readonly adapterSettings: Readonly<Record<string, Settings>>;
 }

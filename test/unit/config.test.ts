@@ -226,12 +226,9 @@ describe("the settings file", () => {
     expect(await problems({ file: yaml("handlers: [./a]\nfolders: [./b]") })).toContain("both say where");
   });
 
-  test("takes variables of the environment in its texts", async () => {
-    const content = "namespace: ${TEAM:-none}-bot\nhandlers: { github: { secret: '${SECRET}', other: '${NOT_SET}' } }";
-    const config = await read({ env: { SECRET: "s" }, file: yaml(content) });
-    expect(config.namespace).toBe("none-bot");
-    expect(config.handlerSettings).toEqual({ github: { secret: "s" } });
-    expect(await problems({ file: yaml("name: x-${NOT_SET}") })).toContain("needs the variable NOT_SET");
+  test("leaves settings of handlers to variables of their own", async () => {
+    const config = await read({ env: { ANTIPHON_HANDLER_GITHUB_SECRET: "s" } });
+    expect(config.handlerVariables).toEqual({ ANTIPHON_HANDLER_GITHUB_SECRET: "s" });
   });
 
   test("must have the right types: a number is no text", async () => {
