@@ -6,8 +6,8 @@ import type { Part } from "./part.ts";
 
 export interface LoopOptions {
   readonly name: string;
-  /** The pause between two ticks, ± 10 %. */
-  readonly intervalMs: number;
+  /** The pause between two ticks, ± 10 %. A function gives each pause itself, as it is. */
+  readonly intervalMs: number | (() => number);
   readonly tick: (signal: AbortSignal) => Promise<void>;
   readonly onError: (error: unknown) => void;
   readonly clock: Clock;
@@ -61,7 +61,9 @@ export class Loop implements Part {
 
   #pauseMs(): number {
     const { intervalMs, random } = this.#options;
-    if (this.#failures === 0) return intervalMs * (0.9 + 0.2 * random());
-    return backoffMs(this.#failures, { firstMs: intervalMs, maxMs: Math.max(10 * intervalMs, 5_000) }, random);
+    const fixed = typeof intervalMs === "number";
+    const pauseMs = fixed ? intervalMs : intervalMs();
+    if (this.#failures === 0) return fixed ? pauseMs * (0.9 + 0.2 * random()) : pauseMs;
+    return backoffMs(this.#failures, { firstMs: pauseMs, maxMs: Math.max(10 * pauseMs, 5_000) }, random);
   }
 }

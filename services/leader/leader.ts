@@ -1,0 +1,257 @@
+// Makes this process the leader of a unit when nobody else is, keeps it so, hands over, and steps down in time.
+//
+//                 ┌──────── held by another ────────┐
+//                 ▼                                 │
+//             follower ──────── try ─────────▶ candidate ── won ──▶ leader ── lost | stop ──▶ releasing
+//                 ▲                                                                               │
+//                 └──────────────────────────────────── released ────────────────────────────────┘
+//
+// Promised: it acts as leader only while the Lease holds by its own clocks. Not promised: that there is always a leader.
+
+import type { RedisClient } from "../redis/connect.ts";
+import { backoffMs } from "../runtime/backoff.ts";
+import type { Clock, Random } from "../runtime/clock.ts";
+import { AntiphonError } from "../runtime/errors.ts";
+import { Loop } from "../runtime/loop.ts";
+import { type Health, type Part, withDeadline } from "../runtime/part.ts";
+import type { Emit } from "../telemetry/events.ts";
+import type { Lease } from "./lease.ts";
+import type { LeaseTiming } from "./timing.ts";
+import type { Watchdog } from "./watchdog.ts";
+
+export type LeaderState = "follower" | "candidate" | "leader" | "releasing";
+export type LeaderEvent = "try" | "held" | "won" | "lost" | "stop" | "released";
+
+const TRANSITIONS: Readonly<Record<LeaderState, Partial<Record<LeaderEvent, LeaderState>>>> = {
+  follower: { try: "candidate" },
+  candidate: { held: "follower", won: "leader" },
+  leader: { lost: "releasing", stop: "releasing" },
+  // Lost while it hands over: it goes on ending, without the right to write.
+  releasing: { lost: "releasing", released: "follower" },
+};
+
+export function nextState(state: LeaderState, event: LeaderEvent): LeaderState {
+  const next = TRANSITIONS[state][event];
+  if (next === undefined) throw new Error(`A ${state} cannot do "${event}".`);
+  return next;
+}
+
+/** One uninterrupted time as leader of a unit. */
+export interface Tenure {
+  readonly unit: string;
+  readonly epoch: string;
+  /** Aborts when the Lease is lost. During a handover it does not: what was begun is finished and stored. */
+  readonly signal: AbortSignal;
+  /** Asked right before each act, never kept. */
+  held(): boolean;
+  /** Throws FENCED once the tenure is over. Goes first in every callback of a connection and before every send. */
+  assert(): void;
+}
+
+/** What a leader does: `begin`, then `end`, then perhaps `begin` again. `end` may come while `begin` is still under way. */
+export interface Duty {
+  /** Runs beside the renewals. If it rejects, the Lease is given back for a while. */
+  begin(tenure: Tenure): Promise<void>;
+  /** handover: finish and store what is under way, the right to write still holds. fenced: drop everything at once. */
+  end(how: "handover" | "fenced", deadlineMs: number): Promise<void>;
+}
+
+export interface LeaderOptions {
+  readonly lease: Lease;
+  readonly timing: LeaseTiming;
+  readonly duty: Duty;
+  /** Carries the word that the Lease is free; losing it costs one `pollMs`. */
+  readonly subscriber: RedisClient;
+  readonly freeChannel: string;
+  readonly watchdog?: Watchdog;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly emit: Emit;
+}
+
+const RETRY = { firstMs: 50, maxMs: 500 };
+
+export class Leader implements Part {
+  readonly name: string;
+  readonly #options: LeaderOptions;
+  readonly #loop: Loop;
+  #state: LeaderState = "follower";
+  #tenureEnd = new AbortController();
+  #began: Promise<void> = Promise.resolve();
+  #stopping = false;
+  /** Why the Lease is given back although it holds. */
+  #unfit: string | undefined;
+  #subscription: "none" | "asked" | "made" = "none";
+  #failures = 0;
+  #waitMs = 0;
+  #renewedAt = 0;
+
+  constructor(options: LeaderOptions) {
+    this.#options = options;
+    this.name = `leader ${options.lease.unit}`;
+    this.#loop = new Loop({
+      name: this.name,
+      intervalMs: () => this.#pauseMs(),
+      tick: () => this.#tick(),
+      onError: (error) => options.emit("loop.failed", { loop: this.name, error }),
+      clock: options.clock,
+      random: options.random,
+    });
+  }
+
+  get state(): LeaderState {
+    return this.#state;
+  }
+
+  async start(): Promise<void> {
+    this.#options.subscriber.on("message", this.#onMessage);
+    await this.#loop.start();
+  }
+
+  /** Hands over if it leads: finish within the deadline, release, tell the others. */
+  async stop(deadlineMs: number): Promise<void> {
+    this.#stopping = true;
+    if (this.#state === "leader") {
+      this.#state = nextState(this.#state, "stop");
+      // Renewals go on meanwhile: what is flushed now is written under the epoch.
+      await this.#end("handover", deadlineMs);
+      await this.#loop.stop();
+      await this.#released("released");
+    } else {
+      await this.#loop.stop();
+    }
+    this.#options.subscriber.off("message", this.#onMessage);
+  }
+
+  /** Fails only when the process believes to lead and has not renewed for long: then it is stuck, and nothing else tells. */
+  health(): Health {
+    const { clock, timing } = this.#options;
+    const stuck = this.#state === "leader" && clock.monotonic() - this.#renewedAt > timing.leaseMs + 5_000;
+    return { ok: !stuck, detail: this.#state };
+  }
+
+  async #tick(): Promise<void> {
+    this.#subscribe();
+    if (this.#state === "follower" && !this.#stopping) await this.#compete();
+    else if (this.#state === "leader") await this.#renew();
+    else if (this.#state === "releasing" && !this.#tenureEnd.signal.aborted) await this.#renew();
+  }
+
+  async #compete(): Promise<void> {
+    const { lease } = this.#options;
+    this.#state = nextState(this.#state, "try");
+    const won = await lease.acquire().catch(() => undefined);
+    if (won && !this.#stopping) return this.#begin();
+    this.#state = nextState(this.#state, "held");
+    if (won) return lease.release();
+    const freeInMs = won === false ? await lease.freeInMs().catch(() => undefined) : undefined;
+    this.#waitMs = freeInMs === undefined ? this.#retryMs() : this.#standbyMs(freeInMs);
+  }
+
+  /** Until the Lease runs out, a little spread so that not all ask at once; bounded, should the word that it is free get lost. */
+  #standbyMs(freeInMs: number): number {
+    this.#failures = 0;
+    return Math.min(freeInMs + 5 + 45 * this.#options.random(), this.#options.timing.pollMs);
+  }
+
+  #retryMs(): number {
+    return backoffMs(this.#failures++, RETRY, this.#options.random);
+  }
+
+  #begin(): void {
+    const { lease, emit, clock, watchdog } = this.#options;
+    this.#state = nextState(this.#state, "won");
+    this.#failures = 0;
+    this.#renewedAt = clock.monotonic();
+    this.#unfit = undefined;
+    const tenureEnd = new AbortController();
+    this.#tenureEnd = tenureEnd;
+    const { unit, epoch } = lease;
+    const held = (): boolean => !tenureEnd.signal.aborted && lease.held();
+    const assert = (): void => {
+      if (!held()) throw new AntiphonError("FENCED", `The Lease of ${unit} is not held.`);
+    };
+    watchdog?.leading(1);
+    emit("leader.acquired", { unit, epoch });
+    this.#began = this.#beginDuty({ unit, epoch, signal: tenureEnd.signal, held, assert });
+  }
+
+  async #beginDuty(tenure: Tenure): Promise<void> {
+    try {
+      await this.#options.duty.begin(tenure);
+    } catch (error) {
+      if (tenure.signal.aborted) return;
+      this.#unfit = "it could not begin";
+      this.#options.emit("part.failed", { part: this.name, error });
+      this.#loop.wake();
+    }
+  }
+
+  async #renew(): Promise<void> {
+    const { lease, clock } = this.#options;
+    if (this.#unfit !== undefined) return this.#lose(this.#unfit);
+    const renewed = await lease.extend().catch(() => undefined);
+    if (renewed) {
+      this.#failures = 0;
+      this.#renewedAt = clock.monotonic();
+    } else if (renewed === undefined && lease.held()) {
+      this.#failures++;
+    } else {
+      await this.#lose(renewed === false ? "the Lease is gone" : "Redis did not answer in time");
+    }
+  }
+
+  /** First no leader in its own eyes, then tell those who act, then compete again. */
+  async #lose(reason: string): Promise<void> {
+    const handingOver = this.#state === "releasing";
+    this.#state = nextState(this.#state, "lost");
+    this.#tenureEnd.abort();
+    // `stop` goes on by itself: it waits for the duty to end.
+    if (handingOver) return;
+    await this.#end("fenced", this.#options.timing.closeMs);
+    await this.#released(reason);
+    this.#waitMs = this.#unfit === undefined ? this.#retryMs() : this.#options.timing.pollMs;
+  }
+
+  async #end(how: "handover" | "fenced", deadlineMs: number): Promise<void> {
+    const { duty, emit } = this.#options;
+    try {
+      await withDeadline(duty.end(how, deadlineMs), deadlineMs, `${this.name}, ${how},`);
+      await withDeadline(this.#began, deadlineMs, `${this.name}, begin,`);
+    } catch (error) {
+      emit("part.failed", { part: this.name, error });
+    }
+  }
+
+  /** The Lease goes only after everything under it has ended. */
+  async #released(reason: string): Promise<void> {
+    const { lease, watchdog, emit } = this.#options;
+    this.#tenureEnd.abort();
+    await lease.release();
+    watchdog?.leading(-1);
+    this.#state = nextState(this.#state, "released");
+    emit("leader.lost", { unit: lease.unit, reason });
+  }
+
+  #pauseMs(): number {
+    const { lease, timing, random } = this.#options;
+    if (this.#state === "follower") return this.#waitMs;
+    if (this.#tenureEnd.signal.aborted) return timing.renewMs;
+    const regularMs = timing.renewMs * (0.9 + 0.2 * random());
+    return Math.min(this.#failures === 0 ? regularMs : backoffMs(this.#failures, RETRY, random), lease.remainingMs());
+  }
+
+  #subscribe(): void {
+    if (this.#subscription !== "none") return;
+    this.#subscription = "asked";
+    this.#options.subscriber.subscribe(this.#options.freeChannel).then(
+      () => (this.#subscription = "made"),
+      () => (this.#subscription = "none"),
+    );
+  }
+
+  readonly #onMessage = (channel: string): void => {
+    // Who could not begin lets the others try; between several such nobody must be woken by the other's release.
+    if (channel === this.#options.freeChannel && this.#unfit === undefined) this.#loop.wake();
+  };
+}
