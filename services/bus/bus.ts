@@ -219,7 +219,8 @@ export class Bus implements Part {
     } catch {
       if (++this.#pingsMissed < PINGS_MISSED_MAX) return;
       this.#pingsMissed = 0;
-      subscriber.disconnect(true);
+      // In any other state it reconnects by itself; a disconnect in the middle of that would end it for good.
+      if (subscriber.status === "ready") subscriber.disconnect(true);
     }
   }
 

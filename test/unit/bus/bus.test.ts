@@ -216,11 +216,10 @@ eachServer((server, getUrl) => {
         if (dice < 0.7) pending.push(say(said++).then((p) => (last = p)));
         else if (dice < 0.9) {
           const after = last;
-          const from = after === undefined ? 0 : undefined;
-          pending.push(
-            attach(after ? { after } : { recent: 300 }).then(({ conn }) => readers.push({ conn, from: from ?? -1 })),
-          );
-        } else if (dice < 0.92) subscriber.disconnect(true);
+          // A reader that comes while the subscriber is cut off is refused and comes again, as a browser does.
+          const arrival = waitFor(() => attach(after ? { after } : { recent: 300 }), { what: "a reader is attached" });
+          pending.push(arrival.then(({ conn }) => readers.push({ conn, from: after ? -1 : 0 })));
+        } else if (dice < 0.92 && subscriber.status === "ready") subscriber.disconnect(true);
         else {
           await Promise.all(pending);
           pending = [];
