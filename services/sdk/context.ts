@@ -127,6 +127,8 @@ export interface Groups {
 /** Runs of command, hear and fallback. */
 export interface ChatCtx<C = unknown> extends Ctx<C> {
   readonly message: Message;
+  /** What was said to the bot, without its name: `ping` of `antiphon ping`. */
+  readonly said: string;
   readonly groups: Groups;
   reply(text: string, options?: ReplyOptions): Promise<Sent>;
   /** What the person who asks may call. */

@@ -45,7 +45,7 @@ export interface FallbackRoute extends Chat {
 
 export type Method = "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
 
-export interface HmacShape {
+export interface HmacCheck {
   /** In lower case, as all names of headers here. */
   readonly header: string;
   readonly secret: (config: unknown) => string;
@@ -60,7 +60,7 @@ export interface HttpRoute extends Base {
   readonly query?: Schema;
   readonly params?: Schema;
   readonly headers?: Schema;
-  readonly hmac?: HmacShape;
+  readonly hmac?: HmacCheck;
   readonly dedupe?: { readonly header: string; readonly ttlMs: number };
   /** When body, query, params and headers are parsed: at the door (400) or in the run (dead letter). */
   readonly parse: "before" | "after";

@@ -1,0 +1,30 @@
+// The public API on one screen: what `import … from "antiphon"` gives.
+
+export { defineHandler, event, job } from "./handler.ts";
+export { discard, done, retryLater } from "./outcome.ts";
+
+export type { Capability } from "./adapter.ts";
+export type {
+  Bot,
+  ChatCtx,
+  CommandInfo,
+  Ctx,
+  EnqueueOptions,
+  Event,
+  GroupChange,
+  GroupInfo,
+  Groups,
+  Id,
+  Job,
+  Log,
+  Queued,
+  ReplyOptions,
+  Sent,
+  Store,
+} from "./context.ts";
+export type { Duration } from "./duration.ts";
+export type { Handler } from "./handler.ts";
+export type { Fields, In, Out, PathParams, PatternArgs, Schema } from "./infer.ts";
+export type { Message, Person, Room } from "./message.ts";
+export type { ChatKey, HttpVerb, RequestInfo, Route, Routes, Run, SignatureFormat } from "./options.ts";
+export type { Discard, Done, RetryLater, RunOutcome } from "./outcome.ts";
