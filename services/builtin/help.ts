@@ -46,9 +46,9 @@ function suggestion({ said, bot, commands }: ChatCtx): string {
   return `I do not know "${echo(said)}".${meant} ${remedy}`;
 }
 
-/** What somebody typed, made harmless to say again. */
+/** What somebody typed, made harmless to say again: it mentions nobody. */
 function echo(text: string): string {
-  return clip(text, ECHO_CHARS_MAX);
+  return clip(text, ECHO_CHARS_MAX).replace(/[<>@"`*]/g, "");
 }
 
 function clip(text: string, chars: number): string {
