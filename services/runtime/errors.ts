@@ -49,6 +49,41 @@ export const ERROR_TABLE = {
     retryable: false,
     remedy: "Nothing: the other run decides.",
   },
+  REQUEST_INVALID: {
+    sentence: "The request is not as it must be.",
+    retryable: false,
+    remedy: "Send what the message asks for.",
+  },
+  UNAUTHORIZED: {
+    sentence: "The signature or token is missing or wrong.",
+    retryable: false,
+    remedy: "Send the right one; compare the secrets of sender and receiver.",
+  },
+  NOT_FOUND: {
+    sentence: "There is nothing at this address.",
+    retryable: false,
+    remedy: "Check method and path; `antiphon validate` lists the routes.",
+  },
+  BODY_TOO_LARGE: {
+    sentence: "The body is over its size limit.",
+    retryable: false,
+    remedy: "Send less, or raise the route's `limit`.",
+  },
+  BODY_STALLED: {
+    sentence: "The body did not arrive in time.",
+    retryable: true,
+    remedy: "Send it again, faster.",
+  },
+  CONTENT_TYPE_UNKNOWN: {
+    sentence: "The content type is none that is taken here.",
+    retryable: false,
+    remedy: "Send one of the types named, or add it to the route's `contentTypes`.",
+  },
+  TOO_MANY_REQUESTS: {
+    sentence: "There are too many of these at once.",
+    retryable: true,
+    remedy: "Come back after the time in Retry-After.",
+  },
   INPUT_INVALID: {
     sentence: "The input does not fit the schema of its route.",
     retryable: false,
