@@ -22,6 +22,7 @@ export type Effect = Common &
     | { readonly kind: "child"; readonly queue: string; readonly delivery: NewDelivery }
     | { readonly kind: "publish"; readonly channel: string; readonly payload: Buffer | string }
     | { readonly kind: "store"; readonly handler: string; readonly field: string; readonly value: string | null }
+    | { readonly kind: "group"; readonly group: string; readonly user: string; readonly member: boolean }
     | { readonly kind: "ref"; readonly actionId: string; readonly messageId: string }
   );
 
@@ -56,6 +57,10 @@ function effectBody(context: BrokerContext, effect: Effect, body?: Buffer): [str
     case "store": {
       const store = context.keys.store(effect.handler);
       return effect.value === null ? ["unset", [store, effect.field]] : ["set", [store, effect.field, effect.value]];
+    }
+    case "group": {
+      const group = context.keys.group(effect.group);
+      return effect.member ? ["set", [group, effect.user, "1"]] : ["unset", [group, effect.user]];
     }
     case "ref":
       return ["ref", [context.keys.ref(effect.actionId), effect.messageId, REF_AGE_MS]];
