@@ -67,6 +67,8 @@ export interface EnvelopeHeader {
   readonly route?: string;
   /** Of a Message that is retried: only these routes run. */
   readonly only?: readonly string[];
+  /** Of a Message that is retried: failures of these routes before this delivery. */
+  readonly tries?: number;
   /** Of a webhook. */
   readonly request?: RequestHead;
 }
