@@ -3,6 +3,7 @@ import { defineConfig } from "vitest/config";
 // One file at a time where real processes compete for two cores; unit files run side by side.
 export default defineConfig({
   test: {
+    reporters: ["default", "./test/support/missing-servers.ts"],
     testTimeout: 20_000,
     hookTimeout: 20_000,
     projects: [

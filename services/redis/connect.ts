@@ -1,41 +1,70 @@
-// The one place that opens connections to Redis.
+// The one place that opens connections to Redis: by URL and purpose, each with a name, each watched.
+//
+// A server that is away, silent or has another password is no error here: it is told by `onState`, and tried again for ever,
+// so that a connection is usable at most 2 s after its server is. Commands meanwhile fail within about as long.
 
 import { Cluster, Redis } from "ioredis";
-import { backoffMs } from "../runtime/backoff.ts";
+import { type Clock, type Random, systemClock } from "../runtime/clock.ts";
+import { withDeadline } from "../runtime/part.ts";
+import { clusterOptions, type OptionsFor, type Purpose, redisOptions } from "./options.ts";
+import { parseRedisUrl } from "./url.ts";
+import { type RedisState, Watch } from "./watch.ts";
+
+export type { Purpose } from "./options.ts";
+export type { RedisState } from "./watch.ts";
+export { databaseOf } from "./url.ts";
 
 export type RedisClient = Redis | Cluster;
-export type Purpose = "commands" | "subscriber" | "lease";
-export type RedisState = "connecting" | "ready" | "away" | "unfit";
 
 export interface ConnectOptions {
   readonly url: string;
   /** Shown by CLIENT LIST as `antiphon:<name>`. */
   readonly name: string;
   readonly purpose: Purpose;
+  /** Told at every change. Only a `commands` connection checks whether the server is fit. */
   onState(state: RedisState, detail?: string): void;
+  /** How long a command may go unanswered; for a `lease` connection 800 unless given. */
+  readonly commandTimeoutMs?: number;
+  readonly clock?: Clock;
+  readonly random?: Random;
 }
 
+const CLOSE_MS = 500;
+const watches = new WeakMap<RedisClient, Watch>();
+
+/** Throws CONFIG_INVALID for a URL that makes no sense, and nothing else. */
 export function openRedis(options: ConnectOptions): RedisClient {
-  const client = new Redis(options.url, {
-    connectionName: `antiphon:${options.name}`,
-    connectTimeout: 1000,
-    commandTimeout: options.purpose === "lease" ? 800 : 2000,
-    maxRetriesPerRequest: options.purpose === "lease" ? 0 : 1,
-    enableOfflineQueue: options.purpose !== "lease",
-    autoResendUnfulfilledCommands: false,
-    keepAlive: 5000,
-    retryStrategy: (times) => backoffMs(times - 1, { firstMs: 50, maxMs: 800 }, Math.random),
+  const url = parseRedisUrl(options.url);
+  const { clock = systemClock, random = Math.random } = options;
+  const o: OptionsFor = {
+    purpose: options.purpose,
+    connectionName: `antiphon:${options.name.replaceAll(/\s/g, "_")}`,
+    commandTimeoutMs: options.commandTimeoutMs,
+    random,
+  };
+  const client =
+    url.kind === "cluster" ? new Cluster([...url.nodes], clusterOptions(url, o)) : new Redis(redisOptions(url, o));
+  const watch = new Watch({
+    client,
+    patient: options.purpose !== "lease",
+    checkFitness: options.purpose === "commands",
+    onState: (state, detail) => options.onState(state, detail),
+    clock,
+    random,
   });
-  client.on("ready", () => options.onState("ready"));
-  client.on("close", () => options.onState("away"));
-  client.on("error", (error: Error) => options.onState("away", error.message));
+  watches.set(client, watch);
+  watch.start();
   return client;
 }
 
+/** Lets what was sent be answered, for a moment, and closes. */
 export async function closeRedis(client: RedisClient): Promise<void> {
-  client.disconnect();
-}
-
-export function databaseOf(url: string): number {
-  return Number(new URL(url).pathname.slice(1) || 0);
+  await watches.get(client)?.stop();
+  try {
+    if (client.status === "ready") await withDeadline(client.quit(), CLOSE_MS, "Closing the connection to Redis");
+  } catch {
+    // It is closed below in any case.
+  } finally {
+    client.disconnect();
+  }
 }

@@ -1,13 +1,21 @@
 // Real servers for tests: one embedded Valkey per test file, and `redis-server` where it is on PATH.
 
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
-import { createServer, type AddressInfo, connect } from "node:net";
+import { type AddressInfo, connect, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type EmbeddedServer, startEmbedded } from "../../services/redis/embedded.ts";
 import { waitFor } from "./wait-for.ts";
+
+declare module "vitest" {
+  interface TaskMeta {
+    /** Read by missing-servers.ts. */
+    missingServer?: string;
+  }
+}
 
 export interface TestServer {
   readonly url: string;
@@ -21,13 +29,13 @@ afterAll(async () => {
   embedded = undefined;
 });
 
-/** The embedded server of this test file, started by the first call, stopped after the last test. */
+/** The embedded server of this test file: started by the first call, stopped after the last test. A namespace per test isolates tests. */
 export async function testRedis(): Promise<TestServer> {
   embedded ??= startEmbedded();
   return { url: (await embedded).url, kind: "embedded" };
 }
 
-/** Runs a suite against every kind of server. `getUrl` may be called in tests and hooks of the suite, not while it is defined. */
+/** Runs a suite against every kind of server. `getUrl` may be called in the suite's tests and hooks, not while it is defined. */
 export function eachServer(suite: (name: TestServer["kind"], getUrl: () => string) => void): void {
   describe("embedded", () => {
     let url = "";
@@ -36,32 +44,60 @@ export function eachServer(suite: (name: TestServer["kind"], getUrl: () => strin
     });
     suite("embedded", () => url);
   });
-  if (spawnSync("redis-server", ["--version"]).status !== 0) return;
   describe("redis-server", () => {
-    let server: { url: string; stop(): Promise<void> } | undefined;
-    beforeAll(async () => {
-      server = await startRedisServer();
+    let server: RedisServer | undefined;
+    withServer("redis-server", () => {
+      beforeAll(async () => {
+        server = await startRedisServer();
+      });
+      afterAll(() => server?.stop());
+      suite("redis-server", () => server?.url ?? "");
     });
-    afterAll(() => server?.stop());
-    suite("redis-server", () => server?.url ?? "");
   });
 }
 
-/** Starts a `redis-server` that keeps nothing, on a free port. */
-export async function startRedisServer(
-  extra: readonly string[] = [],
-): Promise<{ url: string; port: number; child: ChildProcess; stop(): Promise<void> }> {
-  const port = await freePort();
+/**
+ * Defines a suite that needs a program on PATH. Without it the suite is listed at the end of the run, and fails where
+ * ANTIPHON_REQUIRE_SERVERS=1 says that every suite must run.
+ */
+export function withServer(program: string, suite: () => void): void {
+  if (isOnPath(program)) return suite();
+  test(`did not run: ${program} is not on PATH`, ({ task }) => {
+    task.meta.missingServer = program;
+    expect(process.env["ANTIPHON_REQUIRE_SERVERS"], `${program} must be on PATH`).not.toBe("1");
+  });
+}
+
+export function isOnPath(program: string): boolean {
+  return spawnSync(program, ["--version"], { stdio: "ignore" }).status === 0;
+}
+
+export interface RedisServer {
+  readonly url: string;
+  readonly port: number;
+  readonly child: ChildProcess;
+  /** SIGKILL, and its folder is removed. */
+  stop(): Promise<void>;
+}
+
+/** Starts a `redis-server` that keeps nothing, on a free port unless `--port` is among the arguments. */
+export async function startRedisServer(args: readonly string[] = []): Promise<RedisServer> {
+  const port = args.includes("--port") ? Number(args[args.indexOf("--port") + 1]) : await freePort();
   const folder = mkdtempSync(join(tmpdir(), "antiphon-redis-"));
-  const args = ["--port", String(port), "--bind", "127.0.0.1", "--dir", folder, "--save", "", ...extra];
-  const child = spawn("redis-server", args, { stdio: "ignore" });
-  const ended = new Promise((resolve) => child.once("exit", resolve));
-  await waitFor(() => answers(port), { what: "redis-server answers" });
+  const all = ["--port", String(port), "--bind", "127.0.0.1", "--dir", folder, "--save", "", ...args];
+  const child = spawn("redis-server", all, { stdio: "ignore" });
+  const ended = once(child, "exit");
   const stop = async (): Promise<void> => {
     child.kill("SIGKILL");
     await ended;
     rmSync(folder, { recursive: true, force: true });
   };
+  try {
+    await waitFor(() => answers(port), { what: `redis-server answers on port ${port}` });
+  } catch (error) {
+    await stop();
+    throw error;
+  }
   return { url: `redis://127.0.0.1:${port}`, port, child, stop };
 }
 
