@@ -1,0 +1,137 @@
+// A run that this worker has taken and not yet finished: which of its deliveries are answered, which are with a thread.
+//
+//   waiting ─▶ sent (a segment is in a slot) ─▶ answered … ─▶ over
+//      ▲            │ thread or child died      │ the next delivery belongs elsewhere (quarantine)
+//      └────────────┴───────────────────────────┘
+//   orphaned: its claims are lost or handed back; what its slot still answers is ignored, but the slot is taken until then.
+
+import type { Claim } from "../broker/claims.ts";
+import { verdictOf } from "../broker/delivery.ts";
+import { publicId } from "../runtime/ids.ts";
+import { endsRun, type Failure, type NumberedClaim, type Settled } from "./protocol.ts";
+
+const FAILURES_LOST_MAX = 3;
+
+/** Who took the run, and hears what comes of it. */
+export interface RunOwner {
+  readonly queue: string;
+  readonly wid: string;
+  /** `dropped` are the deliveries of the run that end with this one, unstarted. */
+  answered(claim: Claim, settled: Settled, dropped: readonly Claim[]): void;
+  /** To the broker, uncounted. */
+  handBack(claims: readonly Claim[]): void;
+  over(run: ActiveRun): void;
+}
+
+export class ActiveRun {
+  readonly owner: RunOwner;
+  readonly #claims: Claim[];
+  readonly #firstSerial: number;
+  #answered = 0;
+  #sent = 0;
+  #orphaned = false;
+  #failuresLost = 0;
+  /** The head has failed together with its thread; whoever runs it next only composes the failure. */
+  failure: Failure | undefined;
+
+  /** Serials `firstSerial` … `firstSerial + claims.length - 1` name its deliveries. */
+  constructor(owner: RunOwner, claims: readonly Claim[], firstSerial: number) {
+    this.owner = owner;
+    this.#claims = [...claims];
+    this.#firstSerial = firstSerial;
+  }
+
+  get isOver(): boolean {
+    return this.#answered >= this.#claims.length;
+  }
+
+  get isOrphaned(): boolean {
+    return this.#orphaned;
+  }
+
+  /** The first delivery that is not answered. */
+  get head(): Claim | undefined {
+    return this.#claims[this.#answered];
+  }
+
+  /** Whether all that was sent is answered, so that its slot is free. */
+  get isIdle(): boolean {
+    return this.#answered >= this.#sent;
+  }
+
+  /** Whether the head must run alone. The failure of a dead child is composed in a thread: its handler is not called. */
+  get needsQuarantine(): boolean {
+    return this.failure === undefined && this.head !== undefined && verdictOf(this.head.element.crashes) !== "run";
+  }
+
+  /** Serials of what is sent and not answered. */
+  get pending(): number[] {
+    return Array.from(
+      { length: this.#sent - this.#answered },
+      (_, index) => this.#firstSerial + this.#answered + index,
+    );
+  }
+
+  /** The next deliveries that may go to one place together, marked as sent. */
+  takeSegment(): NumberedClaim[] {
+    const from = this.#answered;
+    let to = from + 1;
+    if (!this.needsQuarantine) {
+      while (to < this.#claims.length && verdictOf(this.#claims[to]?.element.crashes ?? 0) === "run") to++;
+    }
+    this.#sent = to;
+    return this.#claims.slice(from, to).map((claim, index) => ({ serial: this.#firstSerial + from + index, claim }));
+  }
+
+  /** One delivery was answered. Afterwards the run is over, idle, or goes on where it is. */
+  answer(settled: Settled): void {
+    const claim = this.head;
+    if (claim === undefined || settled.serial !== this.#firstSerial + this.#answered) {
+      throw new Error(`delivery ${settled.serial} was answered out of turn`);
+    }
+    this.failure = undefined;
+    this.#answered++;
+    const dropped = endsRun(settled.kind) ? this.#claims.splice(this.#answered) : [];
+    this.#sent = Math.min(this.#sent, this.#claims.length);
+    if (!this.#orphaned) this.owner.answered(claim, settled, dropped);
+    if (this.isOver && !this.#orphaned) this.owner.over(this);
+  }
+
+  /** Its thread is gone: what was sent and not answered is to be sent again. */
+  recall(): void {
+    this.#sent = this.#answered;
+    if (this.failure !== undefined) this.#failuresLost++;
+  }
+
+  /** Threads keep dying before they could compose the failure: settles the head as a crash without them. */
+  get isHopeless(): boolean {
+    return this.#failuresLost >= FAILURES_LOST_MAX;
+  }
+
+  giveUp(): void {
+    const { head, failure } = this;
+    if (head === undefined) return;
+    const serial = this.#firstSerial + this.#answered;
+    const error = failure?.detail ?? "";
+    this.answer({ serial, kind: "crash", error, origin: publicId(head.id), effects: [], history: "" });
+  }
+
+  /** Hands back every delivery after the one with this serial; all of them when nothing has started. */
+  handBackAfter(serial: number | undefined): void {
+    if (this.#orphaned) return;
+    const keep = serial === undefined ? this.#answered : serial - this.#firstSerial + 1;
+    const returned = this.#claims.slice(Math.max(keep, this.#answered));
+    if (returned.length > 0) this.owner.handBack(returned);
+    if (keep <= this.#answered) return this.orphan();
+    this.#claims.length = Math.min(this.#claims.length, keep);
+    this.#sent = Math.min(this.#sent, keep);
+  }
+
+  /** Its claims are lost or handed back. The slot stays taken until what was sent is answered. */
+  orphan(): void {
+    if (this.#orphaned) return;
+    this.#orphaned = true;
+    this.#claims.length = Math.max(this.#sent, this.#answered);
+    this.owner.over(this);
+  }
+}

@@ -1,0 +1,127 @@
+// Takes what free slots can run from one queue: on the bell, when something is due, each second to be safe. Never blocks.
+
+import { setTimeout as later } from "node:timers";
+import type { Clock, Random } from "../runtime/clock.ts";
+import { Loop } from "../runtime/loop.ts";
+import type { Part } from "../runtime/part.ts";
+import type { Claims, Run, Taken, TakeOptions } from "../broker/claims.ts";
+import type { Emit } from "../telemetry/events.ts";
+import { ClassOrder } from "./class-order.ts";
+import type { TakeSource } from "./settler.ts";
+
+/** Most deliveries of one key per turn. */
+const RUN_QUANTUM = 4;
+const SAFETY_MS = 1000;
+const SOONEST_MS = 5;
+
+/** Who gives slots: the pool. A slot is reserved while a take for it is under way. */
+export interface SlotSource {
+  reserve(): number;
+  unreserve(slots: number): void;
+}
+
+export interface FetcherOptions {
+  readonly queue: string;
+  readonly slots: SlotSource;
+  /** Undefined while the queue is not registered. */
+  readonly claims: () => Claims | undefined;
+  readonly accept: (claims: Claims, runs: readonly Run[]) => void;
+  /** A take failed; throws what the loop should know of. */
+  readonly failed: (claims: Claims, error: unknown) => void;
+  readonly emit: Emit;
+  readonly clock: Clock;
+  readonly random: Random;
+  /** The server's clock as far as this process knows it. */
+  readonly serverNowMs: () => number;
+}
+
+export class Fetcher implements Part, TakeSource {
+  readonly name: string;
+  readonly #options: FetcherOptions;
+  readonly #loop: Loop;
+  readonly #order = new ClassOrder();
+  #taking = true;
+  #dueMs: number | null = null;
+  #dueTimer: NodeJS.Timeout | undefined;
+  #dueWaitMs = 0;
+
+  constructor(options: FetcherOptions) {
+    const { queue, clock, random, emit } = options;
+    this.name = `fetcher ${queue}`;
+    this.#options = options;
+    this.#loop = new Loop({
+      name: this.name,
+      intervalMs: SAFETY_MS,
+      tick: () => this.#tick(),
+      onError: (error) => emit("loop.failed", { loop: this.name, error }),
+      clock,
+      random,
+    });
+  }
+
+  async start(): Promise<void> {
+    await this.#loop.start();
+  }
+
+  /** Work may be there: the bell rang, a slot became free, Redis is back. */
+  wake(): void {
+    this.#loop.wake();
+  }
+
+  /** Takes nothing more; what a take under way brings goes to `accept` all the same. */
+  quiet(): void {
+    this.#taking = false;
+    clearTimeout(this.#dueTimer);
+  }
+
+  async stop(): Promise<void> {
+    this.quiet();
+    await this.#loop.stop();
+  }
+
+  ask(): TakeOptions | undefined {
+    if (!this.#taking) return undefined;
+    const slots = this.#options.slots.reserve();
+    return slots === 0 ? undefined : { slots, run: RUN_QUANTUM, order: this.#order.next() };
+  }
+
+  got(claims: Claims, take: TakeOptions, taken?: Taken): void {
+    this.#options.slots.unreserve(take.slots);
+    if (taken === undefined) return;
+    this.#options.accept(claims, taken.runs);
+    this.due(taken.nextDueMs);
+  }
+
+  /**
+   * Wakes when the next delayed delivery is due. The clock here may run before the server's: the same time again means
+   * that the server did not think so yet, and then the wait doubles.
+   */
+  due(dueMs: number | null): void {
+    const again = dueMs === this.#dueMs;
+    if (again && this.#dueTimer !== undefined) return;
+    clearTimeout(this.#dueTimer);
+    this.#dueTimer = undefined;
+    this.#dueMs = dueMs;
+    if (dueMs === null || !this.#taking) return;
+    const waitMs = Math.max(dueMs - this.#options.serverNowMs(), again ? 2 * this.#dueWaitMs : SOONEST_MS);
+    if (waitMs > SAFETY_MS) return; // the safety take asks again before that
+    this.#dueWaitMs = waitMs;
+    this.#dueTimer = later(() => {
+      this.#dueTimer = undefined;
+      this.wake();
+    }, waitMs);
+    this.#dueTimer.unref();
+  }
+
+  async #tick(): Promise<void> {
+    const claims = this.#options.claims();
+    const take = claims === undefined ? undefined : this.ask();
+    if (claims === undefined || take === undefined) return;
+    try {
+      this.got(claims, take, await claims.take(take));
+    } catch (error) {
+      this.got(claims, take);
+      this.#options.failed(claims, error);
+    }
+  }
+}

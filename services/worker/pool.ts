@@ -1,0 +1,248 @@
+// The handler threads of one kind: places runs into free slots, replaces a thread that died, hands back or fails what was in it.
+
+import { backoffMs } from "../runtime/backoff.ts";
+import type { Clock, Random } from "../runtime/clock.ts";
+import { AntiphonError, ERROR_TABLE, type ErrorCode } from "../runtime/errors.ts";
+import type { Part } from "../runtime/part.ts";
+import type { Emit } from "../telemetry/events.ts";
+import type { ActiveRun } from "./active-run.ts";
+import { Lane, type LaneEvents } from "./lane.ts";
+import type { AbortReason, ThreadData } from "./protocol.ts";
+import type { Quarantine } from "./quarantine.ts";
+import type { Spawn } from "./threads.ts";
+
+/** A thread that lived this long died for another reason than the one before it. */
+const SETTLED_MS = 60_000;
+const REPLACE_BACKOFF = { firstMs: 100, maxMs: 10_000 };
+
+export interface PoolOptions {
+  readonly kind: "chat" | "work";
+  /** One for each thread. */
+  readonly threads: readonly ThreadData[];
+  readonly spawn: Spawn;
+  readonly quarantine: Quarantine;
+  readonly emit: Emit;
+  readonly clock: Clock;
+  readonly random: Random;
+  /** Slots became free, and no settlement that would take for them is on its way. */
+  readonly onRoom: () => void;
+}
+
+export class Pool implements Part, LaneEvents {
+  readonly name: string;
+  readonly #options: PoolOptions;
+  readonly #lanes: (Lane | undefined)[] = [];
+  readonly #active = new Set<ActiveRun>();
+  /** Runs that lost their thread and wait for a slot in another one. */
+  readonly #waiting: ActiveRun[] = [];
+  readonly #quarantined = new Set<ActiveRun>();
+  readonly #startedAtMs: number[] = [];
+  readonly #deaths: number[] = [];
+  #reserved = 0;
+  #starting: { ready: number; resolve: () => void; reject: (error: Error) => void } | undefined;
+  #closing = false;
+  #onIdle: (() => void) | undefined;
+  readonly #stop = new AbortController();
+
+  constructor(options: PoolOptions) {
+    this.name = `${options.kind} threads`;
+    this.#options = options;
+  }
+
+  /** Resolves when every thread has loaded and set up the handlers; rejects when one cannot. */
+  async start(): Promise<void> {
+    try {
+      await new Promise<void>((resolve, reject) => {
+        this.#starting = { ready: 0, resolve, reject };
+        for (const index of this.#options.threads.keys()) this.#spawn(index);
+      });
+    } catch (error) {
+      this.#stop.abort();
+      for (const lane of this.#lanes) lane?.end("another thread could not start");
+      throw error;
+    } finally {
+      this.#starting = undefined;
+    }
+  }
+
+  get slots(): number {
+    return this.#options.threads.reduce((sum, { slots }) => sum + slots, 0);
+  }
+
+  get busy(): number {
+    return this.#active.size;
+  }
+
+  /** Slots that a take may fill. */
+  get free(): number {
+    if (this.#closing) return 0;
+    let free = -this.#waiting.length - this.#quarantined.size - this.#reserved;
+    for (const lane of this.#lanes) free += lane?.free ?? 0;
+    return Math.max(0, free);
+  }
+
+  /** Sets all free slots aside for a take under way; give back with `unreserve` when its reply is there. */
+  reserve(): number {
+    const slots = this.free;
+    this.#reserved += slots;
+    return slots;
+  }
+
+  unreserve(slots: number): void {
+    this.#reserved -= slots;
+  }
+
+  add(run: ActiveRun): void {
+    this.#active.add(run);
+    this.#place(run);
+  }
+
+  /** Enforces timeouts. */
+  sweep(): void {
+    for (const lane of this.#lanes) lane?.sweep();
+  }
+
+  abort(runs: readonly ActiveRun[], reason: AbortReason): void {
+    for (const lane of this.#lanes)
+      lane?.abort(
+        lane.runs.filter((run) => runs.includes(run)),
+        reason,
+      );
+    this.#options.quarantine.abort(runs, reason);
+  }
+
+  /** A drain begins: nothing starts any more, and all that has not started is handed back. */
+  close(): void {
+    this.#closing = true;
+    for (const lane of this.#lanes) {
+      lane?.close();
+      for (const run of lane?.runs ?? []) run.handBackAfter(lane?.started(run)?.serial);
+    }
+    for (const run of this.#waiting.splice(0)) this.#return(run);
+    this.#options.quarantine.close();
+    this.#checkIdle();
+  }
+
+  /** Runs that still hold claims. */
+  get holding(): ActiveRun[] {
+    return [...this.#active].filter((run) => !run.isOrphaned);
+  }
+
+  /** Resolves when no run holds a claim. */
+  whenIdle(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#onIdle = resolve;
+      this.#checkIdle();
+    });
+  }
+
+  /** The drain time is over: what still runs is handed back and runs on as a zombie whose outcome is refused. */
+  handBackAll(): void {
+    for (const run of this.holding) run.handBackAfter(undefined);
+    this.#checkIdle();
+  }
+
+  /** Teardown in every thread, then their end. */
+  async stop(deadlineMs: number): Promise<void> {
+    this.#closing = true;
+    this.#stop.abort();
+    this.#starting?.reject(new AntiphonError("HANDLER_LOAD_FAILED", "The worker was stopped meanwhile."));
+    await Promise.all(this.#lanes.map((lane) => lane?.stop(deadlineMs)));
+  }
+
+  // What lanes and the quarantine tell:
+
+  ready(lane: Lane): void {
+    this.#options.emit("thread.started", { thread: lane.index, kind: lane.kind });
+    const { threads } = this.#options;
+    if (this.#starting && ++this.#starting.ready === threads.length) this.#starting.resolve();
+    this.#serveWaiting();
+    this.#options.onRoom();
+  }
+
+  unfit(lane: Lane, code: string, message: string): void {
+    const known: ErrorCode = code in ERROR_TABLE ? (code as ErrorCode) : "HANDLER_LOAD_FAILED";
+    this.#starting?.reject(new AntiphonError(known, message));
+    lane.end(`${code}: ${message}`);
+  }
+
+  left(run: ActiveRun): void {
+    this.#quarantined.delete(run);
+    if (run.isOver || run.isOrphaned) this.#remove(run);
+    else if (this.#closing) this.#return(run);
+    else this.#place(run);
+    this.#serveWaiting();
+    if (run.isOrphaned) this.#options.onRoom();
+  }
+
+  gone(lane: Lane, reason: string, interrupted: readonly ActiveRun[]): void {
+    const at = this.#lanes.indexOf(lane);
+    this.#lanes[at] = undefined;
+    if (!this.#stop.signal.aborted)
+      this.#options.emit("thread.ended", { thread: lane.index, reason, deliveries: interrupted.length });
+    this.#starting?.reject(new AntiphonError("HANDLER_LOAD_FAILED", `A thread ended while it loaded them: ${reason}`));
+    for (const run of interrupted) this.#survive(run);
+    if (!this.#stop.signal.aborted && !this.#starting) void this.#replace(at);
+  }
+
+  /** A run whose thread is gone: its failure is composed elsewhere; one that only shared the thread goes back uncounted. */
+  #survive(run: ActiveRun): void {
+    if (run.isHopeless) run.giveUp();
+    if (run.isOrphaned || run.isOver) this.#remove(run);
+    else if (run.failure === undefined || this.#closing) this.#return(run);
+    else this.#place(run);
+  }
+
+  #return(run: ActiveRun): void {
+    run.handBackAfter(undefined);
+    this.#remove(run);
+  }
+
+  #place(run: ActiveRun): void {
+    if (run.needsQuarantine) {
+      this.#quarantined.add(run);
+      this.#options.quarantine.add(run, (back) => this.left(back));
+      return;
+    }
+    let best: Lane | undefined;
+    for (const lane of this.#lanes) if (lane !== undefined && lane.free > (best?.free ?? 0)) best = lane;
+    if (best === undefined) this.#waiting.push(run);
+    else best.assign(run);
+  }
+
+  #serveWaiting(): void {
+    while (this.#waiting.length > 0 && this.#lanes.some((lane) => (lane?.free ?? 0) > 0)) {
+      this.#place(this.#waiting.shift() as ActiveRun);
+    }
+  }
+
+  #remove(run: ActiveRun): void {
+    this.#active.delete(run);
+    this.#checkIdle();
+  }
+
+  #checkIdle(): void {
+    if (this.#onIdle !== undefined && this.holding.length === 0) this.#onIdle();
+  }
+
+  #spawn(at: number): void {
+    const { threads, spawn, clock } = this.#options;
+    const data = threads[at] as ThreadData;
+    this.#startedAtMs[at] = clock.monotonic();
+    this.#lanes[at] = new Lane({ data: fresh(data), spawn, events: this, clock });
+  }
+
+  async #replace(at: number): Promise<void> {
+    const { clock, random } = this.#options;
+    const lived = clock.monotonic() - (this.#startedAtMs[at] ?? 0);
+    const deaths = lived >= SETTLED_MS ? 0 : (this.#deaths[at] ?? 0);
+    this.#deaths[at] = deaths + 1;
+    if (deaths > 0) await clock.sleep(backoffMs(deaths - 1, REPLACE_BACKOFF, random), this.#stop.signal);
+    if (!this.#stop.signal.aborted) this.#spawn(at);
+  }
+}
+
+/** A dead thread's marks must not be seen in its successor. */
+function fresh(data: ThreadData): ThreadData {
+  return { ...data, slotMemory: new SharedArrayBuffer(data.slotMemory.byteLength) };
+}

@@ -1,0 +1,138 @@
+// Runs a delivery that crashed twice alone in a child process with a memory limit, so that its next death takes nobody with it.
+
+import { backoffMs } from "../runtime/backoff.ts";
+import type { Clock, Random } from "../runtime/clock.ts";
+import type { Emit } from "../telemetry/events.ts";
+import type { ActiveRun } from "./active-run.ts";
+import { Lane, type LaneEvents } from "./lane.ts";
+import type { AbortReason, ThreadData } from "./protocol.ts";
+import { SlotMemory } from "./slots.ts";
+import type { Spawn } from "./threads.ts";
+
+/** Children at once: each is a process of its own. */
+const CHILDREN_MAX = 2;
+const BOOT_MS = 30_000;
+const TEARDOWN_MS = 5000;
+/** A child that died this often before its delivery began is not to blame on the handlers' setup any more. */
+const BOOTS_MAX = 5;
+const BOOT_BACKOFF = { firstMs: 500, maxMs: 10_000 };
+
+interface Case {
+  readonly run: ActiveRun;
+  readonly back: (run: ActiveRun) => void;
+  boots: number;
+  lane?: Lane;
+}
+
+export interface QuarantineOptions {
+  readonly data: Omit<ThreadData, "slotMemory" | "slots" | "kind" | "index">;
+  readonly spawn: Spawn;
+  readonly emit: Emit;
+  readonly clock: Clock;
+  readonly random: Random;
+}
+
+export class Quarantine {
+  readonly #options: QuarantineOptions;
+  readonly #waiting: Case[] = [];
+  readonly #running = new Set<Case>();
+  readonly #stop = new AbortController();
+
+  constructor(options: QuarantineOptions) {
+    this.#options = options;
+  }
+
+  /** Runs the head of this run; `back` hears when it is answered, or has its failure when the child died. */
+  add(run: ActiveRun, back: (run: ActiveRun) => void): void {
+    this.#waiting.push({ run, back, boots: 0 });
+    this.#next();
+  }
+
+  sweep(): void {
+    for (const { lane } of this.#running) lane?.sweep();
+  }
+
+  abort(runs: readonly ActiveRun[], reason: AbortReason): void {
+    for (const { run, lane } of this.#running) if (runs.includes(run)) lane?.abort([run], reason);
+    for (const patient of this.#waiting.filter(({ run }) => run.isOrphaned)) {
+      this.#waiting.splice(this.#waiting.indexOf(patient), 1);
+      patient.back(patient.run);
+    }
+  }
+
+  /** A drain begins: what waits for a child goes back; what has one runs on. */
+  close(): void {
+    this.#stop.abort();
+    for (const { run, back } of this.#waiting.splice(0)) back(run);
+  }
+
+  async stop(): Promise<void> {
+    this.close();
+    for (const { lane } of this.#running) lane?.end("stop");
+  }
+
+  #next(): void {
+    while (this.#running.size < CHILDREN_MAX) {
+      const next = this.#waiting.shift();
+      if (next === undefined) return;
+      this.#running.add(next);
+      this.#options.emit("quarantine.started", { id: next.run.head?.id ?? "" });
+      this.#boot(next);
+    }
+  }
+
+  #boot(patient: Case): void {
+    const { data, spawn, clock } = this.#options;
+    const slotMemory = SlotMemory.allocate(1);
+    patient.boots++;
+    const lane = new Lane({
+      data: { ...data, kind: "quarantine", index: 0, slots: 1, slotMemory },
+      spawn,
+      clock,
+      events: this.#eventsOf(patient),
+    });
+    patient.lane = lane;
+    void clock.sleep(BOOT_MS, this.#stop.signal).then(() => {
+      if (lane.isStarting) lane.end("it did not get ready in time");
+    });
+  }
+
+  #eventsOf(patient: Case): LaneEvents {
+    const { run } = patient;
+    return {
+      ready: (lane) => {
+        if (run.isOrphaned || this.#stop.signal.aborted) this.#finish(patient, "interrupted");
+        else lane.assign(run);
+      },
+      unfit: (lane, code, message) => lane.end(`${code}: ${message}`),
+      left: () => this.#finish(patient, "answered"),
+      gone: (_lane, reason, interrupted) => this.#onGone(patient, reason, interrupted.length > 0),
+    };
+  }
+
+  #onGone(patient: Case, reason: string, wasSent: boolean): void {
+    const { run } = patient;
+    if (!this.#running.has(patient)) return;
+    if (!wasSent && !run.isOrphaned && !this.#stop.signal.aborted && patient.boots < BOOTS_MAX) {
+      void this.#bootAgain(patient);
+      return;
+    }
+    run.failure ??= { code: "RUN_CRASHED", detail: reason, afterMs: 0 };
+    this.#finish(patient, reason);
+  }
+
+  async #bootAgain(patient: Case): Promise<void> {
+    const { clock, random } = this.#options;
+    await clock.sleep(backoffMs(patient.boots, BOOT_BACKOFF, random), this.#stop.signal);
+    if (this.#stop.signal.aborted || patient.run.isOrphaned) this.#finish(patient, "interrupted");
+    else this.#boot(patient);
+  }
+
+  #finish(patient: Case, outcome: string): void {
+    if (!this.#running.delete(patient)) return;
+    this.#options.emit("quarantine.ended", { id: patient.run.head?.id ?? "", outcome });
+    void patient.lane?.stop(TEARDOWN_MS);
+    patient.back(patient.run);
+    this.#next();
+  }
+}

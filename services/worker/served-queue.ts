@@ -1,0 +1,255 @@
+// One queue as this worker serves it: registration under a wid, what is held there, and what happens when the wid is fenced.
+//
+//   absent ─register─▶ registered ─FENCED (beat, take, settle)─▶ absent …        a new wid each time
+//
+// `known` is what this worker believes it holds: taken, and neither settled nor handed back as far as Redis has answered.
+// Only this file writes it. When Redis says otherwise on two beats in a row, resync hands back what is not known here.
+
+import { setImmediate } from "node:timers/promises";
+import type { Clock, Random } from "../runtime/clock.ts";
+import { hasCode } from "../runtime/errors.ts";
+import { randomId } from "../runtime/ids.ts";
+import { type Claim, Claims, type ClaimsOptions, type Run } from "../broker/claims.ts";
+import type { Effect } from "../broker/effects.ts";
+import type { Emit } from "../telemetry/events.ts";
+import { ActiveRun, type RunOwner } from "./active-run.ts";
+import type { Bells } from "./bells.ts";
+import { Fetcher } from "./fetcher.ts";
+import type { Pool } from "./pool.ts";
+import { Settler } from "./settler.ts";
+
+export interface ServedQueueOptions {
+  readonly queue: string;
+  readonly pod: string;
+  readonly broker: Omit<ClaimsOptions, "queue" | "wid">;
+  readonly pool: Pool;
+  readonly bells: Bells;
+  /** CLIENT ID of the connection whose close means that this worker is dead. */
+  readonly clientId: () => Promise<string>;
+  /** Numbers for `count` deliveries, unique in this process. */
+  readonly serials: (count: number) => number;
+  readonly emit: Emit;
+  readonly clock: Clock;
+  readonly random: Random;
+}
+
+interface Registration {
+  readonly claims: Claims;
+  readonly settler: Settler;
+  isHeard: boolean;
+}
+
+export class ServedQueue {
+  readonly queue: string;
+  readonly fetcher: Fetcher;
+  readonly #options: ServedQueueOptions;
+  readonly #known = new Map<string, Claim>();
+  readonly #active = new Set<ActiveRun>();
+  #registration: Registration | undefined;
+  #registering: Promise<void> | undefined;
+  #mismatched = false;
+  /** During a resync: claims that were known when it began. */
+  #leaving: Set<string> | undefined;
+  #closed = false;
+
+  constructor(options: ServedQueueOptions) {
+    const { queue, pool, emit, clock, random, broker } = options;
+    this.queue = queue;
+    this.#options = options;
+    this.fetcher = new Fetcher({
+      queue,
+      slots: pool,
+      claims: () => this.#registration?.claims,
+      accept: (claims, runs) => this.#accept(claims, runs),
+      failed: (claims, error) => this.#failed(claims, error),
+      serverNowMs: () => clock.now() + (broker.clockOffsetMs?.() ?? 0),
+      emit,
+      clock,
+      random,
+    });
+  }
+
+  get isRegistered(): boolean {
+    return this.#registration !== undefined;
+  }
+
+  get held(): number {
+    return this.#known.size;
+  }
+
+  /** Joins the queue under a new wid and begins to take. */
+  register(): Promise<void> {
+    this.#registering ??= this.#register().finally(() => (this.#registering = undefined));
+    return this.#registering;
+  }
+
+  /** Renews the claims, or registers where that is due. Throws when Redis did not accept it. */
+  async beat(): Promise<void> {
+    const registration = this.#registration;
+    if (registration === undefined) return this.register();
+    const { claims } = registration;
+    try {
+      if (!registration.isHeard) await this.#listen(registration);
+      const { held, nextDueMs } = await claims.beat();
+      if (registration !== this.#registration) return;
+      this.fetcher.due(nextDueMs);
+      const mismatched = held !== this.#known.size;
+      if (mismatched && this.#mismatched) await this.#resync(registration);
+      this.#mismatched = mismatched && !this.#mismatched;
+    } catch (error) {
+      this.#failed(claims, error);
+    }
+  }
+
+  /** The connection is back: tells its new client id, and goes on at once. */
+  async reconnected(): Promise<void> {
+    const registration = this.#registration;
+    if (registration === undefined) return this.register();
+    const info = { clientId: await this.#options.clientId(), pod: this.#options.pod };
+    if (!(await registration.claims.register(info))) return this.#fenced(registration.claims);
+    registration.settler.wake();
+    this.fetcher.wake();
+  }
+
+  /** Takes no more, and is rung no more. */
+  async quiet(): Promise<void> {
+    this.#closed = true;
+    this.fetcher.quiet();
+    await this.#registration?.claims.leaveIdle();
+  }
+
+  /** Resolves when all outcomes are written. */
+  async settled(): Promise<void> {
+    await this.#registration?.settler.settled();
+  }
+
+  /** Hands back what is left and leaves. */
+  async bye(): Promise<void> {
+    const registration = this.#registration;
+    if (registration === undefined) return;
+    this.#registration = undefined;
+    registration.settler.drop();
+    this.#options.bells.forget(registration.claims.bell);
+    await registration.claims.bye([...this.#known.values()]);
+  }
+
+  async #register(): Promise<void> {
+    const { queue, pod, broker, emit, clock, random, clientId } = this.#options;
+    if (this.#closed) return;
+    const claims = new Claims({ ...broker, queue, wid: `${pod}.${randomId()}` });
+    await claims.register({ clientId: await clientId(), pod });
+    const settler = new Settler({
+      claims,
+      takes: this.fetcher,
+      left: (gone) => this.#left(gone),
+      fenced: (fenced) => this.#fenced(fenced),
+      emit,
+      clock,
+      random,
+    });
+    const registration = { claims, settler, isHeard: false };
+    this.#registration = registration;
+    emit("worker.registered", { queue, wid: claims.wid });
+    await this.#listen(registration);
+    this.fetcher.wake();
+  }
+
+  async #listen(registration: Registration): Promise<void> {
+    await this.#options.bells.listen(registration.claims.bell, () => this.fetcher.wake());
+    registration.isHeard = true;
+  }
+
+  #accept(claims: Claims, runs: readonly Run[]): void {
+    const registration = this.#registration;
+    if (registration?.claims !== claims) return; // fenced or gone meanwhile: the reaper has them
+    for (const run of runs) {
+      for (const claim of run) this.#known.set(claim.id, claim);
+      if (this.#closed) registration.settler.release(run);
+      else this.#begin(registration, run);
+    }
+  }
+
+  #begin(registration: Registration, claims: Run): void {
+    const run = new ActiveRun(this.#owner(registration), claims, this.#options.serials(claims.length));
+    this.#active.add(run);
+    this.#options.pool.add(run);
+  }
+
+  #owner({ claims, settler }: Registration): RunOwner {
+    return {
+      queue: this.queue,
+      wid: claims.wid,
+      answered: (claim, settled, dropped) => {
+        const { kind } = settled;
+        if (kind === "interrupted") settler.release([claim, ...dropped]);
+        else if (kind === "lost") this.#left([claim, ...dropped]);
+        else settler.add(claim, { ...settled, kind, claim, effects: settled.effects.map(withBuffers) }, dropped);
+        if (kind === "interrupted" || kind === "lost") this.fetcher.wake();
+      },
+      handBack: (returned) => settler.release(returned),
+      over: (run) => void this.#active.delete(run),
+    };
+  }
+
+  #left(gone: readonly Claim[]): void {
+    for (const claim of gone) {
+      if (this.#known.get(claim.id) === claim) this.#known.delete(claim.id);
+      this.#leaving?.add(identity(claim));
+    }
+  }
+
+  #failed(claims: Claims, error: unknown): void {
+    if (!hasCode(error, "FENCED")) throw error;
+    this.#fenced(claims);
+  }
+
+  /** Another worker has or will have all of it: abort the runs, forget everything, come back as somebody new. */
+  #fenced(claims: Claims): void {
+    const registration = this.#registration;
+    if (registration?.claims !== claims) return;
+    const { emit, bells, pool } = this.#options;
+    emit("worker.fenced", { queue: this.queue, wid: claims.wid });
+    this.#registration = undefined;
+    registration.settler.drop();
+    bells.forget(claims.bell);
+    this.#known.clear();
+    const runs = [...this.#active];
+    for (const run of runs) run.orphan();
+    pool.abort(runs, "fenced");
+    this.register().catch(() => {}); // the next beat tries again
+  }
+
+  /** A take whose reply was lost left claims that nobody here knows of. */
+  async #resync({ claims, settler }: Registration): Promise<void> {
+    this.#leaving = new Set();
+    try {
+      const held = await claims.held();
+      await setImmediate(); // replies that came before this one have been accepted by now
+      const unknown = held.filter(
+        (claim) => this.#known.get(claim.id)?.fence !== claim.fence && !this.#leaving?.has(identity(claim)),
+      );
+      if (unknown.length === 0) return;
+      this.#options.emit("claims.resynced", { queue: this.queue, deliveries: unknown.length });
+      settler.release(unknown);
+    } finally {
+      this.#leaving = undefined;
+    }
+  }
+}
+
+function identity(claim: Claim): string {
+  return `${claim.fence} ${claim.id}`;
+}
+
+/** Structured clone turns Buffers into plain Uint8Arrays. */
+function withBuffers(effect: Effect): Effect {
+  if (effect.kind === "child")
+    return { ...effect, delivery: { ...effect.delivery, envelope: buffer(effect.delivery.envelope) } };
+  if (effect.kind === "publish" && typeof effect.payload !== "string")
+    return { ...effect, payload: buffer(effect.payload) };
+  return effect;
+}
+
+function buffer(bytes: Uint8Array): Buffer {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}

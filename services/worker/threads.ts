@@ -1,0 +1,107 @@
+// Where handlers run, seen from main: a worker_thread, or a child process for quarantine. Messages in, messages out, gone.
+
+import { fork, type ChildProcess } from "node:child_process";
+import { Worker } from "node:worker_threads";
+import type { FromThread, ThreadData, ToThread } from "./protocol.ts";
+
+export interface HostEvents {
+  message(message: FromThread): void;
+  /** Once, after the last message. */
+  gone(reason: string): void;
+}
+
+export interface Host {
+  post(message: ToThread): void;
+  /** Ends it at once, whatever it does; `gone` follows. */
+  end(): void;
+}
+
+export type Spawn = (data: ThreadData, events: HostEvents) => Host;
+
+export interface MemoryLimits {
+  readonly oldMb: number;
+  /** Small, so that what a flood of webhooks leaves behind is collected early. */
+  readonly youngMb: number;
+}
+
+/** The entry file beside this one: `.ts` as written, `.js` as built. */
+export function entryUrl(name: string): URL {
+  return new URL(`./${name}${import.meta.url.endsWith(".ts") ? ".ts" : ".js"}`, import.meta.url);
+}
+
+export function threadSpawner(limits: MemoryLimits): Spawn {
+  return (data, events) => new ThreadHost(data, limits, events);
+}
+
+export function childSpawner(limits: MemoryLimits): Spawn {
+  return (data, events) => new ChildHost(data, limits, events);
+}
+
+class ThreadHost implements Host {
+  readonly #worker: Worker;
+
+  constructor(data: ThreadData, limits: MemoryLimits, events: HostEvents) {
+    this.#worker = new Worker(entryUrl("thread"), {
+      workerData: data,
+      name: `${data.kind}-${data.index}`,
+      resourceLimits: { maxOldGenerationSizeMb: limits.oldMb, maxYoungGenerationSizeMb: limits.youngMb },
+    });
+    let reason = "";
+    this.#worker.on("message", (message: FromThread) => events.message(message));
+    this.#worker.on("error", (error) => (reason = describe(error)));
+    this.#worker.on("exit", (code) => events.gone(reason === "" ? `exit code ${code}` : reason));
+  }
+
+  post(message: ToThread): void {
+    const transfer = message.type === "runs" ? [message.packed.bodies.buffer] : [];
+    this.#worker.postMessage(message, transfer);
+  }
+
+  end(): void {
+    void this.#worker.terminate();
+  }
+}
+
+class ChildHost implements Host {
+  readonly #child: ChildProcess;
+
+  constructor(data: ThreadData, limits: MemoryLimits, events: HostEvents) {
+    this.#child = fork(entryUrl("child"), [], {
+      serialization: "advanced",
+      execArgv: [...process.execArgv, `--max-old-space-size=${limits.oldMb}`],
+      stdio: ["ignore", "inherit", "inherit", "ipc"],
+    });
+    let reason = "";
+    let isGone = false;
+    const gone = (text: string): void => {
+      if (!isGone) events.gone(reason === "" ? text : reason);
+      isGone = true;
+    };
+    this.#child.on("message", (message) => events.message(message as FromThread));
+    this.#child.on("error", (error) => {
+      reason = describe(error);
+      if (this.#child.pid === undefined) gone(reason);
+    });
+    this.#child.on("close", (code, signal) => gone(signal === null ? `exit code ${code}` : `signal ${signal}`));
+    const { slotMemory: _notShared, ...plain } = data;
+    this.#send({ ...plain, clockOffset: new Float64Array(data.clockOffset) });
+  }
+
+  post(message: ToThread): void {
+    this.#send(message);
+  }
+
+  end(): void {
+    this.#child.kill("SIGKILL");
+  }
+
+  /** A child that is gone hears nothing; `gone` tells. */
+  #send(message: object): void {
+    if (this.#child.connected) this.#child.send(message, () => {});
+  }
+}
+
+function describe(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  return "code" in error ? `${String(error.code)}: ${error.message}` : (error.stack ?? error.message);
+}
