@@ -32,10 +32,14 @@ export interface ThreadConfig {
   /** How people address the bot. */
   readonly name: string;
   readonly alias: string;
-  /** Folders and packages, absolute or package names. */
+  /** Folders, files and packages. */
   readonly handlers: readonly string[];
   /** Handler name -> its settings as written in the configuration file. */
   readonly settings: Readonly<Record<string, unknown>>;
+  /** The variables ANTIPHON_HANDLER_<NAME>_<SETTING>, which win over `settings`. */
+  readonly handlerVariables: Readonly<Record<string, string>>;
+  /** Where relative paths and packages in `handlers` are looked for. */
+  readonly cwd: string;
   readonly adapters: readonly AdapterFacts[];
   /** Group name -> user ids fixed by configuration. */
   readonly groups: Readonly<Record<string, readonly string[]>>;
