@@ -37,6 +37,9 @@ export interface EventFields {
   "cron.fired": { route: string; slot: number };
   "cron.missed": { route: string; slots: number };
   "bus.closed": { channel: string; reason: string };
+  "dev.child-ended": { process: string; how: string; againInMs: number };
+  "dev.reload": { files: string };
+  "dev.reload-failed": { files: string };
   log: { level: Level; text: string; route?: string; origin?: string; fields?: Readonly<Record<string, unknown>> };
 }
 
@@ -79,4 +82,7 @@ export const LEVELS: Readonly<Record<Exclude<EventName, "log">, Level>> = {
   "cron.fired": "debug",
   "cron.missed": "warn",
   "bus.closed": "debug",
+  "dev.child-ended": "warn",
+  "dev.reload": "info",
+  "dev.reload-failed": "error",
 };
