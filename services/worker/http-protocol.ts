@@ -1,0 +1,28 @@
+// What the main thread and the HTTP thread (http-thread.ts) say to each other. The thread has its own connection to Redis.
+//
+//   main ── workerData ─▶ thread     thread ── listening | unfit ─▶ main     (once)
+//   main ── drain ──────▶ thread     SIGTERM came: answers `Connection: close`, goes on serving
+//   main ── stop ───────▶ thread     thread ── stopped ──────────▶ main     (listeners closed; then it ends)
+//
+// `listening` does not wait for Redis: without it senders get 503 and Retry-After. Routes' numbers in the registry are the
+// thread's own business (broker/routes.ts), as is loading the handlers, whose routes it serves and whose code it does not run.
+
+import type { Config } from "../config.ts";
+
+export interface HttpThreadData {
+  readonly config: Config;
+  /** Where relative paths and packages of handlers are looked for. */
+  readonly cwd: string;
+  /** For `Pulse` in pulse.ts; this thread only reads. */
+  readonly pulse: SharedArrayBuffer;
+  /** [0] is added to the server's clock inside the scripts, ms; for tests. */
+  readonly clockOffset: Float64Array;
+}
+
+export type ToHttpThread = { readonly type: "drain" } | { readonly type: "stop"; readonly deadlineMs: number };
+
+export type FromHttpThread =
+  | { readonly type: "listening"; readonly httpPort: number; readonly adminPort: number }
+  /** A port is taken or the handlers are unfit: the worker's start fails with this. */
+  | { readonly type: "unfit"; readonly code: string; readonly message: string }
+  | { readonly type: "stopped" };
