@@ -130,6 +130,8 @@ export interface Inbound {
 export interface Host {
   intake(batch: readonly Inbound[]): Promise<"ok" | NackReason>;
   state(state: ConnState, detail?: string): void;
+  /** Throws when this process no longer leads the unit. Goes before every connect and every poll, after any wait. */
+  assert(): void;
   log(level: "debug" | "info" | "warn" | "error", text: string, fields?: Readonly<Record<string, unknown>>): void;
   now(): number;
 }
