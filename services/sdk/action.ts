@@ -29,8 +29,8 @@ export type Action = Common &
     | { readonly op: "join" | "leave" }
   );
 
-/** The operations that a run can do more than once by mistake. */
-export type Operation = Action["op"] | "reply" | "enqueue" | "emit" | "child";
+/** What a run may do a second time by mistake; a reply is a send. */
+export type Operation = Action["op"] | "enqueue" | "emit";
 
 export interface EffectSource {
   /** Origin id of the delivery: retries, reschedules and the new run of a dead letter keep it. */

@@ -34,8 +34,6 @@ const DEDUPE_TTL_MS = 3_600_000;
 const LIMIT_BYTES = 1024 * 1024;
 const LIMIT_BYTES_MAX = 64 * LIMIT_BYTES;
 const CONTENT_TYPES = Object.freeze(["application/json", "application/x-www-form-urlencoded", "text/plain"]);
-/** Paths of the public server that are not the handlers'. */
-const OWN_PATHS: ReadonlySet<string> = new Set(["chat", "bus", "message-bus"]);
 const SEGMENT = /^(?::[A-Za-z_][A-Za-z0-9_]*|[A-Za-z0-9._~!$&'()+,;=@%-]+)$/;
 const FORMATS: ReadonlySet<unknown> = new Set<SignatureFormat>(["github", "slack", "hex", "base64"]);
 
@@ -80,7 +78,6 @@ function readPath(path: unknown, report: Report): string {
   if (new Set(names).size < names.length) report(`the path ${path} names a parameter twice`);
   if (path !== "/" && !segments.every((segment) => SEGMENT.test(segment)))
     report(`the path ${path} may hold segments and parameters such as /hooks/:repo`);
-  if (OWN_PATHS.has(segments[0] ?? "")) report(`the path /${segments[0]} is Antiphon's own`);
   return path;
 }
 

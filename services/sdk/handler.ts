@@ -5,7 +5,7 @@ import { buildRoute, type Draft } from "./build.ts";
 import type { Event, Job } from "./context.ts";
 import type { Out, Schema } from "./infer.ts";
 import type { Route, Routes } from "./options.ts";
-import type { AnyRoute, HandlerShape, Method } from "./routes.ts";
+import type { AnyRoute, Method } from "./routes.ts";
 import { isSchema } from "./schema.ts";
 
 /** What a module of a handlers folder exports by default. */
@@ -30,16 +30,6 @@ export interface HandlerOptions<S extends Schema> {
 const NAME = /^[A-Za-z][A-Za-z0-9_-]{0,63}$/;
 const CONTRACT_NAME = /^[A-Za-z][A-Za-z0-9_.-]{0,127}$/;
 const OPTIONS: ReadonlySet<string> = new Set(["name", "config", "routes", "setup", "teardown"]);
-const KINDS: ReadonlySet<unknown> = new Set<AnyRoute["kind"]>([
-  "command",
-  "hear",
-  "fallback",
-  "http",
-  "job",
-  "event",
-  "cron",
-  "every",
-]);
 
 /** Throws one TypeError that lists everything that is wrong; its `cause` is the list. */
 export function defineHandler<S extends Schema>(options: HandlerOptions<S>): Handler<Out<S>> {
@@ -52,7 +42,7 @@ export function defineHandler<S extends Schema>(options: HandlerOptions<S>): Han
   for (const [key, value] of Object.entries({ setup, teardown }))
     if (value !== undefined && typeof value !== "function") problems.push(`${key} is no function`);
   const routes = readRoutes(options, problems);
-  if (problems.length > 0) throw refusal(`handler ${JSON.stringify(name)}`, problems);
+  if (problems.length > 0) throw refusal(`handler ${JSON.stringify(name)}`, problems, defineHandler);
   return Object.freeze({
     format: 1,
     name,
@@ -63,8 +53,11 @@ export function defineHandler<S extends Schema>(options: HandlerOptions<S>): Han
   }) as Handler<Out<S>>;
 }
 
-function refusal(what: string, problems: readonly string[]): TypeError {
-  return new TypeError(`${what}: ${problems.join("; ")}`, { cause: problems });
+/** Its stack starts where the author called `at`, so that the start can name file and line. */
+function refusal(what: string, problems: readonly string[], at: (...given: never[]) => unknown): TypeError {
+  const error = new TypeError(`${what}: ${problems.join("; ")}`, { cause: problems });
+  Error.captureStackTrace(error, at);
+  return error;
 }
 
 function readRoutes<S extends Schema>(options: HandlerOptions<S>, problems: string[]): Record<string, AnyRoute> {
@@ -143,24 +136,5 @@ function checkContract(kind: "job" | "event", name: unknown, schema: unknown): v
   if (typeof name !== "string" || !CONTRACT_NAME.test(name))
     problems.push("the name must be a letter and then letters, digits, dots, - or _");
   if (!isSchema(schema)) problems.push("the second argument must be a Standard Schema");
-  if (problems.length > 0) throw refusal(`${kind} ${JSON.stringify(name)}`, problems);
-}
-
-/** A module's default export as a handler, or why it is none. It may come from another copy of this library. */
-export function readHandler(value: unknown): { readonly handler: HandlerShape } | { readonly problem: string } {
-  if (typeof value !== "object" || value === null || !("format" in value))
-    return { problem: "the default export is no handler: use defineHandler" };
-  if (value.format !== 1)
-    return {
-      problem: `the handler has format ${String(value.format)}, this Antiphon reads format 1: align the versions`,
-    };
-  const { name, routes } = value as { name?: unknown; routes?: unknown };
-  if (typeof name !== "string" || !NAME.test(name) || typeof routes !== "object" || routes === null)
-    return { problem: "the default export is no handler: use defineHandler" };
-  for (const [key, route] of Object.entries(routes)) {
-    const { id, kind, run } = (route ?? {}) as Partial<AnyRoute>;
-    if (id !== `${name}.${key}` || !KINDS.has(kind) || typeof run !== "function")
-      return { problem: `route ${key} was not made by defineHandler` };
-  }
-  return { handler: value as HandlerShape };
+  if (problems.length > 0) throw refusal(`${kind} ${JSON.stringify(name)}`, problems, kind === "job" ? job : event);
 }

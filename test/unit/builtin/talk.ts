@@ -1,6 +1,6 @@
 // Says something to a handler alone: matching is the real one, the ctx holds only what built-in handlers use.
 
-import { readHandler } from "../../../services/sdk/handler.ts";
+import type { Handler } from "../../../services/sdk/handler.ts";
 import { chatTable, commandsOf, matchMessage } from "../../../services/sdk/match.ts";
 import type { ChatCtx, Groups, ReplyOptions } from "../../../services/sdk/context.ts";
 import type { AnyRoute, ChatRoute } from "../../../services/sdk/routes.ts";
@@ -20,14 +20,12 @@ export interface Surroundings {
   readonly user?: string;
 }
 
-export function routesOf(handler: unknown): AnyRoute[] {
-  const read = readHandler(handler);
-  if ("problem" in read) throw new Error(read.problem);
-  return Object.values(read.handler.routes);
+export function routesOf<C>(handler: Handler<C>): AnyRoute[] {
+  return Object.values(handler.routes) as AnyRoute[];
 }
 
 /** What is answered, in order. */
-export async function talk(handler: unknown, text: string, around: Surroundings = {}): Promise<Heard[]> {
+export async function talk<C>(handler: Handler<C>, text: string, around: Surroundings = {}): Promise<Heard[]> {
   const table = chatTable(around.team ?? [], routesOf(handler));
   const { runs, body } = matchMessage(table, { text }, { name: "antiphon", alias: "!" });
   const heard: Heard[] = [];

@@ -6,7 +6,7 @@ import { effectId, type EffectSource, Occurrences } from "../../../services/sdk/
 const ok: EffectSource = {
   origin: "1a",
   route: "deploy.ship",
-  operation: "reply",
+  operation: "send",
   target: "web:lobby",
   content: "ok",
 };
@@ -19,7 +19,7 @@ describe("effectId", () => {
 
   test("does not change between attempts, nor between releases", () => {
     expect(effectId(ok)).toBe(effectId({ ...ok }));
-    expect(effectId(ok)).toBe("4t8IymsKsU3CHGvKaQZHha");
+    expect(effectId(ok)).toBe("2rWDdtZofB8M1zxMhyNIkq");
   });
 
   test("differs with each part", () => {
@@ -27,7 +27,7 @@ describe("effectId", () => {
       ok,
       { ...ok, origin: "1b" },
       { ...ok, route: "deploy.other" },
-      { ...ok, operation: "send" },
+      { ...ok, operation: "topic" },
       { ...ok, target: "web:ops" },
       { ...ok, content: "no" },
       { ...ok, id: "mine" },

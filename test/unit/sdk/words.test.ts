@@ -31,6 +31,6 @@ test("a word knows where it starts", () => {
 test("a very long hostile text is read in one pass", () => {
   // Were a closing quote searched for again and again, this would take minutes and the test would time out.
   for (const unit of ["“ ", '" ', "'a ", "« „ ", '"a" ', "\u00a0"]) {
-    expect(wordsOf(unit.repeat(200_000)).length).toBeLessThanOrEqual(400_000);
+    expect(wordsOf(unit.repeat(100_000)).length).toBeLessThanOrEqual(200_000);
   }
 });
