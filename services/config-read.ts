@@ -21,6 +21,7 @@ export async function readConfig(purpose: ConfigFor, around: Surroundings): Prom
     ...values,
     handlers: values.handlers.map((entry) => fromFolder(around.cwd, entry)),
     dev: around.dev || purpose === "dev",
+    cwd: around.cwd,
     file: file.path,
     handlerSettings: file.handlerSettings,
     handlerVariables: handlerVariables(around.env),

@@ -60,6 +60,8 @@ export type Settings = Readonly<Record<string, unknown>>;
 /** Plain frozen data: it crosses threads. */
 export interface Config extends Values {
   readonly dev: boolean;
+  /** Where packages in `handlers` are looked for. */
+  readonly cwd: string;
   /** The settings file that was read, if any. */
   readonly file: string | undefined;
   /** Settings of handlers by their name, as written; each handler's own schema judges them. */
