@@ -1,0 +1,37 @@
+// The list of commands. Each is loaded only when it is called, so that a worker starts without the rest.
+
+import { suggestion } from "../runtime/suggest.ts";
+import { columns, type Command, UsageError } from "./command.ts";
+
+interface Entry {
+  readonly about: string;
+  load(): Promise<Command>;
+}
+
+const COMMANDS: Readonly<Record<string, Entry>> = {
+  dev: { about: "the whole platform on this machine", load: async () => (await import("./dev.ts")).dev },
+  master: { about: "the mode that speaks to chat services", load: async () => (await import("./master.ts")).master },
+  worker: {
+    about: "the mode that serves HTTP and runs handlers",
+    load: async () => (await import("./worker.ts")).worker,
+  },
+  shell: { about: "a terminal client of the web chat", load: async () => (await import("./shell.ts")).shell },
+  validate: {
+    about: "checks settings and handlers and prints every problem",
+    load: async () => (await import("./validate.ts")).validate,
+  },
+  queue: { about: "what waits, runs and failed", load: async () => (await import("./queue.ts")).queue },
+  leader: { about: "who leads which unit", load: async () => (await import("./leader.ts")).leader },
+};
+
+/** @throws UsageError */
+export async function findCommand(name: string): Promise<Command> {
+  const entry = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
+  if (entry !== undefined) return entry.load();
+  throw new UsageError(`There is no command ${name}.${suggestion(name, Object.keys(COMMANDS))}`);
+}
+
+export function commandList(): string {
+  const rows = Object.entries(COMMANDS).map(([name, { about }]) => [`antiphon ${name}`, about]);
+  return `Usage: antiphon <command> [options]\n\n${columns(rows)}\n\nEach command explains itself with --help.`;
+}
