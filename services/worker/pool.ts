@@ -24,12 +24,12 @@ export interface PoolOptions {
   readonly emit: Emit;
   readonly clock: Clock;
   readonly random: Random;
-  /** Slots became free, and no settlement that would take for them is on its way. */
-  readonly onRoom: () => void;
 }
 
 export class Pool implements Part, LaneEvents {
   readonly name: string;
+  /** Slots became free, and no settlement that would take for them is on its way. */
+  onRoom: () => void = () => {};
   readonly #options: PoolOptions;
   readonly #lanes: (Lane | undefined)[] = [];
   readonly #active = new Set<ActiveRun>();
@@ -50,7 +50,9 @@ export class Pool implements Part, LaneEvents {
   }
 
   /** Resolves when every thread has loaded and set up the handlers; rejects when one cannot. */
-  async start(): Promise<void> {
+  async start(stopping?: AbortSignal): Promise<void> {
+    const abort = (): void => this.#starting?.reject(new Error("stopped while the handlers were loading"));
+    stopping?.addEventListener("abort", abort, { once: true });
     try {
       await new Promise<void>((resolve, reject) => {
         this.#starting = { ready: 0, resolve, reject };
@@ -61,6 +63,7 @@ export class Pool implements Part, LaneEvents {
       for (const lane of this.#lanes) lane?.end("another thread could not start");
       throw error;
     } finally {
+      stopping?.removeEventListener("abort", abort);
       this.#starting = undefined;
     }
   }
@@ -146,7 +149,6 @@ export class Pool implements Part, LaneEvents {
   async stop(deadlineMs: number): Promise<void> {
     this.#closing = true;
     this.#stop.abort();
-    this.#starting?.reject(new AntiphonError("HANDLER_LOAD_FAILED", "The worker was stopped meanwhile."));
     await Promise.all(this.#lanes.map((lane) => lane?.stop(deadlineMs)));
   }
 
@@ -157,7 +159,7 @@ export class Pool implements Part, LaneEvents {
     const { threads } = this.#options;
     if (this.#starting && ++this.#starting.ready === threads.length) this.#starting.resolve();
     this.#serveWaiting();
-    this.#options.onRoom();
+    this.onRoom();
   }
 
   unfit(lane: Lane, code: string, message: string): void {
@@ -172,7 +174,7 @@ export class Pool implements Part, LaneEvents {
     else if (this.#closing) this.#return(run);
     else this.#place(run);
     this.#serveWaiting();
-    if (run.isOrphaned) this.#options.onRoom();
+    if (run.isOrphaned) this.onRoom();
   }
 
   gone(lane: Lane, reason: string, interrupted: readonly ActiveRun[]): void {

@@ -36,7 +36,7 @@ export class Pulse {
     this.#fields = new Float64Array(memory);
   }
 
-  tick(nowMs: number, slots: number, busy: number): void {
+  tick(nowMs: number, { slots, busy }: { slots: number; busy: number }): void {
     this.#fields[0] = nowMs;
     this.#fields[5] = slots;
     this.#fields[6] = busy;

@@ -7,7 +7,7 @@
 
 import { setImmediate } from "node:timers/promises";
 import type { Clock, Random } from "../runtime/clock.ts";
-import { hasCode } from "../runtime/errors.ts";
+import { AntiphonError, hasCode } from "../runtime/errors.ts";
 import { randomId } from "../runtime/ids.ts";
 import { type Claim, Claims, type ClaimsOptions, type Run } from "../broker/claims.ts";
 import type { Effect } from "../broker/effects.ts";
@@ -36,7 +36,10 @@ export interface ServedQueueOptions {
 interface Registration {
   readonly claims: Claims;
   readonly settler: Settler;
+  /** Whether the bell is subscribed to. */
   isHeard: boolean;
+  /** Whether Redis knows the client id of the present connection. */
+  isTold: boolean;
 }
 
 export class ServedQueue {
@@ -51,6 +54,8 @@ export class ServedQueue {
   /** During a resync: claims that were known when it began. */
   #leaving: Set<string> | undefined;
   #closed = false;
+  #returned = 0;
+  #onRegistered: (() => void) | undefined;
 
   constructor(options: ServedQueueOptions) {
     const { queue, pool, emit, clock, random, broker } = options;
@@ -73,8 +78,9 @@ export class ServedQueue {
     return this.#registration !== undefined;
   }
 
-  get held(): number {
-    return this.#known.size;
+  /** Deliveries handed back so far. */
+  get returned(): number {
+    return this.#returned;
   }
 
   /** Joins the queue under a new wid and begins to take. */
@@ -89,6 +95,7 @@ export class ServedQueue {
     if (registration === undefined) return this.register();
     const { claims } = registration;
     try {
+      if (!registration.isTold) await this.#tell(registration);
       if (!registration.isHeard) await this.#listen(registration);
       const { held, nextDueMs } = await claims.beat();
       if (registration !== this.#registration) return;
@@ -102,13 +109,22 @@ export class ServedQueue {
   }
 
   /** The connection is back: tells its new client id, and goes on at once. */
-  async reconnected(): Promise<void> {
+  reconnected(): void {
     const registration = this.#registration;
-    if (registration === undefined) return this.register();
-    const info = { clientId: await this.#options.clientId(), pod: this.#options.pod };
-    if (!(await registration.claims.register(info))) return this.#fenced(registration.claims);
+    if (registration === undefined) return;
+    registration.isTold = false;
     registration.settler.wake();
     this.fetcher.wake();
+    this.beat().catch(() => {}); // the next beat tries again
+  }
+
+  /** Resolves at the first registration. */
+  async registered(stopping: AbortSignal): Promise<void> {
+    if (this.isRegistered) return;
+    await new Promise<void>((resolve, reject) => {
+      this.#onRegistered = resolve;
+      stopping.addEventListener("abort", () => reject(new Error("stopped before it was registered")), { once: true });
+    });
   }
 
   /** Takes no more, and is rung no more. */
@@ -134,10 +150,9 @@ export class ServedQueue {
   }
 
   async #register(): Promise<void> {
-    const { queue, pod, broker, emit, clock, random, clientId } = this.#options;
+    const { queue, pod, broker, emit, clock, random } = this.#options;
     if (this.#closed) return;
     const claims = new Claims({ ...broker, queue, wid: `${pod}.${randomId()}` });
-    await claims.register({ clientId: await clientId(), pod });
     const settler = new Settler({
       claims,
       takes: this.fetcher,
@@ -147,11 +162,20 @@ export class ServedQueue {
       clock,
       random,
     });
-    const registration = { claims, settler, isHeard: false };
+    const registration = { claims, settler, isHeard: false, isTold: false };
+    await this.#tell(registration);
     this.#registration = registration;
     emit("worker.registered", { queue, wid: claims.wid });
-    await this.#listen(registration);
+    this.#onRegistered?.();
     this.fetcher.wake();
+    await this.#listen(registration);
+  }
+
+  async #tell(registration: Registration): Promise<void> {
+    const { clientId, pod } = this.#options;
+    const isMember = await registration.claims.register({ clientId: await clientId(), pod });
+    if (!isMember) throw new AntiphonError("FENCED", "");
+    registration.isTold = true;
   }
 
   async #listen(registration: Registration): Promise<void> {
@@ -169,6 +193,11 @@ export class ServedQueue {
     }
   }
 
+  #handBack(settler: Settler, claims: readonly Claim[]): void {
+    this.#returned += claims.length;
+    settler.release(claims);
+  }
+
   #begin(registration: Registration, claims: Run): void {
     const run = new ActiveRun(this.#owner(registration), claims, this.#options.serials(claims.length));
     this.#active.add(run);
@@ -181,12 +210,12 @@ export class ServedQueue {
       wid: claims.wid,
       answered: (claim, settled, dropped) => {
         const { kind } = settled;
-        if (kind === "interrupted") settler.release([claim, ...dropped]);
+        if (kind === "interrupted") this.#handBack(settler, [claim, ...dropped]);
         else if (kind === "lost") this.#left([claim, ...dropped]);
         else settler.add(claim, { ...settled, kind, claim, effects: settled.effects.map(withBuffers) }, dropped);
         if (kind === "interrupted" || kind === "lost") this.fetcher.wake();
       },
-      handBack: (returned) => settler.release(returned),
+      handBack: (returned) => this.#handBack(settler, returned),
       over: (run) => void this.#active.delete(run),
     };
   }

@@ -1,0 +1,164 @@
+// The handler side of a worker: threads, queues, heartbeat, sweep and drain, as a list of parts.
+
+import { adapterKind } from "../adapters/index.ts";
+import type { BrokerContext } from "../broker/connection.ts";
+import type { Config } from "../config.ts";
+import type { Clock, Random } from "../runtime/clock.ts";
+import { Loop } from "../runtime/loop.ts";
+import type { Part } from "../runtime/part.ts";
+import { capabilitiesOf } from "../sdk/adapter.ts";
+import type { Emit } from "../telemetry/events.ts";
+import type { Connections } from "./connections.ts";
+import { drain } from "./drain.ts";
+import { heartbeat } from "./heartbeat.ts";
+import { Pool } from "./pool.ts";
+import type { ThreadConfig, ThreadData } from "./protocol.ts";
+import type { Pulse } from "./pulse.ts";
+import { Quarantine } from "./quarantine.ts";
+import { ServedQueue } from "./served-queue.ts";
+import { sharesOf } from "./shares.ts";
+import { SlotMemory } from "./slots.ts";
+import { childSpawner, threadSpawner } from "./threads.ts";
+
+export interface HandlingOptions {
+  readonly config: Config;
+  readonly cwd: string;
+  readonly pod: string;
+  readonly connections: Connections;
+  readonly broker: BrokerContext;
+  readonly database: number;
+  readonly clockOffset: Float64Array;
+  readonly pulse: Pulse;
+  /** The drain begins. */
+  readonly draining: () => void;
+  /** Aborts when the worker is stopped, also before it has started. */
+  readonly stopping: AbortSignal;
+  readonly emit: Emit;
+  readonly clock: Clock;
+  readonly random: Random;
+}
+
+/** Messages have a queue and threads of their own; everything else shares. */
+const QUEUES = [
+  { queue: "chat", kind: "chat" },
+  { queue: "default", kind: "work" },
+] as const;
+const SWEEP_MS = 250;
+const TEARDOWN_MS = 3000;
+/** A young generation above this is memory that a flood fills before it is collected. */
+const LIMITS = { oldMb: 256, youngMb: 8 };
+const SERIAL_MAX = 2 ** 31 - 1;
+
+/** Stopped in the reverse order: drain, then beats end, then teardown in the threads, then goodbye to Redis. */
+export function handlingParts(options: HandlingOptions): Part[] {
+  const { connections, pulse, stopping, draining, config, emit, clock, random } = options;
+  const quarantine = new Quarantine({ ...options, data: threadBase(options), spawn: childSpawner(LIMITS) });
+  const pools = poolsOf(options, quarantine);
+  const queues = queuesOf(options, pools);
+  for (const pool of Object.values(pools)) pool.onRoom = () => queues.forEach(({ fetcher }) => fetcher.wake());
+  connections.onReady(() => queues.forEach((queue) => queue.reconnected()));
+  const both = Object.values(pools);
+  return [
+    sweep(options, both, quarantine),
+    part({ name: "contact", start: () => connections.fit(stopping) }),
+    part({ name: "goodbye", stop: () => all(queues, (queue) => queue.bye()) }),
+    part({
+      name: "handler threads",
+      start: () => all(both, (pool) => pool.start(stopping)),
+      stop: () => Promise.all([quarantine.stop(), ...both.map((pool) => pool.stop(TEARDOWN_MS))]),
+    }),
+    part({
+      name: "fetchers",
+      start: () => all(queues, ({ fetcher }) => fetcher.start()),
+      stop: () => all(queues, ({ fetcher }) => fetcher.stop()),
+    }),
+    heartbeat({ queues, pulse, isRedisThere: () => connections.isThere, emit, clock, random }),
+    part({ name: "registration", start: () => all(queues, (queue) => queue.registered(stopping)) }),
+    part({
+      name: "drain",
+      start: async () => pulse.phase("running"),
+      stop: async () => {
+        pulse.phase("draining");
+        draining();
+        await drain({ queues, pools: both, drainMs: config.drainMs, emit, clock });
+      },
+    }),
+  ];
+}
+
+function sweep(options: HandlingOptions, pools: readonly Pool[], quarantine: Quarantine): Part {
+  const { pulse, clock, random, emit } = options;
+  return new Loop({
+    name: "sweep",
+    intervalMs: SWEEP_MS,
+    tick: async () => {
+      for (const swept of [...pools, quarantine]) swept.sweep();
+      const sum = (of: (pool: Pool) => number): number => pools.reduce((total, pool) => total + of(pool), 0);
+      pulse.tick(clock.now(), { slots: sum((pool) => pool.slots), busy: sum((pool) => pool.busy) });
+    },
+    onError: (error) => emit("loop.failed", { loop: "sweep", error }),
+    clock,
+    random,
+  });
+}
+
+function poolsOf(options: HandlingOptions, quarantine: Quarantine): Readonly<Record<"chat" | "work", Pool>> {
+  const { config, emit, clock, random } = options;
+  const shares = sharesOf(config.workerThreads, config.workerConcurrency);
+  const base = threadBase(options);
+  const spawn = threadSpawner(LIMITS);
+  let index = 0;
+  const pool = (kind: "chat" | "work"): Pool => {
+    const threads = shares[kind].map((slots): ThreadData => {
+      return { ...base, kind, index: index++, slots, slotMemory: SlotMemory.allocate(slots) };
+    });
+    return new Pool({ kind, threads, spawn, quarantine, emit, clock, random });
+  };
+  return { chat: pool("chat"), work: pool("work") };
+}
+
+function queuesOf(options: HandlingOptions, pools: ReturnType<typeof poolsOf>): ServedQueue[] {
+  const { broker, connections, pod, emit, clock, random } = options;
+  let serial = 0;
+  const serials = (count: number): number => {
+    if (serial + count > SERIAL_MAX) serial = 0;
+    const first = serial + 1;
+    serial += count;
+    return first;
+  };
+  const { bells } = connections;
+  const clientId = (): Promise<string> => connections.clientId();
+  const common = { broker, bells, clientId, serials, pod, emit, clock, random };
+  return QUEUES.map(({ queue, kind }) => new ServedQueue({ ...common, queue, pool: pools[kind] }));
+}
+
+function threadBase(options: HandlingOptions): Omit<ThreadData, "kind" | "index" | "slots" | "slotMemory"> {
+  const { clockOffset } = options;
+  return { config: threadConfig(options), routes: [], clockOffset };
+}
+
+function threadConfig({ config, cwd, database }: HandlingOptions): ThreadConfig {
+  const { redisUrl = "", namespace, name, alias, handlers, handlerVariables, groups, admins } = config;
+  const adapters = config.adapters.map((adapter) => {
+    return { name: adapter, can: [...capabilitiesOf(adapterKind(adapter).manifest.caps)] };
+  });
+  const settings = config.handlerSettings;
+  const queueLimits = { deliveries: config.queueLimit, bytes: config.queueBytes };
+  const log = { level: config.logLevel, format: config.logFormat };
+  const bot = { name, alias, handlers, handlerVariables, settings, cwd, adapters, groups, admins };
+  return { redisUrl, namespace, database, ...bot, queueLimits, log };
+}
+
+interface PartSteps {
+  readonly name: string;
+  readonly start?: () => Promise<unknown>;
+  readonly stop?: () => Promise<unknown>;
+}
+
+function part({ name, start, stop }: PartSteps): Part {
+  return { name, start: async () => void (await start?.()), stop: async () => void (await stop?.()) };
+}
+
+function all<T>(list: readonly T[], work: (item: T) => Promise<unknown>): Promise<unknown> {
+  return Promise.all(list.map(work));
+}

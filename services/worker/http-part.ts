@@ -1,0 +1,89 @@
+// The HTTP thread as a part of the worker: starts it, tells it of the drain, stops it, says when it died.
+
+import { Worker } from "node:worker_threads";
+import { AntiphonError, ERROR_TABLE, type ErrorCode } from "../runtime/errors.ts";
+import { type Part, withDeadline } from "../runtime/part.ts";
+import type { FromHttpThread, HttpThreadData, ToHttpThread } from "./http-protocol.ts";
+import { entryUrl } from "./threads.ts";
+
+const STOP_MS = 2500;
+/** Small young generation: what a flood of bodies leaves behind is collected early. */
+const LIMITS = { maxOldGenerationSizeMb: 256, maxYoungGenerationSizeMb: 8 };
+
+export class HttpPart implements Part {
+  readonly name = "HTTP thread";
+  readonly #data: HttpThreadData;
+  readonly #died: (error: Error) => void;
+  #worker: Worker | undefined;
+  #ports: { httpPort: number; adminPort: number } | undefined;
+  #onStopped: (() => void) | undefined;
+  #failure: Error | undefined;
+  #stopping = false;
+
+  /** `died`: it ended although nobody stopped it; without HTTP a worker is of no use. */
+  constructor(data: HttpThreadData, died: (error: Error) => void) {
+    this.#data = data;
+    this.#died = died;
+  }
+
+  /** Known once it has started. */
+  get ports(): { readonly httpPort: number; readonly adminPort: number } | undefined {
+    return this.#ports;
+  }
+
+  /** Resolves when both servers listen. */
+  async start(): Promise<void> {
+    await new Promise<void>((resolve, reject) => {
+      const worker = new Worker(entryUrl("http-thread"), {
+        workerData: this.#data,
+        name: "http",
+        resourceLimits: LIMITS,
+      });
+      this.#worker = worker;
+      worker.on("message", (message: FromHttpThread) => {
+        if (message.type === "listening") {
+          this.#ports = message;
+          resolve();
+        } else if (message.type === "unfit") reject(coded(message.code, message.message));
+      });
+      worker.on("error", (error) => (this.#failure = error instanceof Error ? error : new Error(String(error))));
+      worker.on("exit", (code) => {
+        const error = this.#failure ?? new Error(`The HTTP thread ended with exit code ${code}.`);
+        reject(error);
+        this.#worker = undefined;
+        this.#onStopped?.();
+        if (!this.#stopping && this.#ports !== undefined) this.#died(error);
+      });
+    }).catch(async (error: unknown) => {
+      await this.#end();
+      throw error;
+    });
+  }
+
+  /** The worker drains: it goes on serving. */
+  drain(): void {
+    this.#post({ type: "drain" });
+  }
+
+  async stop(deadlineMs: number): Promise<void> {
+    if (this.#worker === undefined) return;
+    this.#stopping = true;
+    const limitMs = Math.min(deadlineMs, STOP_MS);
+    const stopped = new Promise<void>((resolve) => (this.#onStopped = resolve));
+    this.#post({ type: "stop", deadlineMs: limitMs });
+    await withDeadline(stopped, limitMs, this.name).catch(() => this.#end());
+  }
+
+  #post(message: ToHttpThread): void {
+    this.#worker?.postMessage(message);
+  }
+
+  async #end(): Promise<void> {
+    this.#stopping = true;
+    await this.#worker?.terminate();
+  }
+}
+
+function coded(code: string, message: string): AntiphonError {
+  return new AntiphonError(code in ERROR_TABLE ? (code as ErrorCode) : "HANDLER_LOAD_FAILED", message);
+}

@@ -1,0 +1,81 @@
+// The mode `worker`: serves public HTTP and runs handlers. The list of its parts, and what starts and stops them.
+
+import type { Config } from "../config.ts";
+import { databaseOf } from "../redis/connect.ts";
+import { Keys } from "../redis/keys.ts";
+import { type Clock, type Random, systemClock } from "../runtime/clock.ts";
+import { type Part, startAll, stopAll } from "../runtime/part.ts";
+import type { Emit } from "../telemetry/events.ts";
+import { Connections } from "./connections.ts";
+import { handlingParts } from "./handling.ts";
+import { HttpPart } from "./http-part.ts";
+import { Pulse } from "./pulse.ts";
+
+export interface WorkerOptions {
+  /** With `redisUrl`. */
+  readonly config: Config;
+  /** Where relative paths and packages of handlers are looked for. */
+  readonly cwd: string;
+  /** The pod's or machine's name; the first part of every wid. */
+  readonly pod: string;
+  readonly emit: Emit;
+  /** A part ended although nobody stopped it: the process should stop. */
+  readonly died: (error: Error) => void;
+  readonly clock?: Clock;
+  readonly random?: Random;
+  /** [0] is added to the server's clock inside the scripts, ms; over shared memory; for tests. */
+  readonly clockOffset?: Float64Array;
+}
+
+export interface Ports {
+  readonly httpPort: number;
+  readonly adminPort: number;
+}
+
+export interface Running {
+  /** Resolves when the worker takes deliveries: without Redis it answers 503 and waits. Rejects when it cannot start. */
+  readonly ready: Promise<Ports>;
+  /** Drains and stops, within the drain time and 8 s. */
+  stop(): Promise<void>;
+}
+
+/** No part needs longer than this besides the drain itself. */
+const STOP_MS = 5000;
+
+/** Started from first to last, stopped from last to first: the drain comes first, and HTTP answers until nearly the end. */
+export function workerParts(options: WorkerOptions, stopping: AbortSignal): { parts: Part[]; http: HttpPart } {
+  const { config, cwd, pod, emit, died, clock = systemClock, random = Math.random } = options;
+  const { redisUrl: url = "" } = config;
+  const clockOffset = options.clockOffset ?? new Float64Array(new SharedArrayBuffer(8));
+  const database = databaseOf(url);
+  const pulse = new Pulse();
+  const connections = new Connections({ url, pod, pulse, emit, clock, random });
+  const broker = {
+    client: connections.commands,
+    keys: new Keys(config.namespace, database),
+    clockOffsetMs: () => clockOffset[0] ?? 0,
+  };
+  const http = new HttpPart({ config, cwd, pulse: pulse.memory, clockOffset }, died);
+  const draining = (): void => http.drain();
+  const common = { config, cwd, pod, connections, broker, database, clockOffset, pulse, emit, clock, random };
+  return { parts: [connections, http, ...handlingParts({ ...common, draining, stopping })], http };
+}
+
+/** Returns at once; see `ready`. */
+export function startWorker(options: WorkerOptions): Running {
+  const stopping = new AbortController();
+  const { parts, http } = workerParts(options, stopping.signal);
+  const started = startAll(parts);
+  const ready = started.then(() => http.ports ?? { httpPort: 0, adminPort: 0 });
+  ready.catch(() => {}); // whoever awaits it hears; nobody has to
+  let stopped: Promise<void> | undefined;
+  const stop = async (): Promise<void> => {
+    stopping.abort();
+    const isUp = await started.then(
+      () => true,
+      () => false,
+    );
+    if (isUp) await stopAll(parts, options.config.drainMs + STOP_MS);
+  };
+  return { ready, stop: () => (stopped ??= stop()) };
+}
