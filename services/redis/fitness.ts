@@ -11,8 +11,7 @@ export type Fitness =
     }
   | { readonly ok: false; readonly detail: string };
 
-const REDIS_MIN = "7.0";
-const VALKEY_MIN = "7.2";
+const MINIMUM = { Redis: "7.0", Valkey: "7.2" } as const;
 
 /** Asks the server; in a cluster, each master. Rejects when there is no answer. */
 export async function checkServer(client: RedisClient): Promise<Fitness> {
@@ -36,11 +35,12 @@ async function checkOne(server: Redis, inCluster: boolean): Promise<Fitness> {
 export function verdictOf(info: string, inCluster: boolean): Fitness {
   const field = (name: string): string => new RegExp(`^${name}:(.*?)\\r?$`, "m").exec(info)?.[1] ?? "";
   const valkey = field("valkey_version");
+  const product = valkey === "" ? "Redis" : "Valkey";
   const version = valkey === "" ? field("redis_version") : valkey;
-  const server = `${valkey === "" ? "Redis" : "Valkey"} ${version || "of unknown version"}`;
+  const server = `${product} ${version || "of unknown version"}`;
   const problems: string[] = [];
-  if (!isAtLeast(version, valkey === "" ? REDIS_MIN : VALKEY_MIN)) {
-    problems.push(`It is ${server}. Remedy: use Redis ${REDIS_MIN} or Valkey ${VALKEY_MIN} or newer.`);
+  if (!isFitVersion(product, version)) {
+    problems.push(`It is ${server}. Remedy: use Redis ${MINIMUM.Redis} or Valkey ${MINIMUM.Valkey} or newer.`);
   }
   const policy = field("maxmemory_policy");
   if (policy !== "noeviction") {
@@ -59,8 +59,8 @@ export function verdictOf(info: string, inCluster: boolean): Fitness {
   return problems.length === 0 ? { ok: true, server } : { ok: false, detail: problems.join(" ") };
 }
 
-function isAtLeast(version: string, minimum: string): boolean {
+export function isFitVersion(product: "Redis" | "Valkey", version: string): boolean {
   const [major = 0, minor = 0] = version.split(".").map(Number);
-  const [majorMin = 0, minorMin = 0] = minimum.split(".").map(Number);
+  const [majorMin = 0, minorMin = 0] = MINIMUM[product].split(".").map(Number);
   return major > majorMin || (major === majorMin && minor >= minorMin);
 }

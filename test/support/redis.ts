@@ -76,15 +76,28 @@ export interface RedisServer {
   readonly url: string;
   readonly port: number;
   readonly child: ChildProcess;
+  /** Its working folder. */
+  readonly folder: string;
   /** SIGKILL, and its folder is removed. */
   stop(): Promise<void>;
 }
 
-/** Starts a `redis-server` that keeps nothing, on a free port unless `--port` is among the arguments. */
-export async function startRedisServer(args: readonly string[] = []): Promise<RedisServer> {
+/** Starts a `redis-server` that keeps nothing, on a free port unless `--port` is among the arguments. `file`: its configuration. */
+export async function startRedisServer(args: readonly string[] = [], file?: string): Promise<RedisServer> {
   const port = args.includes("--port") ? Number(args[args.indexOf("--port") + 1]) : await freePort();
   const folder = mkdtempSync(join(tmpdir(), "antiphon-redis-"));
-  const all = ["--port", String(port), "--bind", "127.0.0.1", "--dir", folder, "--save", "", ...args];
+  const all = [
+    ...(file === undefined ? [] : [file]),
+    "--port",
+    String(port),
+    "--bind",
+    "127.0.0.1",
+    "--dir",
+    folder,
+    "--save",
+    "",
+    ...args,
+  ];
   const child = spawn("redis-server", all, { stdio: "ignore" });
   const ended = once(child, "exit");
   const stop = async (): Promise<void> => {
@@ -98,7 +111,7 @@ export async function startRedisServer(args: readonly string[] = []): Promise<Re
     await stop();
     throw error;
   }
-  return { url: `redis://127.0.0.1:${port}`, port, child, stop };
+  return { url: `redis://127.0.0.1:${port}`, port, child, folder, stop };
 }
 
 export function freePort(): Promise<number> {
