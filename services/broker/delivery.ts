@@ -82,10 +82,10 @@ export interface RequestHead {
   readonly params: Readonly<Record<string, string>>;
 }
 
-/** Header, newline, payload. JSON never holds a raw newline, so the first one ends the header. */
-export function encodeEnvelope(header: EnvelopeHeader, payload: Uint8Array | string): Buffer {
+/** Header, newline, payload (or its pieces). JSON never holds a raw newline, so the first one ends the header. */
+export function encodeEnvelope(header: EnvelopeHeader, ...payload: readonly (Uint8Array | string)[]): Buffer {
   const head = Buffer.from(`${JSON.stringify(header)}\n`);
-  return Buffer.concat([head, typeof payload === "string" ? Buffer.from(payload) : payload]);
+  return Buffer.concat([head, ...payload.map((piece) => (typeof piece === "string" ? Buffer.from(piece) : piece))]);
 }
 
 export function decodeEnvelope(bytes: Buffer): { header: EnvelopeHeader; payload: Buffer } {
