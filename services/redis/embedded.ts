@@ -66,7 +66,7 @@ function ready(thread: Worker): Promise<number> {
     thread.once("exit", () => reject(new Error("The embedded Valkey ended while it started.")));
     thread.once("message", (message: FromThread) => {
       if (message.type === "ready") resolve(message.port);
-      else reject(new Error(message.type));
+      else reject(new Error(message.detail));
     });
   });
 }
