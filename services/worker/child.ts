@@ -1,0 +1,31 @@
+// Entry of a quarantine child: as thread.ts, over IPC, for one delivery alone.
+
+import type { FromThread, ToThread } from "./protocol.ts";
+import { ThreadLife, type ThreadSeed } from "./thread-life.ts";
+
+let life: ThreadLife | undefined;
+
+function send(message: FromThread): void {
+  if (process.connected) process.send?.(message);
+}
+
+function begin(seed: ThreadSeed): ThreadLife {
+  const port = {
+    post: send,
+    // Main keeps the marks; it sends a child nothing that must not start.
+    begin: (_slot: number, { serial, timeoutMs }: { serial: number; timeoutMs: number }) => {
+      send({ type: "began", serial, timeoutMs });
+      return true;
+    },
+    end: () => {},
+  };
+  const started = new ThreadLife(seed, port, () => process.disconnect());
+  started.start();
+  return started;
+}
+
+process.on("message", (message: ToThread | ThreadSeed) => {
+  if (life === undefined) life = begin(message as ThreadSeed);
+  else life.receive(message as ToThread);
+});
+process.on("unhandledRejection", (error) => life?.strayRejection(error));

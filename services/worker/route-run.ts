@@ -1,0 +1,109 @@
+// One run of one route: its signal, its attempt, the ids of its effects, its buffered writes. What ctx is made of.
+
+import type { Effect } from "../broker/effects.ts";
+import type { LoadedRoute } from "../handlers/manifest.ts";
+import { AntiphonError } from "../runtime/errors.ts";
+import { type Action, effectId, Occurrences, type Operation } from "../sdk/action.ts";
+import type { AnyRoute } from "../sdk/routes.ts";
+import type { Level } from "../telemetry/events.ts";
+import type { RunStore } from "../store/store.ts";
+import { actionEffect } from "./rooms.ts";
+import type { ThreadParts } from "./thread-parts.ts";
+import type { Underway } from "./underway.ts";
+import { Promised } from "./watched.ts";
+
+/** What is done, to what, with what. The author's `id` replaces the content in the effect's id. */
+export interface What {
+  readonly operation: Operation;
+  readonly target: string;
+  readonly content: string;
+  readonly id?: string | undefined;
+}
+
+export class RouteRun {
+  readonly underway: Underway;
+  readonly route: LoadedRoute;
+  readonly attempt: number;
+  readonly store: RunStore;
+  readonly promised = new Promised();
+  #occurrences: Occurrences | undefined;
+  #controller: AbortController | undefined;
+  #abortedBy: AntiphonError | undefined;
+  #stray: { readonly error: unknown } | undefined;
+  #isOver = false;
+
+  constructor(underway: Underway, route: LoadedRoute, attempt: number) {
+    this.underway = underway;
+    this.route = route;
+    this.attempt = attempt;
+    this.store = underway.store.open(route.handler.shape.name);
+  }
+
+  get parts(): ThreadParts {
+    return this.underway.parts;
+  }
+
+  get shape(): AnyRoute {
+    return this.route.shape;
+  }
+
+  /** Made on demand: most handlers never look at it. */
+  get signal(): AbortSignal {
+    this.#controller ??= new AbortController();
+    if (this.#abortedBy !== undefined) this.#controller.abort(this.#abortedBy);
+    return this.#controller.signal;
+  }
+
+  get abortedBy(): AntiphonError | undefined {
+    return this.#abortedBy;
+  }
+
+  abort(reason: AntiphonError): void {
+    this.#abortedBy ??= reason;
+    this.#controller?.abort(this.#abortedBy);
+  }
+
+  /** A rejection that nobody handled came out of this run: it fails, whatever its handler returns. */
+  fail(error: unknown): void {
+    this.#stray ??= { error };
+  }
+
+  /** Waits for all effects; gives the first failure that the handler did not look at. */
+  async finished(): Promise<{ readonly error: unknown } | undefined> {
+    return (await this.promised.all()) ?? this.#stray;
+  }
+
+  get isOver(): boolean {
+    return this.#isOver;
+  }
+
+  /** The run has ended: whatever its handler left running can write nothing more. */
+  end(): void {
+    this.#isOver = true;
+  }
+
+  effectId(what: What): string {
+    const { operation, target, content, id } = what;
+    const source = { origin: this.underway.origin, route: this.shape.id, operation, target, content };
+    const full = id === undefined ? source : { ...source, id };
+    // An edit is a repeat only if it equals the last edit of its ref, so its occurrence does not matter.
+    if (operation === "edit") return effectId(full);
+    this.#occurrences ??= new Occurrences();
+    return this.#occurrences.next(full);
+  }
+
+  effectOf(action: Action): Effect {
+    const { bot, clock } = this.parts;
+    return actionEffect(action, { from: bot.name, nowMs: clock.now() });
+  }
+
+  write(effect: Effect): Promise<string> {
+    if (this.#isOver) return Promise.reject(new AntiphonError("CLAIM_LOST", "The run has ended."));
+    return this.underway.writer.write(effect);
+  }
+
+  log(level: Level, text: string, fields?: Readonly<Record<string, unknown>>): void {
+    const from = { route: this.shape.id, origin: this.underway.origin };
+    this.parts.emit("log", { level, text: String(text), ...from, ...(fields === undefined ? {} : { fields }) });
+  }
+}

@@ -1,0 +1,164 @@
+// One claimed delivery, from its bytes to its Settlement. Whatever is wrong with it becomes an outcome; nothing is thrown.
+
+import { readBody } from "../broker/bodies.ts";
+import { decodeEnvelope, type Kind, verdictOf } from "../broker/delivery.ts";
+import { isKind, type LoadedRoute } from "../handlers/manifest.ts";
+import { readRequest } from "../handlers/request.ts";
+import { backoffMs } from "../runtime/backoff.ts";
+import { AntiphonError, hasCode } from "../runtime/errors.ts";
+import type { Schema } from "../sdk/infer.ts";
+import type { AnyRoute } from "../sdk/routes.ts";
+import { runSchema } from "../sdk/schema.ts";
+import { NOBODY } from "../store/groups.ts";
+import { RunCtx } from "./context.ts";
+import type { Failure, Settled } from "./protocol.ts";
+import { reasonOf, type RouteResult } from "./results.ts";
+import { runMessage } from "./run-message.ts";
+import { failure, type Gate, runRoute } from "./run-route.ts";
+import { untilAnswered } from "./patience.ts";
+import type { Underway } from "./underway.ts";
+import { buried, settle, stoppedSettled } from "./verdict.ts";
+
+export interface DeliveryRun {
+  readonly underway: Underway;
+  readonly gate: Gate;
+  /** The run has failed already, together with its thread. */
+  readonly failed?: Failure;
+}
+
+export async function runDelivery(given: DeliveryRun): Promise<Settled> {
+  const { underway } = given;
+  try {
+    const body = await bodyOf(underway);
+    // Deleted: nothing is left to run.
+    if (body === null) return await settle(underway, [], NOTHING);
+    return await runEnvelope(given, body);
+  } catch (error) {
+    const isFenced = hasCode(error, "FENCED") || hasCode(error, "CLAIM_LOST");
+    if (isFenced || underway.stop !== undefined || hasCode(error, "REDIS_UNAVAILABLE")) {
+      return stoppedSettled(underway, isFenced || underway.stop === "fenced" ? "lost" : "interrupted");
+    }
+    return buried(underway, reasonOf(error));
+  }
+}
+
+const NOTHING = new Uint8Array(0);
+
+async function bodyOf({ claim, place, parts, patience }: Underway): Promise<Buffer | null> {
+  if (claim.body !== null || claim.bodyToken === "") return claim.body;
+  return untilAnswered(patience, () => readBody(parts.broker, place.queue, claim.bodyToken));
+}
+
+async function runEnvelope(given: DeliveryRun, body: Buffer): Promise<Settled> {
+  const { underway, failed } = given;
+  const { header, payload } = decodeEnvelope(body);
+  underway.header = header;
+  const { manifest } = underway.parts;
+  const named = header.only ?? (header.kind === "message" ? [] : [routeIdOf(underway)]);
+  const unknown = named.filter((id) => manifest.route(id) === undefined);
+  if (unknown.length > 0) return waiting(underway, unknown);
+  if (failed?.code === "RUN_CRASHED" && !isCrashedOut(underway)) return crashed(underway, failed);
+  if (header.kind === "message") return runMessage({ ...given, payload });
+  const route = manifest.route(named[0] ?? "") as LoadedRoute;
+  if (KIND_OF[route.shape.kind] !== header.kind) {
+    return buried(underway, `${route.shape.id} is a ${route.shape.kind} route, and this is a ${header.kind}`);
+  }
+  const result = failed ? failureOf(underway, route, failed) : await runNamed(given, route, payload);
+  return settle(underway, [{ route: route.shape, result }], NOTHING);
+}
+
+const KIND_OF: Readonly<Record<AnyRoute["kind"], Kind>> = {
+  command: "message",
+  hear: "message",
+  fallback: "message",
+  http: "webhook",
+  job: "job",
+  event: "event",
+  cron: "cron",
+  every: "cron",
+};
+
+/** By its id, or by its number where a producer knows no more. */
+function routeIdOf({ header, claim, parts }: Underway): string {
+  if (header?.route !== undefined) return header.route;
+  for (const [id, number] of parts.numbers) if (number === claim.element.route) return id;
+  return `number ${claim.element.route}`;
+}
+
+const UNKNOWN_DELAY = { firstMs: 5_000, maxMs: 5_000 };
+const UNKNOWN_AGE_MAX_MS = 3_600_000;
+
+/** In a rolling deploy another worker knows the route. */
+function waiting(underway: Underway, unknown: readonly string[]): Promise<Settled> | Settled {
+  const { parts, header, claim, origin } = underway;
+  const now = parts.clock.now() + (parts.broker.clockOffsetMs?.() ?? 0);
+  const reason = `ROUTE_UNKNOWN: ${unknown.join(", ")}`;
+  if (now - (header?.at ?? 0) > UNKNOWN_AGE_MAX_MS) return buried(underway, reason);
+  const delayMs = backoffMs(0, UNKNOWN_DELAY, parts.random);
+  return { serial: claim.serial, kind: "wait", delayMs, error: reason, origin, effects: [], history: "" };
+}
+
+function isCrashedOut({ claim }: Underway): boolean {
+  return verdictOf(claim.element.crashes + 1) === "dead";
+}
+
+const CRASH_DELAY = { firstMs: 1000, maxMs: 10_000 };
+
+function crashed(underway: Underway, { code, detail }: Failure): Settled {
+  const { claim, origin, parts } = underway;
+  const delayMs = backoffMs(claim.element.crashes, CRASH_DELAY, parts.random);
+  const error = reasonOf(new AntiphonError(code, detail));
+  return { serial: claim.serial, kind: "crash", delayMs, error, origin, effects: [], history: "" };
+}
+
+function failureOf(underway: Underway, { shape }: LoadedRoute, { code, detail }: Failure): RouteResult {
+  const { parts } = underway;
+  if (code === "RUN_CRASHED") return { kind: "failed", reason: reasonOf(new AntiphonError("CRASH_LIMIT", detail)) };
+  return failure({ shape, attempt: underway.failures + 1, parts, underway }, new AntiphonError(code, detail));
+}
+
+async function runNamed({ underway, gate }: DeliveryRun, route: LoadedRoute, payload: Buffer): Promise<RouteResult> {
+  const { restrictTo, id } = route.shape;
+  if (restrictTo !== undefined) {
+    const { by } = underway;
+    const membership = by === undefined ? NOBODY : await underway.parts.groups.membershipOf({ id: by });
+    if (!membership.may(restrictTo)) {
+      underway.parts.emit("run.refused", { route: id, user: by ?? "nobody" });
+      // Anybody may call a webhook, so refusals are not kept for an operator.
+      if (route.shape.kind === "http") return { kind: "done", note: "refused" };
+      return { kind: "failed", reason: `refused: ${by ?? "nobody"} is in none of ${restrictTo.join(", ")}` };
+    }
+  }
+  const input = await inputOf(route, underway, payload);
+  if (!input.ok) return { kind: "failed", reason: `INPUT_INVALID: ${input.reason}` };
+  return runRoute(underway, route, {
+    gate,
+    call: (run) => (route.shape.run as (ctx: RunCtx) => unknown)(Object.assign(new RunCtx(run), input.value)),
+  });
+}
+
+type Input = { readonly ok: true; readonly value: object } | { readonly ok: false; readonly reason: string };
+
+/** What the route's function is given besides ctx. Checked here because the door only stores. */
+async function inputOf(route: LoadedRoute, underway: Underway, payload: Buffer): Promise<Input> {
+  if (isKind(route, "job")) return read("input", route.shape.job.input, payload);
+  if (isKind(route, "event")) return read("payload", route.shape.event.payload, payload);
+  if (!isKind(route, "http")) return { ok: true, value: {} };
+  const request = underway.header?.request;
+  if (request === undefined) return { ok: false, reason: "a webhook without its request" };
+  const result = await readRequest(route.shape, { ...request, body: payload });
+  return result.ok ? { ok: true, value: result.request } : result;
+}
+
+async function read(name: "input" | "payload", schema: Schema, payload: Buffer): Promise<Input> {
+  let value: unknown;
+  try {
+    if (payload.length > 0) value = JSON.parse(payload.toString("utf8"));
+  } catch (error) {
+    return { ok: false, reason: `${name} is no JSON: ${error instanceof Error ? error.message : String(error)}` };
+  }
+  const checked = await runSchema(schema, value);
+  return checked.ok
+    ? { ok: true, value: { [name]: checked.value } }
+    : { ok: false, reason: `${name}: ${checked.issues.join("; ")}` };
+}

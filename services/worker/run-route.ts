@@ -1,0 +1,112 @@
+// Runs one route once: the gate, the author's function, its effects, and what came of it.
+
+import { AsyncLocalStorage } from "node:async_hooks";
+import type { Effect } from "../broker/effects.ts";
+import type { LoadedRoute } from "../handlers/manifest.ts";
+import { AntiphonError, hasCode } from "../runtime/errors.ts";
+import { isOutcome, type RunOutcome } from "../sdk/outcome.ts";
+import { newErrorId, reasonOf, retryOf, type RouteResult } from "./results.ts";
+import { RouteRun } from "./route-run.ts";
+import type { Started } from "./slots.ts";
+import type { Underway } from "./underway.ts";
+
+/** Where a run says that it begins. */
+export interface Gate {
+  /** False: the process stops and the delivery must not start. */
+  begin(slot: number, started: Started): boolean;
+  end(slot: number): void;
+}
+
+/** Which run an error belongs to that nobody caught. */
+export const presentRun = new AsyncLocalStorage<RouteRun>();
+
+export interface Calling {
+  readonly gate: Gate;
+  /** Calls the author's function. What it throws is the run's failure. */
+  readonly call: (run: RouteRun) => unknown;
+  /** What a returned value says in chat; written with the settle. */
+  readonly say?: (run: RouteRun, value: unknown) => Effect | undefined;
+}
+
+export async function runRoute(underway: Underway, route: LoadedRoute, calling: Calling): Promise<RouteResult> {
+  const { clock } = underway.parts;
+  const { serial } = underway.claim;
+  const stopped = stoppedResult(underway);
+  if (stopped !== undefined) return stopped;
+  const started = { serial, sinceMs: clock.now(), timeoutMs: route.shape.timeoutMs };
+  if (!calling.gate.begin(underway.place.slot, started)) return { kind: "interrupted" };
+  const run = new RouteRun(underway, route, underway.failures + 1);
+  underway.run = run;
+  try {
+    const value = await presentRun.run(run, calling.call, run);
+    const failure = await run.finished();
+    if (failure !== undefined) return failed(run, failure.error);
+    return judge(run, isOutcome(value) ? value : { "~outcome": "done", value }, calling.say);
+  } catch (error) {
+    await run.finished();
+    return isOutcome(error) ? judge(run, error, calling.say) : failed(run, error);
+  } finally {
+    run.end();
+    underway.run = undefined;
+  }
+}
+
+function stoppedResult(underway: Underway): RouteResult | undefined {
+  if (underway.stop === undefined) return undefined;
+  return { kind: underway.stop === "fenced" ? "lost" : "interrupted" };
+}
+
+function judge(run: RouteRun, outcome: RunOutcome, say: Calling["say"]): RouteResult {
+  if (run.underway.stop === "fenced") return { kind: "lost" };
+  switch (outcome["~outcome"]) {
+    case "done": {
+      const said = say?.(run, outcome.value);
+      if (said !== undefined) run.underway.effects.push(said);
+      run.underway.store.keep(run.route.handler.shape.name, run.store);
+      return { kind: "done", note: "done", value: outcome.value };
+    }
+    case "discard":
+      return { kind: "done", note: `discarded: ${outcome.reason}` };
+    case "retryLater": {
+      const { delayMs, mode } = outcome;
+      const again = run.attempt < run.shape.attempts;
+      if (again) return { kind: "failed", reason: "the handler asked to be run later", retry: { delayMs, mode } };
+      return lastAttempt(run, new Error("the handler asked to be run later, and it was its last attempt"));
+    }
+  }
+}
+
+function failed(run: RouteRun, error: unknown): RouteResult {
+  const { underway, abortedBy } = run;
+  if (underway.stop === "fenced" || hasCode(error, "CLAIM_LOST") || hasCode(error, "FENCED")) return { kind: "lost" };
+  // Neither is a failure of the handler.
+  if (underway.stop === "drain" || hasCode(error, "REDIS_UNAVAILABLE")) return interrupted(run);
+  if (abortedBy === undefined) return failure(run, error);
+  return failure(run, new AntiphonError("RUN_TIMEOUT", `after ${run.shape.timeoutMs} ms`, { cause: error }));
+}
+
+function interrupted(run: RouteRun): RouteResult {
+  run.parts.emit("run.interrupted", { route: run.shape.id, origin: run.underway.origin });
+  return { kind: "interrupted" };
+}
+
+/** What the route's policy makes of an error: another attempt, or none. */
+export function failure(run: Failing, error: unknown): RouteResult {
+  const retry = retryOf(run.shape, run.attempt, run.parts.random);
+  if (retry === undefined) return lastAttempt(run, error);
+  const errorId = tell(run, error, `again in ${retry.delayMs} ms`);
+  return { kind: "failed", reason: reasonOf(error), retry, errorId };
+}
+
+function lastAttempt(run: Failing, error: unknown): RouteResult {
+  return { kind: "failed", reason: reasonOf(error), errorId: tell(run, error, "dead letter") };
+}
+
+/** What is needed to judge a failure: a run, or what is left of one that ended with its thread. */
+export type Failing = Pick<RouteRun, "shape" | "attempt" | "parts" | "underway">;
+
+function tell({ shape, attempt, parts, underway }: Failing, error: unknown, next: string): string {
+  const errorId = newErrorId(parts.random);
+  parts.emit("run.failed", { route: shape.id, origin: underway.origin, errorId, attempt, error, next });
+  return errorId;
+}

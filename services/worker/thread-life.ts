@@ -1,0 +1,159 @@
+// From start to end of a handler thread or quarantine child: load, connect, set up, run, tear down. Its entry gives it a
+// way to talk; everything else is the same in both.
+
+import { readFileSync } from "node:fs";
+import type { BrokerContext } from "../broker/connection.ts";
+import { registerRoutes } from "../broker/routes.ts";
+import { BUILTINS } from "../builtin/all.ts";
+import { loadHandlers } from "../handlers/loader.ts";
+import type { Manifest } from "../handlers/manifest.ts";
+import { closeRedis, openRedis } from "../redis/connect.ts";
+import { Keys } from "../redis/keys.ts";
+import { systemClock } from "../runtime/clock.ts";
+import { AntiphonError } from "../runtime/errors.ts";
+import { Groups } from "../store/groups.ts";
+import { StoreReader } from "../store/store.ts";
+import type { Emit } from "../telemetry/events.ts";
+import { logEmitter } from "../telemetry/logs.ts";
+import { HandlersLife } from "./handlers-life.ts";
+import { untilAnswered } from "./patience.ts";
+import { type ThreadConfig, type ThreadData, type ToThread, unpackRuns } from "./protocol.ts";
+import { Rooms } from "./rooms.ts";
+import { presentRun } from "./run-route.ts";
+import { Runner, type RunnerPort } from "./runner.ts";
+import type { ThreadParts } from "./thread-parts.ts";
+
+export type ThreadSeed = Omit<ThreadData, "slotMemory">;
+
+/** Stops taking messages, so that the thread or process can end by itself. */
+export type Close = () => void;
+
+export class ThreadLife {
+  readonly #seed: ThreadSeed;
+  readonly #port: RunnerPort;
+  readonly #close: Close;
+  readonly #emit: Emit;
+  readonly #stopping = new AbortController();
+  readonly #broker: BrokerContext;
+  #handlers: HandlersLife | undefined;
+  #runner: Runner | undefined;
+  #started: Promise<void> | undefined;
+
+  constructor(seed: ThreadSeed, port: RunnerPort, close: Close) {
+    const { config, kind, index, clockOffset } = seed;
+    this.#seed = seed;
+    this.#port = port;
+    this.#close = close;
+    this.#emit = logEmitter({ ...config.log, base: { mode: "worker", thread: `${kind}-${index}` } });
+    const client = openRedis({
+      url: config.redisUrl,
+      name: `worker-thread-${kind}-${index}:${process.pid}`,
+      purpose: "commands",
+      onState: () => {}, // main says it once for the whole process
+    });
+    const keys = new Keys(config.namespace, config.database);
+    this.#broker = { client, keys, clockOffsetMs: () => clockOffset[0] ?? 0 };
+  }
+
+  start(): void {
+    this.#started = this.#start();
+  }
+
+  receive(message: ToThread): void {
+    if (message.type === "runs") this.#runner?.take(unpackRuns(message.packed));
+    else if (message.type === "abort") this.#runner?.abort(message.serials, message.reason);
+    else void this.#stop(message.deadlineMs);
+  }
+
+  /** A rejection that nobody handled: the fault of the run that it came out of, and of no other. */
+  strayRejection(error: unknown): void {
+    const run = presentRun.getStore();
+    if (run !== undefined && !run.isOver) return run.fail(error);
+    const from = run === undefined ? {} : { route: run.shape.id, origin: run.underway.origin };
+    const fields = { error: error instanceof Error ? (error.stack ?? error.message) : String(error) };
+    this.#emit("log", { level: "error", text: "a promise was rejected and nobody looked at it", ...from, fields });
+  }
+
+  async #start(): Promise<void> {
+    try {
+      const { config } = this.#seed;
+      const manifest = await loadHandlers(loadOptions(config));
+      const numbers = await this.#register(manifest.routeIds);
+      this.#handlers = new HandlersLife(manifest, this.#emit);
+      await this.#handlers.setup();
+      if (this.#stopping.signal.aborted) return;
+      this.#runner = new Runner(
+        threadParts({ config, manifest, numbers, broker: this.#broker, emit: this.#emit }),
+        this.#port,
+      );
+      this.#port.post({ type: "ready" });
+    } catch (error) {
+      if (this.#stopping.signal.aborted) return;
+      const code = error instanceof AntiphonError ? error.code : "HANDLER_LOAD_FAILED";
+      this.#port.post({ type: "unfit", code, message: error instanceof Error ? error.message : String(error) });
+    }
+  }
+
+  /** Main may know numbers already; the others are registered, however long Redis is away. */
+  async #register(ids: readonly string[]): Promise<ReadonlyMap<string, number>> {
+    const known = new Map(this.#seed.routes);
+    const missing = ids.filter((id) => !known.has(id));
+    const isStopped = (): boolean => this.#stopping.signal.aborted;
+    const patience = { clock: systemClock, random: Math.random, isStopped };
+    const added = await untilAnswered(patience, () => registerRoutes(this.#broker, missing));
+    return new Map([...known, ...added]);
+  }
+
+  async #stop(deadlineMs: number): Promise<void> {
+    this.#stopping.abort();
+    await this.#started;
+    await this.#handlers?.teardown(deadlineMs);
+    await closeRedis(this.#broker.client);
+    this.#port.post({ type: "stopped" });
+    this.#close();
+  }
+}
+
+function loadOptions(config: ThreadConfig): Parameters<typeof loadHandlers>[0] {
+  const { handlers, cwd, settings, handlerVariables, groups, adapters } = config;
+  return {
+    sources: handlers,
+    cwd,
+    settings,
+    environment: handlerVariables,
+    groups: Object.keys(groups),
+    adapters,
+    builtins: BUILTINS,
+  };
+}
+
+const VERSION = (
+  JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")) as { version: string }
+).version;
+
+export interface PartsOptions {
+  readonly config: Pick<ThreadConfig, "name" | "alias" | "adapters" | "groups" | "admins">;
+  readonly manifest: Manifest;
+  readonly numbers: ReadonlyMap<string, number>;
+  readonly broker: BrokerContext;
+  readonly emit: Emit;
+}
+
+/** What the runs of a thread share; the test kit makes the same for runs in its own thread. */
+export function threadParts({ config, manifest, numbers, broker, emit }: PartsOptions): ThreadParts {
+  const { client, keys } = broker;
+  const { name, alias, adapters, groups, admins } = config;
+  const handlers = manifest.handlers.map(({ shape }) => shape.name);
+  return {
+    manifest,
+    bot: Object.freeze({ name, alias, version: VERSION, adapters: adapters.map((facts) => facts.name), handlers }),
+    rooms: new Rooms(adapters),
+    groups: new Groups({ client, keys, declared: groups, admins }),
+    stores: new StoreReader(client, keys),
+    numbers,
+    broker,
+    emit,
+    clock: systemClock,
+    random: Math.random,
+  };
+}

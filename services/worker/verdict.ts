@@ -1,0 +1,138 @@
+// From what came of the routes of a delivery to the one Settlement of it.
+//
+//   all done ─▶ done        one route, failed, attempts left ─▶ block or skip        failed for good ─▶ dead
+//   some of several failed, attempts left ─▶ moved: done, and one child of the same origin runs only those again
+
+import { encodeEnvelope } from "../broker/delivery.ts";
+import type { Effect } from "../broker/effects.ts";
+import { effectId } from "../sdk/action.ts";
+import type { AnyRoute } from "../sdk/routes.ts";
+import type { Settled } from "./protocol.ts";
+import type { Retry, RouteResult } from "./results.ts";
+import type { Underway } from "./underway.ts";
+
+export interface RouteVerdict {
+  readonly route: AnyRoute;
+  readonly result: RouteResult;
+}
+
+/** Effects with more in them are written before the settle, so that large bodies pass neither Lua nor main. */
+const SETTLE_BYTES_MAX = 2048;
+const RESULT_CHARS_MAX = 500;
+
+/** `payload` is the delivery's own, for a child that runs the failed routes again. */
+export async function settle(
+  underway: Underway,
+  verdicts: readonly RouteVerdict[],
+  payload: Uint8Array,
+): Promise<Settled> {
+  const stopped = verdicts.find(({ result }) => result.kind === "lost" || result.kind === "interrupted");
+  if (stopped !== undefined) return stoppedSettled(underway, stopped.result.kind as "lost" | "interrupted");
+  const again = verdicts.filter(isRetried);
+  const dead = verdicts.filter(({ result }) => result.kind === "failed" && result.retry === undefined);
+  const reason = dead.map(({ route, result }) => `${route.id}: ${noteOf(result)}`).join("; ");
+  for (const { route } of dead) {
+    underway.parts.emit("run.dead", { route: route.id, origin: underway.origin, reason });
+  }
+  const [only] = again;
+  if (only !== undefined && verdicts.length === 1) return retried(underway, only, verdicts);
+  if (only !== undefined) underway.effects.push(childOf(underway, again, payload));
+  if (dead.length > 0) return finished(underway, { kind: "dead", error: reason }, verdicts);
+  return finished(underway, { kind: only === undefined ? "done" : "moved" }, verdicts);
+}
+
+/** To the dead letters at once: another run would end the same way. */
+export function buried(underway: Underway, reason: string): Promise<Settled> {
+  const route = underway.header?.route ?? String(underway.claim.element.route);
+  underway.parts.emit("run.dead", { route, origin: underway.origin, reason });
+  return finished(underway, { kind: "dead", error: reason }, []);
+}
+
+export function stoppedSettled(underway: Underway, kind: "lost" | "interrupted"): Settled {
+  return { serial: underway.claim.serial, kind, origin: underway.origin, effects: [], history: "" };
+}
+
+type Retried = RouteVerdict & {
+  readonly result: { readonly kind: "failed"; readonly reason: string; readonly retry: Retry };
+};
+
+function isRetried(verdict: RouteVerdict): verdict is Retried {
+  return verdict.result.kind === "failed" && verdict.result.retry !== undefined;
+}
+
+function retried(underway: Underway, { result }: Retried, verdicts: readonly RouteVerdict[]): Promise<Settled> {
+  const { delayMs, mode } = result.retry;
+  // Without a key there is nothing to hold up.
+  const kind = underway.claim.key === "" ? "skip" : mode;
+  return finished(underway, { kind, delayMs, error: result.reason }, verdicts);
+}
+
+/** Same key, same origin: what the failed routes had said already is not said again. */
+function childOf(underway: Underway, again: readonly Retried[], payload: Uint8Array): Effect {
+  const { claim, parts, origin, failures } = underway;
+  const only = again.map(({ route }) => route.id);
+  const by = underway.by === undefined ? {} : { by: underway.by };
+  const header = { v: 1, kind: "message", at: parts.clock.now(), origin, only, tries: failures + 1, ...by } as const;
+  const id = effectId({ origin, route: only.join(), operation: "enqueue", target: "again", content: String(failures) });
+  const route = only.length === 1 ? (parts.numbers.get(only[0] ?? "") ?? 0) : 0;
+  const delayMs = Math.max(...again.map(({ result }) => result.retry.delayMs));
+  const delivery = {
+    route,
+    class: claim.element.class,
+    key: claim.key,
+    delayMs,
+    envelope: encodeEnvelope(header, payload),
+  };
+  return { kind: "child", id, queue: underway.place.queue, delivery };
+}
+
+type End = Pick<Settled, "kind" | "delayMs" | "error">;
+
+async function finished(underway: Underway, end: End, verdicts: readonly RouteVerdict[]): Promise<Settled> {
+  const stores = underway.store.writes.map((write): Effect => ({ kind: "store", id: "", ...write }));
+  const effects: Effect[] = [];
+  try {
+    for (const [index, effect] of [...stores, ...underway.effects].entries()) {
+      const isMoved = end.kind === "moved" && index === stores.length + underway.effects.length - 1;
+      if (isMoved || bytesOf(effect) <= SETTLE_BYTES_MAX) effects.push(effect);
+      else await underway.writer.write(effect);
+    }
+  } catch {
+    return stoppedSettled(underway, underway.stop === "fenced" ? "lost" : "interrupted");
+  }
+  const { origin, claim } = underway;
+  return { serial: claim.serial, ...end, origin, effects, history: historyOf(underway, end, verdicts) };
+}
+
+function bytesOf(effect: Effect): number {
+  if (effect.kind === "child") return effect.delivery.envelope.length;
+  if (effect.kind === "publish") return Buffer.byteLength(effect.payload);
+  return effect.kind === "store" ? Buffer.byteLength(effect.value ?? "") : 0;
+}
+
+/** One line of JSON for people: what ran, how long, what came of it. */
+function historyOf(underway: Underway, end: End, verdicts: readonly RouteVerdict[]): string {
+  // A Message that nobody asked anything is no work.
+  if (verdicts.length === 0 && end.kind === "done") return "";
+  const { origin, parts, failures, startedAtMs, place, header } = underway;
+  const now = parts.clock.now();
+  const value = verdicts.length === 1 && verdicts[0]?.result.kind === "done" ? verdicts[0].result.value : undefined;
+  return JSON.stringify({
+    id: origin,
+    kind: header?.kind,
+    routes: verdicts.map(({ route }) => route.id),
+    outcome: end.kind,
+    notes: verdicts.map(({ result }) => noteOf(result)),
+    attempt: failures + 1,
+    at: now,
+    ms: now - startedAtMs,
+    worker: place.wid,
+    ...(end.error === undefined ? {} : { error: end.error }),
+    ...(typeof value === "string" ? { result: value.slice(0, RESULT_CHARS_MAX) } : {}),
+  });
+}
+
+function noteOf(result: RouteResult): string {
+  if (result.kind === "done") return result.note;
+  return result.kind === "failed" ? result.reason : result.kind;
+}

@@ -1,0 +1,84 @@
+// Writes the effects that a run awaits, in the order in which they were asked for, while the run owns its claim.
+
+import type { ClaimRef } from "../broker/claims.ts";
+import type { BrokerContext } from "../broker/connection.ts";
+import { type Effect, writeEffects } from "../broker/effects.ts";
+import { AntiphonError, hasCode } from "../runtime/errors.ts";
+import { type Patience, untilAnswered } from "./patience.ts";
+
+export interface WriterOptions {
+  readonly broker: BrokerContext;
+  readonly patience: Patience;
+  readonly queue: string;
+  readonly wid: string;
+  readonly claim: ClaimRef;
+  /** Public id. */
+  readonly origin: () => string;
+}
+
+interface Waiting {
+  readonly effect: Effect;
+  readonly resolve: (ref: string) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/** So that no script keeps Redis busy. */
+const BATCH_MAX = 64;
+const WAITING_MAX = 10_000;
+
+export class EffectWriter {
+  readonly #options: WriterOptions;
+  readonly #waiting: Waiting[] = [];
+  #isWriting = false;
+  #refusal: unknown;
+
+  constructor(options: WriterOptions) {
+    this.#options = options;
+  }
+
+  /** Whether a script said that the claim is not ours any more. From then on nothing is written. */
+  get isLost(): boolean {
+    return this.#refusal !== undefined;
+  }
+
+  /** Resolves with the effect's ref once it is durable. What is asked for in one tick is one round trip. */
+  write(effect: Effect): Promise<string> {
+    if (this.#refusal !== undefined) return Promise.reject(this.#refusal);
+    if (this.#waiting.length >= WAITING_MAX) {
+      const detail = `More than ${WAITING_MAX} effects wait to be written.`;
+      return Promise.reject(new AntiphonError("VALUE_TOO_LARGE", detail));
+    }
+    return new Promise((resolve, reject) => {
+      this.#waiting.push({ effect, resolve, reject });
+      if (this.#isWriting) return;
+      this.#isWriting = true;
+      queueMicrotask(() => void this.#flush());
+    });
+  }
+
+  async #flush(): Promise<void> {
+    while (this.#waiting.length > 0) {
+      const batch = this.#waiting.splice(0, BATCH_MAX);
+      try {
+        const refs = await this.#send(batch.map(({ effect }) => effect));
+        for (const [index, { resolve }] of batch.entries()) resolve(refs[index] ?? "");
+      } catch (error) {
+        if (hasCode(error, "CLAIM_LOST") || hasCode(error, "FENCED")) this.#lose(error);
+        for (const { reject } of batch) reject(this.#refusal ?? error);
+      }
+    }
+    this.#isWriting = false;
+  }
+
+  /** A repeat is harmless, because effects have ids. */
+  #send(effects: readonly Effect[]): Promise<string[]> {
+    const { broker, patience, queue, wid, claim, origin } = this.#options;
+    const call = { queue, wid, claim, origin: origin(), effects };
+    return untilAnswered(patience, () => writeEffects(broker, call));
+  }
+
+  #lose(cause: unknown): void {
+    this.#refusal = new AntiphonError("CLAIM_LOST", "", { cause });
+    for (const { reject } of this.#waiting.splice(0)) reject(this.#refusal);
+  }
+}
