@@ -26,7 +26,6 @@ const RECENT_AFTER_LOSS = 50;
 const BACKLOG_BYTES_MAX = 1024 * 1024;
 const SWEEP_MS = 1_000;
 const COMPARE_MS = 5_000;
-const PINGS_MISSED_MAX = 2;
 
 export interface BusOptions {
   readonly commands: RedisClient;
@@ -61,7 +60,6 @@ export class Bus implements Part {
   readonly #feeds = new Map<string, Feed>();
   readonly #bells = new Map<string, Promise<unknown>>();
   #comparedAt = 0;
-  #pingsMissed = 0;
   #stopping = false;
 
   constructor(options: BusOptions) {
@@ -85,10 +83,17 @@ export class Bus implements Part {
     this.#options.subscriber.off("ready", this.#onReady);
   }
 
-  /** Closes every stream; their clients come back elsewhere, with their positions. No more are taken. */
-  endStreams(): void {
+  /**
+   * Closes every stream within `overMs`, so that their clients do not all come to the others at once; they bring their
+   * positions. No more are taken.
+   */
+  endStreams(overMs = 0): void {
     this.#stopping = true;
-    for (const feed of this.#feeds.values()) for (const stream of feed.streams) stream.close("ended");
+    const { clock, random } = this.#options;
+    for (const stream of [...this.#feeds.values()].flatMap((feed) => [...feed.streams])) {
+      if (overMs === 0) stream.close("ended");
+      else void clock.sleep(random() * overMs).then(() => stream.close("ended"));
+    }
   }
 
   get streams(): number {
@@ -204,24 +209,13 @@ export class Bus implements Part {
     const now = this.#options.clock.monotonic();
     if (this.#feeds.size === 0 || (this.#comparedAt !== 0 && now - this.#comparedAt < COMPARE_MS)) return;
     this.#comparedAt = now;
-    await this.#checkSubscriber();
+    await this.#keepListening();
     await this.#compare();
   }
 
-  /** A socket whose other end vanished looks open for minutes. */
-  async #checkSubscriber(): Promise<void> {
-    const { subscriber } = this.#options;
+  async #keepListening(): Promise<void> {
     await Promise.all([...this.#feeds.keys()].map((channel) => this.#listen(channel)));
     await this.#forgetBells();
-    try {
-      await subscriber.ping();
-      this.#pingsMissed = 0;
-    } catch {
-      if (++this.#pingsMissed < PINGS_MISSED_MAX) return;
-      this.#pingsMissed = 0;
-      // In any other state it reconnects by itself; a disconnect in the middle of that would end it for good.
-      if (subscriber.status === "ready") subscriber.disconnect(true);
-    }
   }
 
   /** Doorbells can be lost: looks where the channels stand. */

@@ -1,0 +1,298 @@
+// Reads few bodies at once; the others wait unread in their sockets. That keeps the loop short, so a flood of large bodies
+// delays nobody else, and it bounds memory. Who sends nothing while others wait loses its place, not its upload.
+//
+//   idle ──bytes──▶ waiting ──place──▶ reading ──end──▶ held (the body is used) ──▶ gone
+//    ▲              (paused)              │
+//    └────── no bytes, others wait ───────┘
+//
+// Not promised: an order. One that comes back after a pause takes turns with those that are new.
+
+import type { IncomingMessage } from "node:http";
+import type { Clock } from "../runtime/clock.ts";
+import { AntiphonError } from "../runtime/errors.ts";
+
+export interface BodyGateOptions {
+  readonly clock: Clock;
+  /** How many bodies are read or being stored at once. */
+  readonly places?: number;
+  /** Bytes in memory, of all bodies. */
+  readonly bytesMax?: number;
+  /** How long a sender may take for a body, not counting the time that it waits for a place. */
+  readonly bodyMs?: number;
+}
+
+export interface Body {
+  readonly chunks: readonly Buffer[];
+  readonly bytes: number;
+}
+
+const PLACES = 16;
+const BYTES_MAX = 64 * 1024 * 1024;
+const BODY_MS = 30_000;
+/** A sender's first pause may be this long before others go first; later ones are not waited for. */
+const FIRST_PAUSE_MS = 20;
+const PAUSE_CHECK_MS = 5;
+const DEADLINE_CHECK_MS = 1_000;
+/** How long the rest of a refused body is thrown away, so that its sender gets to read the refusal. */
+const DISCARD_MS = 5_000;
+
+type State = "idle" | "waiting" | "reading" | "held" | "gone";
+
+interface Upload {
+  readonly stream: IncomingMessage;
+  readonly limitBytes: number;
+  readonly chunks: Buffer[];
+  readonly done: PromiseWithResolvers<void>;
+  state: State;
+  bytes: number;
+  /** What it counts against `bytesMax`: with a place all that may still come, else what is there. */
+  weight: number;
+  ended: boolean;
+  /** Had a place before and paused. */
+  returning: boolean;
+  /** No bytes at the last look; a second one finds out whether some only waited for the loop. */
+  suspect: boolean;
+  lastBytesAt: number;
+  /** Time taken by the sender so far, and since when it is taking more. */
+  takenMs: number;
+  since: number;
+}
+
+export class BodyGate {
+  readonly #clock: Clock;
+  readonly #places: number;
+  readonly #bytesMax: number;
+  readonly #bodyMs: number;
+  readonly #uploads = new Set<Upload>();
+  readonly #placed = new Set<Upload>();
+  readonly #fresh: Upload[] = [];
+  readonly #returning: Upload[] = [];
+  #weight = 0;
+  #turn = false;
+  #pauseCheck: NodeJS.Timeout | undefined;
+  #deadlineCheck: NodeJS.Timeout | undefined;
+
+  constructor(options: BodyGateOptions) {
+    this.#clock = options.clock;
+    this.#places = options.places ?? PLACES;
+    this.#bytesMax = options.bytesMax ?? BYTES_MAX;
+    this.#bodyMs = options.bodyMs ?? BODY_MS;
+  }
+
+  /**
+   * Reads the body, then calls `use` with it, and keeps the place until that has settled: what is stored at once is
+   * limited too. Throws BODY_TOO_LARGE, BODY_STALLED or TOO_MANY_REQUESTS.
+   */
+  async pass<T>(stream: IncomingMessage, limitBytes: number, use: (body: Body) => Promise<T>): Promise<T> {
+    const upload = this.#open(stream, limitBytes);
+    try {
+      await upload.done.promise;
+      return await use(upload);
+    } finally {
+      this.#leave(upload);
+    }
+  }
+
+  /** Bytes of bodies in memory, at most. */
+  get weight(): number {
+    return this.#weight;
+  }
+
+  #open(stream: IncomingMessage, limitBytes: number): Upload {
+    const now = this.#clock.monotonic();
+    const upload: Upload = {
+      stream,
+      limitBytes,
+      chunks: [],
+      done: Promise.withResolvers(),
+      state: "idle",
+      bytes: 0,
+      weight: 0,
+      ended: false,
+      returning: false,
+      suspect: false,
+      lastBytesAt: now,
+      takenMs: 0,
+      since: now,
+    };
+    this.#uploads.add(upload);
+    stream.on("data", (chunk: Buffer) => this.#bytes(upload, chunk));
+    stream.once("end", () => this.#end(upload));
+    const broken = (): void => {
+      if (!upload.ended) this.#fail(upload, new AntiphonError("BODY_STALLED", "The connection broke."));
+    };
+    stream.once("error", broken);
+    stream.once("close", broken);
+    this.#armDeadlines();
+    return upload;
+  }
+
+  #bytes(upload: Upload, chunk: Buffer): void {
+    if (upload.state === "gone") return;
+    upload.chunks.push(chunk);
+    upload.bytes += chunk.byteLength;
+    upload.lastBytesAt = this.#clock.monotonic();
+    upload.suspect = false;
+    if (upload.bytes > upload.limitBytes) {
+      return this.#fail(upload, new AntiphonError("BODY_TOO_LARGE", `It may have ${upload.limitBytes} bytes.`));
+    }
+    if (upload.state !== "idle") return;
+    this.#weigh(upload, upload.bytes);
+    if (this.#weight > this.#bytesMax && !this.#makeRoom(upload)) {
+      return this.#fail(upload, new AntiphonError("TOO_MANY_REQUESTS", ""));
+    }
+    this.#ask(upload);
+  }
+
+  #end(upload: Upload): void {
+    if (upload.state === "gone") return;
+    upload.ended = true;
+    if (upload.state === "reading") this.#hold(upload);
+    else if (upload.state === "idle") this.#ask(upload);
+  }
+
+  /** Waits for a place, unread. */
+  #ask(upload: Upload): void {
+    upload.state = "waiting";
+    upload.takenMs += this.#clock.monotonic() - upload.since;
+    (upload.returning ? this.#returning : this.#fresh).push(upload);
+    this.#give();
+    if (upload.state !== "waiting") return;
+    upload.stream.pause();
+    upload.stream.socket.pause();
+    this.#armPauses();
+  }
+
+  /** Gives free places to those that wait. */
+  #give(): void {
+    while (this.#placed.size < this.#places) {
+      const upload = this.#next();
+      if (upload === undefined) return;
+      this.#placed.add(upload);
+      this.#weigh(upload, expected(upload));
+      upload.state = "reading";
+      upload.since = upload.lastBytesAt = this.#clock.monotonic();
+      if (upload.ended) this.#hold(upload);
+      else {
+        upload.stream.socket.resume();
+        upload.stream.resume();
+      }
+    }
+  }
+
+  #next(): Upload | undefined {
+    this.#turn = !this.#turn;
+    const [first, second] = this.#turn ? [this.#fresh, this.#returning] : [this.#returning, this.#fresh];
+    const queue = first.length > 0 ? first : second;
+    const upload = queue[0];
+    if (upload === undefined) return undefined;
+    const fits = this.#weight - upload.weight + expected(upload) <= this.#bytesMax;
+    return fits || this.#placed.size === 0 ? queue.shift() : undefined;
+  }
+
+  #hold(upload: Upload): void {
+    upload.state = "held";
+    this.#weigh(upload, upload.bytes);
+    upload.done.resolve();
+  }
+
+  #leave(upload: Upload): void {
+    if (upload.state === "gone") return;
+    this.#forget(upload);
+    this.#give();
+  }
+
+  #forget(upload: Upload): void {
+    const queue = upload.returning ? this.#returning : this.#fresh;
+    if (upload.state === "waiting") queue.splice(queue.indexOf(upload), 1);
+    upload.state = "gone";
+    this.#weigh(upload, 0);
+    this.#uploads.delete(upload);
+    this.#placed.delete(upload);
+  }
+
+  #fail(upload: Upload, error: AntiphonError): void {
+    if (upload.state === "gone" || upload.state === "held") return;
+    this.#forget(upload);
+    upload.chunks.length = 0;
+    upload.done.reject(error);
+    discard(upload.stream);
+    this.#give();
+  }
+
+  /** Ends the upload that has been silent longest, of those that hold memory and send nothing. */
+  #makeRoom(besides: Upload): boolean {
+    let silent: Upload | undefined;
+    for (const upload of this.#uploads) {
+      if (upload === besides || upload.state !== "idle" || upload.bytes === 0) continue;
+      if (silent === undefined || upload.lastBytesAt < silent.lastBytesAt) silent = upload;
+    }
+    if (silent === undefined) return false;
+    this.#fail(silent, new AntiphonError("BODY_STALLED", "Others needed the memory."));
+    return this.#weight <= this.#bytesMax || this.#makeRoom(besides);
+  }
+
+  #weigh(upload: Upload, weight: number): void {
+    this.#weight += weight - upload.weight;
+    upload.weight = weight;
+  }
+
+  /** Looks from time to time, while anybody waits, whether those that have a place use it. */
+  #armPauses(): void {
+    if (this.#pauseCheck) return;
+    this.#pauseCheck = setTimeout(() => {
+      this.#pauseCheck = undefined;
+      for (const upload of this.#placed) this.#checkPause(upload);
+      this.#give();
+      if (this.#fresh.length + this.#returning.length > 0) this.#armPauses();
+    }, PAUSE_CHECK_MS).unref();
+  }
+
+  #checkPause(upload: Upload): void {
+    const silentMs = this.#clock.monotonic() - upload.lastBytesAt;
+    if (upload.state !== "reading" || (!upload.returning && silentMs < FIRST_PAUSE_MS)) return;
+    if (silentMs < PAUSE_CHECK_MS) return;
+    if (!upload.suspect) {
+      upload.suspect = true;
+      return;
+    }
+    this.#placed.delete(upload);
+    this.#weigh(upload, upload.bytes);
+    upload.state = "idle";
+    upload.returning = true;
+  }
+
+  #armDeadlines(): void {
+    if (this.#deadlineCheck) return;
+    this.#deadlineCheck = setTimeout(() => {
+      this.#deadlineCheck = undefined;
+      const now = this.#clock.monotonic();
+      for (const upload of this.#uploads) {
+        const sending = upload.state === "idle" || upload.state === "reading";
+        if (!sending || upload.takenMs + now - upload.since < this.#bodyMs) continue;
+        this.#fail(upload, new AntiphonError("BODY_STALLED", ""));
+      }
+      if (this.#uploads.size > 0) this.#armDeadlines();
+    }, DEADLINE_CHECK_MS).unref();
+  }
+}
+
+/** How large the body may become. */
+function expected(upload: Upload): number {
+  const announced = Number(upload.stream.headers["content-length"]);
+  return Math.max(upload.bytes, Number.isNaN(announced) ? upload.limitBytes : announced);
+}
+
+/**
+ * Throws away what is still to come of a body that nobody wants. An answer to somebody who is still sending gets lost
+ * when the connection is closed at once.
+ */
+export function discard(stream: IncomingMessage): void {
+  if (stream.complete || stream.destroyed) return;
+  const late = setTimeout(() => stream.socket.destroy(), DISCARD_MS).unref();
+  stream.once("close", () => clearTimeout(late));
+  stream.once("end", () => clearTimeout(late));
+  stream.removeAllListeners("data");
+  stream.socket.resume();
+  stream.resume();
+}

@@ -1,0 +1,90 @@
+// The public server: Fastify and the plugins it is given. It answers while it drains, and says `Connection: close` then.
+
+import { type FastifyInstance, type FastifyPluginAsync, type FastifyReply, fastify } from "fastify";
+import type { AddressInfo } from "node:net";
+import type { Random } from "../runtime/clock.ts";
+import type { Part } from "../runtime/part.ts";
+import type { Emit } from "../telemetry/events.ts";
+import { answerClientError, answerErrors } from "./errors.ts";
+
+export interface HttpServerOptions {
+  readonly name: string;
+  readonly host: string;
+  /** 0 = any free one. */
+  readonly port: number;
+  readonly plugins: readonly FastifyPluginAsync[];
+  readonly emit: Emit;
+  readonly random: Random;
+}
+
+/** Longer than a load balancer keeps an idle connection (60 s): so that it is never we who close one it is about to use. */
+const KEEP_ALIVE_MS = 72_000;
+/** Head and body; bodies of webhooks have a shorter limit of their own. */
+const REQUEST_MS = 60_000;
+const BACKLOG = 4096;
+const PARAM_CHARS_MAX = 256;
+/** Small, because a body that waits for its place is to wait in the socket. */
+const HIGH_WATER_BYTES = 16 * 1024;
+
+export class HttpServer implements Part {
+  readonly name: string;
+  readonly #options: HttpServerOptions;
+  readonly #app: FastifyInstance;
+  #draining = false;
+
+  constructor(options: HttpServerOptions) {
+    this.name = options.name;
+    this.#options = options;
+    this.#app = fastify({
+      logger: false,
+      // Senders differ in whether they repeat after a 503; late requests are served.
+      return503OnClosing: false,
+      exposeHeadRoutes: false,
+      forceCloseConnections: "idle",
+      keepAliveTimeout: KEEP_ALIVE_MS,
+      requestTimeout: REQUEST_MS,
+      routerOptions: { ignoreTrailingSlash: true, maxParamLength: PARAM_CHARS_MAX },
+      http: { highWaterMark: HIGH_WATER_BYTES, noDelay: true },
+      clientErrorHandler: answerClientError,
+      frameworkErrors: (error, _request, reply) => {
+        const body = { error: { code: "REQUEST_INVALID", message: error.message } };
+        void (reply as FastifyReply).code(400).send(body);
+      },
+    });
+    // Otherwise a connection that was busy when we closed lives on for as long as it is kept alive.
+    // oxlint-disable-next-line max-params -- The signature is Fastify's; with async hooks each answer would cost a promise.
+    this.#app.addHook("onSend", (_request, reply, _payload, done) => {
+      if (this.#draining) reply.header("connection", "close");
+      done();
+    });
+    answerErrors(this.#app, options);
+  }
+
+  /** Listens. Throws when the port is taken. */
+  async start(): Promise<void> {
+    const { host, port, plugins } = this.#options;
+    for (const plugin of plugins) await this.#app.register(plugin);
+    await this.#app.listen({ host, port, backlog: BACKLOG });
+  }
+
+  /** The port, where the setting left it open. */
+  get port(): number {
+    return (this.#app.server.address() as AddressInfo | null)?.port ?? this.#options.port;
+  }
+
+  /** From now on each answer is the last of its connection. */
+  drain(): void {
+    this.#draining = true;
+  }
+
+  /** Takes no more connections; what is being answered may end until the deadline. Streams must have been ended. */
+  async stop(deadlineMs: number): Promise<void> {
+    this.drain();
+    const late = setTimeout(() => this.#app.server.closeAllConnections(), deadlineMs);
+    try {
+      await this.#app.close();
+    } finally {
+      clearTimeout(late);
+    }
+  }
+}

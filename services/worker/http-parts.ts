@@ -1,0 +1,141 @@
+// What runs in the HTTP thread: the public server with webhooks and web chat, the admin server, the bus, connections.
+
+import { intake } from "../broker/intake.ts";
+import type { BrokerContext } from "../broker/connection.ts";
+import { encodeEnvelope, UNMATCHED } from "../broker/delivery.ts";
+import { Producer } from "../broker/producer.ts";
+import { registerRoutes } from "../broker/routes.ts";
+import { type Said, webChat } from "../adapters/web/routes.ts";
+import { Bus } from "../bus/bus.ts";
+import { streamSse } from "../bus/sse.ts";
+import type { Config } from "../config.ts";
+import type { Manifest } from "../handlers/manifest.ts";
+import { adminServer } from "../http/admin.ts";
+import { BodyGate } from "../http/body-gate.ts";
+import { HttpServer } from "../http/server.ts";
+import { databaseOf } from "../redis/connect.ts";
+import { Keys } from "../redis/keys.ts";
+import type { Clock, Random } from "../runtime/clock.ts";
+import { AntiphonError } from "../runtime/errors.ts";
+import type { Part } from "../runtime/part.ts";
+import type { Emit } from "../telemetry/events.ts";
+import { workerHealth } from "./health.ts";
+import { HttpConnection } from "./http-connection.ts";
+import type { Pulse } from "./pulse.ts";
+import { webhooks } from "./webhooks.ts";
+
+export interface HttpPartsOptions {
+  readonly config: Config;
+  readonly manifest: Manifest;
+  readonly pulse: Pulse;
+  readonly clockOffset: Float64Array;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly emit: Emit;
+}
+
+export interface HttpParts {
+  /** From first to last; they stop in the reverse order. */
+  readonly parts: readonly Part[];
+  readonly publicServer: HttpServer;
+  readonly admin: HttpServer;
+  readonly bus: Bus;
+}
+
+const CHAT_QUEUE = "chat";
+const WORK_QUEUE = "default";
+
+export function httpParts(options: HttpPartsOptions): HttpParts {
+  const { config, manifest, clock, random, emit } = options;
+  // Large bodies have a connection of their own: a line of chat does not wait behind megabytes.
+  const open = { url: config.redisUrl ?? "", clock, random };
+  const bodies = new HttpConnection({ ...open, name: "bodies", purpose: "commands" });
+  const chat = new HttpConnection({ ...open, name: "chat", purpose: "commands" });
+  const bells = new HttpConnection({ ...open, name: "bells", purpose: "subscriber" });
+  const keys = new Keys(config.namespace, databaseOf(config.redisUrl ?? ""));
+  const context = ({ client }: HttpConnection): BrokerContext => {
+    return { client, keys, clockOffsetMs: () => options.clockOffset[0] ?? 0 };
+  };
+  const limits = { deliveries: config.queueLimit, bytes: config.queueBytes };
+  const producer = new Producer({ ...context(bodies), limits, random, clock });
+  const numbers = new RouteNumbers(context(chat), manifest.routeIds);
+  const bus = new Bus({ commands: chat.client, subscriber: bells.client, keys, clock, random, emit });
+  const hooks = webhooks({
+    routes: manifest.http,
+    gate: new BodyGate({ clock }),
+    clock,
+    check: () => bodies.check(),
+    numberOf: (id) => numbers.of(id),
+    enqueue: (delivery) => producer.enqueue(WORK_QUEUE, delivery),
+  });
+  const byRoom = config.adapterSettings["web"]?.["order"] === "room";
+  const web = webChat({
+    name: config.name,
+    people: config.webToken,
+    guestIsAdmin: config.dev,
+    clock,
+    take: async (said) => {
+      chat.check();
+      return await takeLine(context(chat), { said, limits, byRoom, nowMs: clock.now() });
+    },
+    listen: async (listener) => {
+      chat.check();
+      await streamSse(bus, listener);
+    },
+    listeners: () => bus.streams,
+  });
+  const shared = { emit, random };
+  const plugins = config.adapters.includes("web") ? [hooks, web] : [hooks];
+  const publicServer = new HttpServer({
+    ...shared,
+    name: "http",
+    host: config.httpHost,
+    port: config.httpPort,
+    plugins,
+  });
+  const health = workerHealth({ pulse: options.pulse, connections: [bodies, chat, bells], clock });
+  const admin = adminServer({ ...shared, host: config.adminHost, port: config.adminPort, health });
+  return { parts: [bodies, chat, bells, bus, admin, publicServer], publicServer, admin, bus };
+}
+
+/** Registers the routes at the first need, so that a start does not wait for Redis. */
+class RouteNumbers {
+  readonly #context: BrokerContext;
+  readonly #ids: readonly string[];
+  #numbers: Promise<Map<string, number>> | undefined;
+
+  constructor(context: BrokerContext, ids: readonly string[]) {
+    this.#context = context;
+    this.#ids = ids;
+  }
+
+  async of(id: string): Promise<number> {
+    this.#numbers ??= registerRoutes(this.#context, this.#ids);
+    const numbers = await this.#numbers.catch((error: unknown) => {
+      this.#numbers = undefined;
+      throw error;
+    });
+    const number = numbers.get(id);
+    if (number === undefined) throw new AntiphonError("ROUTE_UNKNOWN", id);
+    return number;
+  }
+}
+
+interface Line {
+  readonly said: Said;
+  readonly limits: { readonly deliveries: number; readonly bytes: number };
+  readonly byRoom: boolean;
+  readonly nowMs: number;
+}
+
+/** A person's line: the Message for the handlers and the line that the session shows, both or neither. */
+async function takeLine(context: BrokerContext, { said, limits, byRoom, nowMs }: Line): Promise<{ id: string }> {
+  const { message, uid, publish } = said;
+  const by = message.user.id;
+  const envelope = encodeEnvelope({ v: 1, kind: "message", at: nowMs, by }, JSON.stringify(message));
+  const key = byRoom ? message.room : `${message.room}\n${by}`;
+  const delivery = { route: UNMATCHED, envelope, key, uid };
+  const taken = await intake(context, { queue: CHAT_QUEUE, delivery, limits, publish });
+  if (taken.kind === "fenced") throw new AntiphonError("FENCED", "");
+  return { id: taken.id };
+}

@@ -1,0 +1,80 @@
+// The entry of the HTTP thread: loads the manifest, serves, drains, stops. It runs no handler's code.
+
+import { parentPort, workerData } from "node:worker_threads";
+import { adapterKind } from "../adapters/index.ts";
+import groups from "../builtin/groups.ts";
+import help from "../builtin/help.ts";
+import info from "../builtin/info.ts";
+import ping from "../builtin/ping.ts";
+import { loadHandlers } from "../handlers/loader.ts";
+import type { Manifest } from "../handlers/manifest.ts";
+import { systemClock } from "../runtime/clock.ts";
+import { AntiphonError, ERROR_TABLE } from "../runtime/errors.ts";
+import { startAll, stopAll } from "../runtime/part.ts";
+import { capabilitiesOf } from "../sdk/adapter.ts";
+import { logEmitter } from "../telemetry/logs.ts";
+import type { FromHttpThread, HttpThreadData, ToHttpThread } from "./http-protocol.ts";
+import { httpParts } from "./http-parts.ts";
+import { Pulse } from "./pulse.ts";
+
+/** How long streams that are open may stay when the worker drains. */
+const STREAMS_MS = 2_000;
+
+const { config, cwd, pulse, clockOffset } = workerData as HttpThreadData;
+
+function post(message: FromHttpThread): void {
+  parentPort?.postMessage(message);
+}
+
+async function serve(): Promise<void> {
+  const emit = logEmitter({
+    level: config.logLevel,
+    format: config.logFormat,
+    base: { mode: "worker", pid: process.pid, thread: "http" },
+  });
+  const surroundings = { config, clockOffset, clock: systemClock, random: Math.random, emit };
+  const { parts, publicServer, admin, bus } = httpParts({
+    ...surroundings,
+    manifest: await load(),
+    pulse: new Pulse(pulse),
+  });
+  await startAll(parts);
+  parentPort?.on("message", (message: ToHttpThread) => {
+    publicServer.drain();
+    bus.endStreams(message.type === "drain" ? STREAMS_MS : 0);
+    if (message.type === "drain") return;
+    void stopAll(parts, message.deadlineMs)
+      .catch((error: unknown) => emit("part.failed", { part: "http", error }))
+      .finally(() => {
+        post({ type: "stopped" });
+        parentPort?.close();
+      });
+  });
+  post({ type: "listening", httpPort: publicServer.port, adminPort: admin.port });
+}
+
+function load(): Promise<Manifest> {
+  const adapters = config.adapters.map((name) => ({
+    name,
+    can: [...capabilitiesOf(adapterKind(name).manifest.caps)],
+  }));
+  return loadHandlers({
+    sources: config.handlers,
+    cwd,
+    builtins: [ping, help, info, groups],
+    groups: Object.keys(config.groups),
+    adapters,
+    settings: config.handlerSettings,
+    environment: config.handlerVariables,
+  });
+}
+
+function refuse(error: unknown): void {
+  const code = error instanceof AntiphonError ? error.code : "CONFIG_INVALID";
+  const message = error instanceof Error ? error.message : String(error);
+  const detail = message.replace(ERROR_TABLE[code].sentence, "").trimEnd();
+  post({ type: "unfit", code, message: detail.startsWith(" ") ? detail.slice(1) : detail });
+  parentPort?.close();
+}
+
+await serve().catch(refuse);
