@@ -1,9 +1,20 @@
 import { defineConfig } from "vitest/config";
 
+const source = (path: string): string => new URL(`./services/${path}`, import.meta.url).pathname;
+
 // One file at a time where real processes compete for two cores; unit files run side by side.
 export default defineConfig({
+  // The package's own name means its sources here; its exports are what `npm run build` makes of them.
+  resolve: {
+    alias: [
+      { find: /^antiphon$/, replacement: source("sdk/index.ts") },
+      { find: /^antiphon\/adapter$/, replacement: source("sdk/adapter.ts") },
+      { find: /^antiphon\/testing$/, replacement: source("testing/bot.ts") },
+    ],
+  },
   test: {
     reporters: ["default", "./test/support/missing-servers.ts"],
+    setupFiles: ["./test/support/leaks.ts"],
     testTimeout: 20_000,
     hookTimeout: 20_000,
     projects: [

@@ -24,6 +24,7 @@ const PAUSE = { firstMs: 250, maxMs: 10_000 };
 /** One that lived so long starts again without a growing pause. */
 const STEADY_MS = 30_000;
 const READY_MS = 30_000;
+const TIMER_MAX_MS = 2 ** 31 - 1;
 
 interface Running {
   readonly child: Child;
@@ -49,14 +50,14 @@ export class Keeper {
 
   /** @returns false when the process ended before it was ready, as one does whose settings or handlers are wrong */
   start(): Promise<boolean> {
-    return this.#oneByOne(async () => this.#running !== undefined || this.#use(await this.#launch()));
+    return this.#oneByOne(async () => this.#running !== undefined || this.#use(await this.#launch(Infinity)));
   }
 
   /** The new process serves before the old one stops. When it does not come up, the old one stays: false. */
   replace(): Promise<boolean> {
     return this.#oneByOne(async () => {
       const old = this.#running;
-      const isUp = this.#use(await this.#launch());
+      const isUp = this.#use(await this.#launch(READY_MS));
       if (isUp) await this.#retire(old);
       return isUp;
     });
@@ -68,7 +69,7 @@ export class Keeper {
       const old = this.#running;
       this.#running = undefined;
       await this.#retire(old);
-      return this.#use(await this.#launch());
+      return this.#use(await this.#launch(READY_MS));
     });
   }
 
@@ -78,14 +79,17 @@ export class Keeper {
     await this.#change;
   }
 
-  /** Starts one and waits until it serves. */
-  async #launch(): Promise<Running | undefined> {
+  /** Starts one and waits until it serves, which it does not before Redis answers. */
+  async #launch(patienceMs: number): Promise<Running | undefined> {
     if (this.#stopping.signal.aborted) return undefined;
     const child = this.#options.spawn();
     this.#children.add(child);
     void child.ended.then(() => this.#children.delete(child));
-    const late = this.#options.clock.sleep(READY_MS, this.#stopping.signal).then(() => undefined);
+    const decided = new AbortController();
+    const patience = AbortSignal.any([this.#stopping.signal, decided.signal]);
+    const late = this.#options.clock.sleep(Math.min(patienceMs, TIMER_MAX_MS), patience).then(() => undefined);
     const at = await Promise.race([child.ready, child.ended.then(() => undefined), late]);
+    decided.abort();
     if (at !== undefined) return { child, at };
     await this.#end(child);
     return undefined;

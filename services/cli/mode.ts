@@ -1,0 +1,55 @@
+// Runs a mode from its start to the signal that ends it.
+
+import type { Config } from "../config.ts";
+import type { Emit } from "../telemetry/events.ts";
+import { logEmitter } from "../telemetry/logs.ts";
+import type { Addresses, CommandContext, Option } from "./command.ts";
+
+export interface Running {
+  /** Resolves when it serves; rejects when it cannot start. */
+  readonly ready: Promise<Addresses>;
+  stop(): Promise<void>;
+}
+
+export interface ModeOptions {
+  readonly name: "master" | "worker";
+  readonly config: Config;
+  start(around: { readonly emit: Emit; readonly died: (error: Error) => void }): Running;
+}
+
+export const MODE_OPTIONS: Readonly<Record<string, Option>> = {
+  dev: { type: "boolean", help: "as a part of `antiphon dev`: guests are admins; ends with its parent" },
+};
+
+/** @returns 0 after a drain; @throws what kept it from starting or ended it */
+export async function runMode(context: CommandContext, { name, config, start }: ModeOptions): Promise<number> {
+  const { stopping } = context;
+  const emit = logEmitter({ level: config.logLevel, format: config.logFormat, base: { mode: name } });
+  let failure: Error | undefined;
+  let end = (): void => {};
+  const ended = new Promise<void>((resolve) => (end = resolve));
+  const died = (error: Error): void => {
+    failure ??= error;
+    end();
+  };
+  stopping.addEventListener("abort", end);
+  if (stopping.aborted) end();
+  const running = start({ emit, died });
+  running.ready.then((at) => {
+    emit("process.started", { mode: name, pid: process.pid, urls: urlsOf(config, at) });
+    context.ready(at);
+  }, died);
+  await ended;
+  emit("process.stopping", { signal: failure === undefined ? String(stopping.reason) : "none" });
+  await running.stop();
+  emit("process.stopped", { mode: name });
+  if (failure !== undefined) throw failure;
+  return 0;
+}
+
+function urlsOf(config: Config, { http, admin }: Addresses): string {
+  const urls = [];
+  if (http !== undefined) urls.push(`http://${config.httpHost}:${http}`);
+  if (admin !== undefined) urls.push(`http://${config.adminHost}:${admin}`);
+  return urls.join(" ");
+}
