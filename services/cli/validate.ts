@@ -1,10 +1,7 @@
 // `antiphon validate`: loads settings and handlers as a start does, prints every problem, starts nothing.
 
 import { adapterKind } from "../adapters/index.ts";
-import groups from "../builtin/groups.ts";
-import help from "../builtin/help.ts";
-import info from "../builtin/info.ts";
-import ping from "../builtin/ping.ts";
+import { BUILTINS } from "../builtin/all.ts";
 import type { Config } from "../config.ts";
 import { loadHandlers } from "../handlers/loader.ts";
 import type { Manifest } from "../handlers/manifest.ts";
@@ -55,7 +52,7 @@ function load(config: Config): Promise<Manifest> {
   return loadHandlers({
     sources: config.handlers,
     cwd: config.cwd,
-    builtins: [ping, help, info, groups],
+    builtins: BUILTINS,
     groups: Object.keys(config.groups),
     adapters,
     settings: config.handlerSettings,

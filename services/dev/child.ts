@@ -9,8 +9,8 @@ export interface ChildOptions {
   readonly mode: "master" | "worker";
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly clock: Clock;
-  /** A line of its log, or anything else that it wrote. */
-  onLine(line: string): void;
+  /** A line of its log, or anything else that it wrote to standard output or standard error. */
+  onLine(line: string, stream: "stdout" | "stderr"): void;
 }
 
 /** What a child tells through the channel between the two: see main.ts. */
@@ -44,8 +44,10 @@ export class Child {
       env: options.env,
       stdio: ["ignore", "pipe", "pipe", "ipc"],
     });
-    for (const stream of [this.#process.stdout, this.#process.stderr])
-      if (stream) createInterface({ input: stream, crlfDelay: Infinity }).on("line", (line) => options.onLine(line));
+    for (const name of ["stdout", "stderr"] as const) {
+      const input = this.#process[name];
+      if (input) createInterface({ input, crlfDelay: Infinity }).on("line", (line) => options.onLine(line, name));
+    }
     this.ready = new Promise((resolve) => {
       this.#process.on("message", (message: Ready) => {
         if (message.type === "ready") resolve(message);

@@ -28,18 +28,18 @@ export class Console {
   }
 
   /** One line that a process wrote. */
-  line(source: string, text: string): void {
-    this.#write(this.#options.format === "json" ? this.#asJson(source, text) : this.#asPretty(source, text));
+  line(source: string, text: string, stream: "stdout" | "stderr" = "stdout"): void {
+    if (this.#options.format === "pretty") return this.#write(this.#asPretty(source, text));
+    const level = stream === "stderr" ? "warn" : "info";
+    const fields = isLogLine(text)
+      ? text.slice(1)
+      : `"level":"${level}","event":"output","msg":${JSON.stringify(text)}}`;
+    this.#write(`{"process":${JSON.stringify(source)},${fields}\n`);
   }
 
   /** A line as it is. */
   plain(text: string): void {
     this.#write(`${text}\n`);
-  }
-
-  #asJson(source: string, text: string): string {
-    const rest = isLogLine(text) ? text.slice(1) : `"level":"info","event":"output","msg":${JSON.stringify(text)}}`;
-    return `{"process":${JSON.stringify(source)},${rest}\n`;
   }
 
   #asPretty(source: string, text: string): string {

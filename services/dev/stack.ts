@@ -85,8 +85,10 @@ export class Stack {
     await checkPort(config.adminHost, config.adminPort, "ANTIPHON_ADMIN_PORT");
     await this.#front.start();
     if (config.redisUrl === undefined) this.#redis = await startLocalRedis({ dataDir });
-    const up = await Promise.all([this.#master, ...this.#workers].map((keeper) => keeper.start()));
-    return up.every(Boolean);
+    // The first that cannot start decides: the others may wait for a Redis that is away.
+    const starts = [this.#master, ...this.#workers].map((keeper) => keeper.start());
+    const fails = starts.map(async (start) => ((await start) ? new Promise<never>(() => {}) : false));
+    return Promise.race([Promise.all(starts).then((up) => up.every(Boolean)), ...fails]);
   }
 
   #keeper(mode: "master" | "worker", name: string): Keeper {
@@ -98,7 +100,12 @@ export class Stack {
       random: Math.random,
       emit,
       spawn: () =>
-        new Child({ mode, env: this.#env(mode), clock: systemClock, onLine: (line) => console.line(name, line) }),
+        new Child({
+          mode,
+          env: this.#env(mode),
+          clock: systemClock,
+          onLine: (line, stream) => console.line(name, line, stream),
+        }),
       onUp: (at) => this.#up(at),
       onDown: (at) => {
         if (at.http !== undefined) this.#front.remove(at.http);

@@ -117,7 +117,9 @@ eachServer((_name, url) => {
     await living.beat();
     offsetMs = 11_000;
     await living.beat();
-    await expect.poll(async () => (offsetMs += 2500, await living.beat(), (await queueDepth(context, "default")).claimed)).toBe(0);
+    await expect
+      .poll(async () => ((offsetMs += 2500), await living.beat(), (await queueDepth(context, "default")).claimed))
+      .toBe(0);
     await expect(dead.settle(claims.map((c) => outcome(c, "done")))).rejects.toMatchObject({ code: "FENCED" });
     expect((await living.take(TAKE)).runs.flat().map((c) => c.element.crashes)).toEqual([1, 1]);
   });
@@ -126,7 +128,12 @@ eachServer((_name, url) => {
     await add("parent");
     const w = await worker();
     const claim = await takeOne(w);
-    const child = { kind: "child", id: "e1", queue: "default", delivery: { route: 9, envelope: envelope("child") } } as const;
+    const child = {
+      kind: "child",
+      id: "e1",
+      queue: "default",
+      delivery: { route: 9, envelope: envelope("child") },
+    } as const;
     await w.settle([outcome(claim, "skip", { effects: [child] })]);
     expect((await w.settle([outcome(claim, "done", { effects: [{ ...child, id: "e2" }] })])).settled).toEqual([false]);
     offsetMs = 10;
@@ -152,7 +159,9 @@ eachServer((_name, url) => {
     test("a queue at its limit says so and stores nothing", async () => {
       const tight = new Producer({ ...context, limits: { deliveries: 1, bytes: 1 }, random: Math.random });
       await tight.enqueue("default", { route: 1, envelope: envelope("1") });
-      await expect(tight.enqueue("default", { route: 1, envelope: envelope("2") })).rejects.toMatchObject({ code: "QUEUE_FULL" });
+      await expect(tight.enqueue("default", { route: 1, envelope: envelope("2") })).rejects.toMatchObject({
+        code: "QUEUE_FULL",
+      });
     });
   });
 });

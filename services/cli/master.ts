@@ -1,0 +1,23 @@
+// `antiphon master`: the mode that speaks to chat services and fires schedules.
+
+import { hostname } from "node:os";
+import { startMaster } from "../master/master.ts";
+import type { Command } from "./command.ts";
+import { MODE_OPTIONS, runMode } from "./mode.ts";
+
+export const master: Command = {
+  name: "master",
+  help: "Holds the connections to chat services and fires schedules, until SIGTERM. Needs REDIS_URL.",
+  options: MODE_OPTIONS,
+  async run(context) {
+    const config = await context.readConfig("master");
+    return runMode(context, {
+      name: "master",
+      config,
+      start: ({ emit }) => {
+        const { ready, stop } = startMaster({ config, pod: hostname(), emit });
+        return { ready: ready.then(({ adminPort }) => ({ admin: adminPort })), stop };
+      },
+    });
+  },
+};

@@ -1,0 +1,102 @@
+// `npm start` as a newcomer meets it: everything on one machine, through its one port, and what becomes of it when parts die.
+
+import { afterEach, describe, expect, test } from "vitest";
+import { LocalStack } from "../support/local-stack.ts";
+import { waitFor } from "../support/wait-for.ts";
+
+let stack: LocalStack | undefined;
+
+afterEach(async () => {
+  await stack?.remove();
+  stack = undefined;
+});
+
+async function start(options: ConstructorParameters<typeof LocalStack>[0]): Promise<LocalStack> {
+  stack = new LocalStack(options);
+  await stack.start();
+  return stack;
+}
+
+test("the main job, on a machine without Redis: a chat line and a webhook become words in the chat", async () => {
+  const running = await start({ embedded: true });
+  expect(running.process.lines.filter((line) => line.startsWith("antiphon is ready"))).toHaveLength(1);
+  expect((await fetch(`${running.url}/chat`)).status).toBe(200);
+  expect((await fetch(`${running.admin}/readyz`)).status).toBe(200);
+  await running.listen();
+
+  const said = await running.say("antiphon ping");
+  expect(said.status).toBe(202);
+  expect(await said.json()).toMatchObject({ id: expect.any(String) as string });
+  expect(await running.hears("pong")).toMatchObject({ from: "antiphon" });
+
+  expect((await running.github("push", "wrong")).status).toBe(401);
+  expect((await running.github("push", "development")).status).toBe(202);
+  await running.hears(/example-bot pushed 2 commits to main\n6113728 Say hello in the README\n0d1a26e Count/);
+  expect((await running.github("pull_request", "development")).status).toBe(202);
+  await running.hears(/example-bot opened pull request #2: Update the README/);
+
+  // The guest of the local stack is an admin.
+  await running.say("antiphon groups list");
+  await running.hears(/deployers/);
+
+  expect(await running.ctrlC()).toEqual({ code: 0, signal: null });
+  expect(await running.leftovers()).toEqual([]);
+});
+
+test("a job goes on elsewhere when its worker is killed, and no new connection fails meanwhile", async () => {
+  const running = await start({ env: { ANTIPHON_HANDLER_WORKER_TEST_MS: "2000" } });
+  const answer = await fetch(`${running.url}/?name=foo`);
+  expect(answer.status).toBe(202);
+  const { process: killed } = await running.logged("worker-test: foo begins");
+  process.kill(running.pidOf(killed), "SIGKILL");
+  for (let time = 0; time < 30; time++) expect((await running.say(`line ${time}`)).status).toBe(202);
+  const done = await running.logged("worker-test: foo succeeded");
+  expect(done.process).not.toBe(killed);
+  // The killed one is started again.
+  await waitFor(() => running.logs.filter((l) => l.process === killed && l.event === "process.started").length === 2, {
+    timeoutMs: 20_000,
+  });
+});
+
+test("a job that fails is tried again", async () => {
+  const running = await start({});
+  await fetch(`${running.url}/?name=bad`);
+  await waitFor(() => running.logs.some((line) => line.msg?.includes("bad begins") && line["attempt"] === 2), {
+    timeoutMs: 30_000,
+  });
+});
+
+test("a deploy tells its progress by editing one line", async () => {
+  const running = await start({ env: { ANTIPHON_HANDLER_DEPLOY_STEP_MS: "50" } });
+  await running.listen();
+  await running.say("antiphon deploy api prod");
+  const last = await running.hears("Deployed api to prod.");
+  const first = await running.hears(/waiting for its turn/);
+  expect(last).toMatchObject({ ref: first.ref, edited: true });
+  await running.say("antiphon digest");
+  await running.hears(/Since the last digest:\napi was deployed to prod/);
+});
+
+describe.each([
+  { name: "embedded Valkey", embedded: true },
+  { name: "redis-server", embedded: false },
+])("the whole stack is killed in the middle of a job, on $name", ({ embedded }) => {
+  test("the next start finishes the job", async () => {
+    const running = await start({ embedded, env: { ANTIPHON_HANDLER_WORKER_TEST_MS: "5000" } });
+    expect(running.process.lines.join("\n")).toMatch(embedded ? /\(embedded/ : /\((redis|valkey)-server/);
+    await fetch(`${running.url}/?name=foo`);
+    await running.logged("worker-test: foo begins");
+    await new Promise((resolve) => setTimeout(resolve, 3000)); // the job is 3 s old, not what is asserted
+    await running.sigkillAll();
+    await waitFor(async () => (await running.leftovers()).length === 0, { what: "all processes are gone" });
+    await running.start();
+    await running.logged("worker-test: foo succeeded");
+    expect(await running.ctrlC()).toEqual({ code: 0, signal: null });
+  });
+});
+
+test("when the stack's own process is killed, its children end too", async () => {
+  const running = await start({});
+  await running.process.kill("SIGKILL");
+  await waitFor(async () => (await running.leftovers()).length === 0, { timeoutMs: 10_000 });
+});
