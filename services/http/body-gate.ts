@@ -29,9 +29,16 @@ export interface Body {
 const PLACES = 16;
 const BYTES_MAX = 64 * 1024 * 1024;
 const BODY_MS = 30_000;
-/** A sender's first pause may be this long before others go first; later ones are not waited for. */
-const FIRST_PAUSE_MS = 20;
-const PAUSE_CHECK_MS = 5;
+const PACE_CHECK_MS = 5;
+/** Who sends less between two checks is slow. */
+const PACE_BYTES = 4 * 1024;
+/** Slow checks in a row that cost a place. More than one, because bytes may just have waited for the loop. */
+const SLOW_CHECKS_FIRST = 4;
+const SLOW_CHECKS_LATER = 2;
+/** While new ones wait, those that lost their place before may have one in so many places. */
+const RETURNING_SHARE = 4;
+/** Who holds memory and was silent for so long may have to give way. */
+const SILENT_MS = 100;
 const DEADLINE_CHECK_MS = 1_000;
 /** How long the rest of a refused body is thrown away, so that its sender gets to read the refusal. */
 const DISCARD_MS = 5_000;
@@ -45,13 +52,14 @@ interface Upload {
   readonly done: PromiseWithResolvers<void>;
   state: State;
   bytes: number;
-  /** What it counts against `bytesMax`: with a place all that may still come, else what is there. */
-  weight: number;
+  /** With a place: what may still come. */
+  reserved: number;
   ended: boolean;
   /** Had a place before and paused. */
   returning: boolean;
-  /** No bytes at the last look; a second one finds out whether some only waited for the loop. */
-  suspect: boolean;
+  /** Bytes at the last check of its pace, and how many checks in a row it was slow. */
+  checkedBytes: number;
+  slowChecks: number;
   lastBytesAt: number;
   /** Time taken by the sender so far, and since when it is taking more. */
   takenMs: number;
@@ -67,9 +75,10 @@ export class BodyGate {
   readonly #placed = new Set<Upload>();
   readonly #fresh: Upload[] = [];
   readonly #returning: Upload[] = [];
-  #weight = 0;
-  #turn = false;
-  #pauseCheck: NodeJS.Timeout | undefined;
+  /** Bytes that are in memory, and that may come for those with a place. */
+  #held = 0;
+  #reserved = 0;
+  #paceCheck: NodeJS.Timeout | undefined;
   #deadlineCheck: NodeJS.Timeout | undefined;
 
   constructor(options: BodyGateOptions) {
@@ -93,9 +102,9 @@ export class BodyGate {
     }
   }
 
-  /** Bytes of bodies in memory, at most. */
-  get weight(): number {
-    return this.#weight;
+  /** Bytes of bodies in memory. */
+  get held(): number {
+    return this.#held;
   }
 
   #open(stream: IncomingMessage, limitBytes: number): Upload {
@@ -107,10 +116,11 @@ export class BodyGate {
       done: Promise.withResolvers(),
       state: "idle",
       bytes: 0,
-      weight: 0,
+      reserved: 0,
       ended: false,
       returning: false,
-      suspect: false,
+      checkedBytes: 0,
+      slowChecks: 0,
       lastBytesAt: now,
       takenMs: 0,
       since: now,
@@ -132,16 +142,15 @@ export class BodyGate {
     upload.chunks.push(chunk);
     upload.bytes += chunk.byteLength;
     upload.lastBytesAt = this.#clock.monotonic();
-    upload.suspect = false;
+    this.#held += chunk.byteLength;
     if (upload.bytes > upload.limitBytes) {
       return this.#fail(upload, new AntiphonError("BODY_TOO_LARGE", `It may have ${upload.limitBytes} bytes.`));
     }
-    if (upload.state !== "idle") return;
-    this.#weigh(upload, upload.bytes);
-    if (this.#weight > this.#bytesMax && !this.#makeRoom(upload)) {
+    if (upload.state === "reading") return this.#reserve(upload, expected(upload) - upload.bytes);
+    if (this.#held > this.#bytesMax && !this.#makeRoom(upload)) {
       return this.#fail(upload, new AntiphonError("TOO_MANY_REQUESTS", ""));
     }
-    this.#ask(upload);
+    if (upload.state === "idle") this.#ask(upload);
   }
 
   #end(upload: Upload): void {
@@ -160,7 +169,7 @@ export class BodyGate {
     if (upload.state !== "waiting") return;
     upload.stream.pause();
     upload.stream.socket.pause();
-    this.#armPauses();
+    this.#armPace();
   }
 
   /** Gives free places to those that wait. */
@@ -169,9 +178,10 @@ export class BodyGate {
       const upload = this.#next();
       if (upload === undefined) return;
       this.#placed.add(upload);
-      this.#weigh(upload, expected(upload));
+      this.#reserve(upload, expected(upload) - upload.bytes);
       upload.state = "reading";
-      upload.since = upload.lastBytesAt = this.#clock.monotonic();
+      upload.checkedBytes = upload.slowChecks = 0;
+      upload.since = this.#clock.monotonic();
       if (upload.ended) this.#hold(upload);
       else {
         upload.stream.socket.resume();
@@ -181,18 +191,20 @@ export class BodyGate {
   }
 
   #next(): Upload | undefined {
-    this.#turn = !this.#turn;
-    const [first, second] = this.#turn ? [this.#fresh, this.#returning] : [this.#returning, this.#fresh];
+    let slow = 0;
+    for (const upload of this.#placed) if (upload.returning) slow++;
+    const [first, second] =
+      slow < this.#places / RETURNING_SHARE ? [this.#returning, this.#fresh] : [this.#fresh, this.#returning];
     const queue = first.length > 0 ? first : second;
     const upload = queue[0];
     if (upload === undefined) return undefined;
-    const fits = this.#weight - upload.weight + expected(upload) <= this.#bytesMax;
+    const fits = this.#held + this.#reserved + expected(upload) - upload.bytes <= this.#bytesMax;
     return fits || this.#placed.size === 0 ? queue.shift() : undefined;
   }
 
   #hold(upload: Upload): void {
     upload.state = "held";
-    this.#weigh(upload, upload.bytes);
+    this.#reserve(upload, 0);
     upload.done.resolve();
   }
 
@@ -206,7 +218,8 @@ export class BodyGate {
     const queue = upload.returning ? this.#returning : this.#fresh;
     if (upload.state === "waiting") queue.splice(queue.indexOf(upload), 1);
     upload.state = "gone";
-    this.#weigh(upload, 0);
+    this.#held -= upload.bytes;
+    this.#reserve(upload, 0);
     this.#uploads.delete(upload);
     this.#placed.delete(upload);
   }
@@ -220,44 +233,44 @@ export class BodyGate {
     this.#give();
   }
 
-  /** Ends the upload that has been silent longest, of those that hold memory and send nothing. */
+  /** Ends the uploads that have been silent longest, until the memory that is left is enough. */
   #makeRoom(besides: Upload): boolean {
-    let silent: Upload | undefined;
-    for (const upload of this.#uploads) {
-      if (upload === besides || upload.state !== "idle" || upload.bytes === 0) continue;
-      if (silent === undefined || upload.lastBytesAt < silent.lastBytesAt) silent = upload;
+    const now = this.#clock.monotonic();
+    const silent = [...this.#uploads].filter(
+      ({ state, bytes, lastBytesAt }) =>
+        (state === "idle" && bytes > 0) || (state === "reading" && now - lastBytesAt >= SILENT_MS),
+    );
+    for (const upload of silent.sort((a, b) => a.lastBytesAt - b.lastBytesAt)) {
+      if (this.#held <= this.#bytesMax) return true;
+      if (upload !== besides) this.#fail(upload, new AntiphonError("BODY_STALLED", "Others needed the memory."));
     }
-    if (silent === undefined) return false;
-    this.#fail(silent, new AntiphonError("BODY_STALLED", "Others needed the memory."));
-    return this.#weight <= this.#bytesMax || this.#makeRoom(besides);
+    return this.#held <= this.#bytesMax;
   }
 
-  #weigh(upload: Upload, weight: number): void {
-    this.#weight += weight - upload.weight;
-    upload.weight = weight;
+  #reserve(upload: Upload, bytes: number): void {
+    this.#reserved += bytes - upload.reserved;
+    upload.reserved = bytes;
   }
 
   /** Looks from time to time, while anybody waits, whether those that have a place use it. */
-  #armPauses(): void {
-    if (this.#pauseCheck) return;
-    this.#pauseCheck = setTimeout(() => {
-      this.#pauseCheck = undefined;
-      for (const upload of this.#placed) this.#checkPause(upload);
+  #armPace(): void {
+    if (this.#paceCheck) return;
+    this.#paceCheck = setTimeout(() => {
+      this.#paceCheck = undefined;
+      for (const upload of this.#placed) this.#checkPace(upload);
       this.#give();
-      if (this.#fresh.length + this.#returning.length > 0) this.#armPauses();
-    }, PAUSE_CHECK_MS).unref();
+      if (this.#fresh.length + this.#returning.length > 0) this.#armPace();
+    }, PACE_CHECK_MS).unref();
   }
 
-  #checkPause(upload: Upload): void {
-    const silentMs = this.#clock.monotonic() - upload.lastBytesAt;
-    if (upload.state !== "reading" || (!upload.returning && silentMs < FIRST_PAUSE_MS)) return;
-    if (silentMs < PAUSE_CHECK_MS) return;
-    if (!upload.suspect) {
-      upload.suspect = true;
-      return;
-    }
+  #checkPace(upload: Upload): void {
+    if (upload.state !== "reading") return;
+    const slow = upload.bytes - upload.checkedBytes < PACE_BYTES;
+    upload.checkedBytes = upload.bytes;
+    upload.slowChecks = slow ? upload.slowChecks + 1 : 0;
+    if (upload.slowChecks < (upload.returning ? SLOW_CHECKS_LATER : SLOW_CHECKS_FIRST)) return;
     this.#placed.delete(upload);
-    this.#weigh(upload, upload.bytes);
+    this.#reserve(upload, 0);
     upload.state = "idle";
     upload.returning = true;
   }

@@ -64,6 +64,8 @@ export function answerErrors(app: FastifyInstance, { emit, random }: ErrorOption
     if (status === 500) emit("http.failed", { path, error });
     else emit("http.refused", { status, code, path });
     if (status === 503 || status === 429) void reply.header("retry-after", retryAfter(code, random));
+    // Nothing more is expected from a sender that stopped in the middle.
+    if (code === "BODY_STALLED") void reply.header("connection", "close");
     return reply.code(status).send({ error: { code, message } });
   });
   app.setNotFoundHandler(() => {
