@@ -126,6 +126,8 @@ class Embedded extends Bridge {
     const [listener] = this.listeners.values();
     const server = listener?.server;
     if (server === undefined) throw new Error("the embedded Valkey does not listen");
+    // A reply in two pieces would wait 40 ms for the client to acknowledge the first one.
+    server.on("connection", (socket) => socket.setNoDelay(true));
     const port = (): number => (server.address() as AddressInfo).port;
     if (server.listening) return Promise.resolve(port());
     // The bridge's own listener prints.
