@@ -10,6 +10,8 @@ import type { CloseReason, Conn, Face } from "./stream.ts";
 const RETRY_MS = 1_000;
 
 const HEADERS = {
+  // Nothing else will use this connection: so it does not outlive its stream when the server closes.
+  connection: "close",
   "content-type": "text/event-stream; charset=utf-8",
   "cache-control": "no-store",
   "x-content-type-options": "nosniff",
