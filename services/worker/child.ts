@@ -1,6 +1,7 @@
 // Entry of a quarantine child: as thread.ts, over IPC, for one delivery alone.
 
 import type { FromThread, ToThread } from "./protocol.ts";
+import type { Started } from "./slots.ts";
 import { ThreadLife, type ThreadSeed } from "./thread-life.ts";
 
 let life: ThreadLife | undefined;
@@ -13,8 +14,8 @@ function begin(seed: ThreadSeed): ThreadLife {
   const port = {
     post: send,
     // Main keeps the marks; it sends a child nothing that must not start.
-    begin: (_slot: number, { serial, timeoutMs }: { serial: number; timeoutMs: number }) => {
-      send({ type: "began", serial, timeoutMs });
+    begin: (_slot: number, { serial, timeoutMs, route = 0 }: Started) => {
+      send({ type: "began", serial, timeoutMs, route });
       return true;
     },
     end: () => {},

@@ -162,16 +162,16 @@ export class Lane {
       case "unfit":
         return this.#options.events.unfit(this, message.code, message.message);
       case "began":
-        return this.#onBegan(message.serial, message.timeoutMs);
+        return this.#onBegan(message);
       case "stopped":
         return;
     }
   }
 
   /** A child cannot share memory; main keeps its marks for it. */
-  #onBegan(serial: number, timeoutMs: number): void {
+  #onBegan({ serial, timeoutMs, route = 0 }: Extract<FromThread, { type: "began" }>): void {
     if (timeoutMs === 0) this.#memory.end(0);
-    else this.#memory.begin(0, { serial, sinceMs: this.#options.clock.now(), timeoutMs });
+    else this.#memory.begin(0, { serial, sinceMs: this.#options.clock.now(), timeoutMs, route });
   }
 
   #onSettled(settled: Settled): void {
@@ -221,8 +221,9 @@ export class Lane {
 /** Only those that did not end within the grace are to blame; the others just shared the thread. */
 function timeoutOf(slot: Slot, overForMs: number): Failure | undefined {
   if (slot.overdue === undefined || overForMs < GRACE_MS) return undefined;
-  const { timeoutMs } = slot.overdue;
-  return { code: "RUN_TIMEOUT", detail: `It did not end within ${GRACE_MS} ms of being aborted.`, afterMs: timeoutMs };
+  const { timeoutMs: afterMs, route } = slot.overdue;
+  const detail = `It did not end within ${GRACE_MS} ms of being aborted.`;
+  return { code: "RUN_TIMEOUT", detail, afterMs, ...(route === undefined ? {} : { route }) };
 }
 
 /** Of those that had started nobody knows which one it was. */

@@ -85,6 +85,8 @@ export interface Failure {
   readonly code: Extract<ErrorCode, "RUN_TIMEOUT" | "RUN_CRASHED">;
   readonly detail: string;
   readonly afterMs: number;
+  /** Number of the route that ran, where it is known: the other routes of a Message are not to blame. */
+  readonly route?: number;
 }
 
 export interface ThreadRun {
@@ -130,7 +132,7 @@ export type FromThread =
   /** At most one per tick of the thread. */
   | { readonly type: "settled"; readonly list: readonly Settled[] }
   /** From a quarantine child only, in place of `SlotMemory`: a route begins (timeoutMs > 0) or ended (0). */
-  | { readonly type: "began"; readonly serial: number; readonly timeoutMs: number }
+  | { readonly type: "began"; readonly serial: number; readonly timeoutMs: number; readonly route?: number }
   | { readonly type: "stopped" };
 
 /** Whether the rest of a run is un-claimed by settling one of its deliveries so, and therefore must not be started. */
@@ -172,7 +174,7 @@ export function packRuns(runs: readonly OutgoingRun[]): PackedRuns {
   for (const run of runs) {
     const { failed } = run;
     flat.push(run.queue, run.wid, run.slot, run.claims.length);
-    flat.push(failed?.code ?? null, failed?.detail ?? null, failed?.afterMs ?? null);
+    flat.push(failed?.code ?? null, failed?.detail ?? null, failed?.afterMs ?? null, failed?.route ?? 0);
     for (const { serial, claim } of run.claims) {
       flat.push(serial, claim.id, claim.fence, claim.elementText, claim.key, claim.bodyToken);
       flat.push(claim.body === null ? -1 : claim.body.byteLength);
@@ -200,11 +202,11 @@ export function unpackRuns(packed: PackedRuns): ThreadRun[] {
   };
   while (at < flat.length) {
     const [queue, wid, slot, count] = [text(), text(), number(), number()];
-    const [code, detail, afterMs] = [flat[at++], flat[at++], flat[at++]];
+    const [code, detail, afterMs, route] = [flat[at++], flat[at++], flat[at++], flat[at++]];
     const claims = Array.from({ length: count }, claim);
     const run = { queue, wid, slot, claims };
     if (code === null) runs.push(run);
-    else runs.push({ ...run, failed: { code, detail, afterMs } as Failure });
+    else runs.push({ ...run, failed: { code, detail, afterMs, ...(route === 0 ? {} : { route }) } as Failure });
   }
   return runs;
 }

@@ -14,7 +14,7 @@ import { RunCtx } from "./context.ts";
 import type { Failure, Settled } from "./protocol.ts";
 import { reasonOf, type RouteResult } from "./results.ts";
 import { runMessage } from "./run-message.ts";
-import { failure, type Gate, runRoute } from "./run-route.ts";
+import { fallen, type Gate, runRoute } from "./run-route.ts";
 import { untilAnswered } from "./patience.ts";
 import type { Underway } from "./underway.ts";
 import { buried, settle, stoppedSettled } from "./verdict.ts";
@@ -63,7 +63,7 @@ async function runEnvelope(given: DeliveryRun, body: Buffer): Promise<Settled> {
   if (KIND_OF[route.shape.kind] !== header.kind) {
     return buried(underway, `${route.shape.id} is a ${route.shape.kind} route, and this is a ${header.kind}`);
   }
-  const result = failed ? failureOf(underway, route, failed) : await runNamed(given, route, payload);
+  const result = failed ? fallen(underway, route.shape, failed) : await runNamed(given, route, payload);
   return settle(underway, [{ route: route.shape, result }], NOTHING);
 }
 
@@ -109,12 +109,6 @@ function crashed(underway: Underway, { code, detail }: Failure): Settled {
   const delayMs = backoffMs(claim.element.crashes, CRASH_DELAY, parts.random);
   const error = reasonOf(new AntiphonError(code, detail));
   return { serial: claim.serial, kind: "crash", delayMs, error, origin, effects: [], history: "" };
-}
-
-function failureOf(underway: Underway, { shape }: LoadedRoute, { code, detail }: Failure): RouteResult {
-  const { parts } = underway;
-  if (code === "RUN_CRASHED") return { kind: "failed", reason: reasonOf(new AntiphonError("CRASH_LIMIT", detail)) };
-  return failure({ shape, attempt: underway.failures + 1, parts, underway }, new AntiphonError(code, detail));
 }
 
 async function runNamed({ underway, gate }: DeliveryRun, route: LoadedRoute, payload: Buffer): Promise<RouteResult> {

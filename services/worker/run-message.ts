@@ -3,7 +3,6 @@
 import { encodeEnvelope } from "../broker/delivery.ts";
 import type { Effect } from "../broker/effects.ts";
 import type { LoadedRoute } from "../handlers/manifest.ts";
-import { AntiphonError } from "../runtime/errors.ts";
 import { effectId } from "../sdk/action.ts";
 import { type Matched, matchMessage, type Matching, orderingKeyOf } from "../sdk/match.ts";
 import type { Message } from "../sdk/message.ts";
@@ -15,7 +14,7 @@ import type { Failure, Settled } from "./protocol.ts";
 import { failureText, misfitText, politeEffect, refusalText, unknownText, usageText } from "./respond.ts";
 import type { RouteResult } from "./results.ts";
 import type { RouteRun } from "./route-run.ts";
-import { failure, type Gate, runRoute } from "./run-route.ts";
+import { fallen, type Gate, runRoute } from "./run-route.ts";
 import type { Underway } from "./underway.ts";
 import { buried, type RouteVerdict, settle } from "./verdict.ts";
 
@@ -42,8 +41,9 @@ export async function runMessage(given: MessageRun): Promise<Settled> {
   const membership = await groups.membershipOf(message.user);
   const verdicts: RouteVerdict[] = [];
   for (const matched of here) {
-    const result = failed
-      ? failureOf(underway, matched.route, failed)
+    const fell = failed !== undefined && isToBlame(given, matched.route);
+    const result = fell
+      ? fallen(underway, matched.route, failed)
       : await runMatched(given, matched, { message, said: matching.body, membership });
     verdicts.push({ route: matched.route, result });
     if (result.kind === "interrupted" || result.kind === "lost") break;
@@ -171,7 +171,8 @@ function refused(underway: Underway, route: ChatRoute, { message, membership }: 
   return { kind: "done", note: "refused" };
 }
 
-function failureOf(underway: Underway, route: ChatRoute, { code, detail }: Failure): RouteResult {
-  const { parts } = underway;
-  return failure({ shape: route, attempt: underway.failures + 1, parts, underway }, new AntiphonError(code, detail));
+/** The other routes are not to blame when one had to be ended with its thread; they run, again where they ran before. */
+function isToBlame({ underway, failed }: MessageRun, route: ChatRoute): boolean {
+  if (failed?.code !== "RUN_TIMEOUT") return failed !== undefined;
+  return failed.route === undefined || failed.route === underway.parts.numbers.get(route.id);
 }

@@ -5,6 +5,8 @@ import type { Effect } from "../broker/effects.ts";
 import type { LoadedRoute } from "../handlers/manifest.ts";
 import { AntiphonError, hasCode } from "../runtime/errors.ts";
 import { isOutcome, type RunOutcome } from "../sdk/outcome.ts";
+import type { AnyRoute } from "../sdk/routes.ts";
+import type { Failure } from "./protocol.ts";
 import { newErrorId, reasonOf, retryOf, type RouteResult } from "./results.ts";
 import { RouteRun } from "./route-run.ts";
 import type { Started } from "./slots.ts";
@@ -33,7 +35,8 @@ export async function runRoute(underway: Underway, route: LoadedRoute, calling: 
   const { serial } = underway.claim;
   const stopped = stoppedResult(underway);
   if (stopped !== undefined) return stopped;
-  const started = { serial, sinceMs: clock.now(), timeoutMs: route.shape.timeoutMs };
+  const number = underway.parts.numbers.get(route.shape.id) ?? 0;
+  const started = { serial, sinceMs: clock.now(), timeoutMs: route.shape.timeoutMs, route: number };
   if (!calling.gate.begin(underway.place.slot, started)) return { kind: "interrupted" };
   const run = new RouteRun(underway, route, underway.failures + 1);
   underway.run = run;
@@ -91,7 +94,7 @@ function interrupted(run: RouteRun): RouteResult {
 }
 
 /** What the route's policy makes of an error: another attempt, or none. */
-export function failure(run: Failing, error: unknown): RouteResult {
+function failure(run: Failing, error: unknown): RouteResult {
   const retry = retryOf(run.shape, run.attempt, run.parts.random);
   if (retry === undefined) return lastAttempt(run, error);
   const errorId = tell(run, error, `again in ${retry.delayMs} ms`);
@@ -102,8 +105,15 @@ function lastAttempt(run: Failing, error: unknown): RouteResult {
   return { kind: "failed", reason: reasonOf(error), errorId: tell(run, error, "dead letter") };
 }
 
+/** A run that ended with its thread: its time was over, or it took the thread down once too often. */
+export function fallen(underway: Underway, shape: AnyRoute, { code, detail }: Failure): RouteResult {
+  const failing = { shape, attempt: underway.failures + 1, parts: underway.parts, underway };
+  if (code === "RUN_CRASHED") return lastAttempt(failing, new AntiphonError("CRASH_LIMIT", detail));
+  return failure(failing, new AntiphonError(code, detail));
+}
+
 /** What is needed to judge a failure: a run, or what is left of one that ended with its thread. */
-export type Failing = Pick<RouteRun, "shape" | "attempt" | "parts" | "underway">;
+type Failing = Pick<RouteRun, "shape" | "attempt" | "parts" | "underway">;
 
 function tell({ shape, attempt, parts, underway }: Failing, error: unknown, next: string): string {
   const errorId = newErrorId(parts.random);

@@ -1,7 +1,7 @@
 // The memory that main and one handler thread share: which delivery has started in which slot, since when, for how long.
 //
 // Int32:   [0] gate (main writes: 1 = start nothing more), then per slot the serial of the delivery that has started, 0 = none.
-// Float64: per slot when its present route began (ms since 1970) and that route's timeout (ms).
+// Float64: per slot when its present route began (ms since 1970), that route's timeout (ms) and its number.
 // The thread alone writes slots, main alone writes the gate. The gate needs no answer from the thread: the thread marks a
 // delivery as started and then looks at the gate, main closes the gate and then looks at the marks, so at least one of
 // them sees the other, and no delivery is both started and handed back as unstarted.
@@ -10,6 +10,8 @@ export interface Started {
   readonly serial: number;
   readonly sinceMs: number;
   readonly timeoutMs: number;
+  /** Of the route in the registry, where it has one. */
+  readonly route?: number;
 }
 
 const GATE = 0;
@@ -20,18 +22,19 @@ export class SlotMemory {
 
   constructor(memory: SharedArrayBuffer) {
     const slots = slotsIn(memory);
-    this.#times = new Float64Array(memory, 0, 2 * slots);
-    this.#marks = new Int32Array(memory, 16 * slots, 1 + slots);
+    this.#times = new Float64Array(memory, 0, 3 * slots);
+    this.#marks = new Int32Array(memory, 24 * slots, 1 + slots);
   }
 
   static allocate(slots: number): SharedArrayBuffer {
-    return new SharedArrayBuffer(20 * slots + 4);
+    return new SharedArrayBuffer(28 * slots + 4);
   }
 
   /** Thread: before each route of a delivery. False: the process stops, the delivery must not start (answer `interrupted`). */
   begin(slot: number, started: Started): boolean {
-    this.#times[2 * slot] = started.sinceMs;
-    this.#times[2 * slot + 1] = started.timeoutMs;
+    this.#times[3 * slot] = started.sinceMs;
+    this.#times[3 * slot + 1] = started.timeoutMs;
+    this.#times[3 * slot + 2] = started.route ?? 0;
     const already = Atomics.exchange(this.#marks, 1 + slot, started.serial) === started.serial;
     if (already || Atomics.load(this.#marks, GATE) === 0) return true;
     this.end(slot);
@@ -52,10 +55,11 @@ export class SlotMemory {
   started(slot: number): Started | undefined {
     const serial = Atomics.load(this.#marks, 1 + slot);
     if (serial === 0) return undefined;
-    return { serial, sinceMs: this.#times[2 * slot] ?? 0, timeoutMs: this.#times[2 * slot + 1] ?? 0 };
+    const [sinceMs = 0, timeoutMs = 0, route = 0] = this.#times.subarray(3 * slot, 3 * slot + 3);
+    return { serial, sinceMs, timeoutMs, ...(route === 0 ? {} : { route }) };
   }
 }
 
 function slotsIn(memory: SharedArrayBuffer): number {
-  return (memory.byteLength - 4) / 20;
+  return (memory.byteLength - 4) / 28;
 }

@@ -94,7 +94,7 @@ async function finished(underway: Underway, end: End, verdicts: readonly RouteVe
   try {
     for (const [index, effect] of [...stores, ...underway.effects].entries()) {
       const isMoved = end.kind === "moved" && index === stores.length + underway.effects.length - 1;
-      if (isMoved || bytesOf(effect) <= SETTLE_BYTES_MAX) effects.push(effect);
+      if (isMoved || bytesOf(effect) <= SETTLE_BYTES_MAX) effects.push(compact(effect));
       else await underway.writer.write(effect);
     }
   } catch {
@@ -102,6 +102,14 @@ async function finished(underway: Underway, end: End, verdicts: readonly RouteVe
   }
   const { origin, claim } = underway;
   return { serial: claim.serial, ...end, origin, effects, history: historyOf(underway, end, verdicts) };
+}
+
+/** On its way to main a buffer is copied with the whole chunk of memory behind it: small ones share a large one. */
+function compact(effect: Effect): Effect {
+  if (effect.kind === "publish") return { ...effect, payload: effect.payload.toString() };
+  if (effect.kind !== "child") return effect;
+  const envelope = Buffer.from(new Uint8Array(effect.delivery.envelope).buffer);
+  return { ...effect, delivery: { ...effect.delivery, envelope } };
 }
 
 function bytesOf(effect: Effect): number {
