@@ -161,6 +161,7 @@ export class FakeChat {
     const client: Client = { socket, name: "", greeted: false };
     const lines = new Lines();
     this.#clients.add(client);
+    socket.setNoDelay(true);
     socket.setEncoding("utf8");
     socket.on("data", (bytes: string) => {
       for (const line of lines.push(bytes)) void this.#hear(client, JSON.parse(line) as ToService);

@@ -60,6 +60,7 @@ export class Link {
         signal.removeEventListener("abort", abort);
         socket.off("error", give);
         socket.setTimeout(0);
+        socket.setNoDelay(true);
         resolve(new Link(socket, options));
       });
     });

@@ -1,0 +1,97 @@
+// The units of all configured adapters, each under its own Lease.
+
+import { adapterKind } from "../adapters/index.ts";
+import type { BrokerContext } from "../broker/connection.ts";
+import type { QueueLimits } from "../broker/producer.ts";
+import { Leader } from "../leader/leader.ts";
+import { Lease } from "../leader/lease.ts";
+import type { LeaseTiming } from "../leader/timing.ts";
+import type { Watchdog } from "../leader/watchdog.ts";
+import type { RedisClient } from "../redis/connect.ts";
+import type { Clock, Random } from "../runtime/clock.ts";
+import type { Part } from "../runtime/part.ts";
+import type { Emit } from "../telemetry/events.ts";
+import type { Duty } from "../leader/leader.ts";
+import { Unit } from "./unit.ts";
+
+/** What every Lease of this process shares. */
+export interface LeaderSurroundings {
+  /** A connection opened for the purpose "lease". */
+  readonly leases: RedisClient;
+  readonly subscriber: RedisClient;
+  readonly broker: BrokerContext;
+  readonly timing: LeaseTiming;
+  /** Who this process is, unique per start. */
+  readonly owner: string;
+  readonly newId: () => string;
+  readonly watchdog?: Watchdog;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly emit: Emit;
+}
+
+export function leaderOf(unit: string, duty: Duty, around: LeaderSurroundings): Leader {
+  const { leases, subscriber, broker, timing, owner, newId, watchdog, clock, random, emit } = around;
+  const { keys } = broker;
+  const lease = new Lease({ client: leases, keys, unit, owner, newId, timing, clock });
+  const freeChannel = keys.leaseFree(unit);
+  const options = { lease, timing, duty, subscriber, freeChannel, clock, random, emit };
+  return new Leader(watchdog ? { ...options, watchdog } : options);
+}
+
+export interface ConnectionsOptions {
+  readonly around: LeaderSurroundings;
+  readonly adapters: readonly string[];
+  readonly settings: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
+  readonly limits: QueueLimits;
+}
+
+interface Connection {
+  readonly unit: Unit;
+  readonly leader: Leader;
+}
+
+export class Connections implements Part {
+  readonly name = "connections";
+  readonly #options: ConnectionsOptions;
+  #connections: Connection[] = [];
+
+  constructor(options: ConnectionsOptions) {
+    this.#options = options;
+  }
+
+  async start(): Promise<void> {
+    for (const name of this.#options.adapters) await this.#startAdapter(name);
+  }
+
+  /** All units hand over at once: together they have as long as one. */
+  async stop(deadlineMs: number): Promise<void> {
+    const ended = this.#connections.splice(0).map(async ({ leader, unit }) => {
+      await leader.stop(deadlineMs);
+      await unit.close(deadlineMs);
+    });
+    const failure = (await Promise.allSettled(ended)).find((result) => result.status === "rejected");
+    if (failure) throw failure.reason;
+  }
+
+  get leaders(): readonly Leader[] {
+    return this.#connections.map(({ leader }) => leader);
+  }
+
+  async #startAdapter(name: string): Promise<void> {
+    const { create } = adapterKind(name);
+    if (!create) return;
+    const { around, limits } = this.#options;
+    const { broker, subscriber, clock, random, emit } = around;
+    const settings = this.#options.settings[name] ?? {};
+    const units = (await create({ settings, clock, random }).units?.()) ?? [""];
+    for (const part of units) {
+      const unitName = part === "" ? name : `${name}/${part}`;
+      const unit = new Unit({ unit: unitName, create, settings, broker, limits, subscriber, clock, random, emit });
+      const leader = leaderOf(unitName, unit, around);
+      this.#connections.push({ unit, leader });
+      unit.warm();
+      await leader.start();
+    }
+  }
+}

@@ -1,0 +1,104 @@
+// The mode `master`: speaks to chat services and keeps the bot's clock. The list of its parts, and what starts and stops them.
+
+import { adapterKind } from "../adapters/index.ts";
+import { BUILTINS } from "../builtin/all.ts";
+import type { Config } from "../config.ts";
+import { loadHandlers } from "../handlers/loader.ts";
+import { adminServer } from "../http/admin.ts";
+import { leaseTiming } from "../leader/timing.ts";
+import { Watchdog } from "../leader/watchdog.ts";
+import { databaseOf } from "../redis/connect.ts";
+import { Keys } from "../redis/keys.ts";
+import { type Clock, type Random, systemClock } from "../runtime/clock.ts";
+import { randomId } from "../runtime/ids.ts";
+import { type Part, startAll, stopAll } from "../runtime/part.ts";
+import { capabilitiesOf } from "../sdk/adapter.ts";
+import type { Emit } from "../telemetry/events.ts";
+import { Connections, leaderOf } from "./connections.ts";
+import { Control } from "./control.ts";
+import { masterHealth } from "./health.ts";
+import { MasterRedis } from "./redis.ts";
+import type { TimedRoute } from "./slots.ts";
+
+export interface MasterOptions {
+  /** With `redisUrl`. */
+  readonly config: Config;
+  /** The pod's or machine's name, shown by `antiphon leader`. */
+  readonly pod: string;
+  readonly emit: Emit;
+  readonly clock?: Clock;
+  readonly random?: Random;
+  /** [0] is added to the server's clock inside the scripts, ms; for tests. */
+  readonly clockOffset?: Float64Array;
+}
+
+export interface Running {
+  /** Resolves when it answers probes and stands for election. Rejects when it cannot start. */
+  readonly ready: Promise<{ readonly adminPort: number }>;
+  /** Hands over what it leads, and stops. */
+  stop(): Promise<void>;
+}
+
+/** What each part may take to stop; a handover needs about half of it. */
+const STOP_MS = 5_000;
+
+/** Started from first to last, stopped from last to first: connections hand over while the rest still works. */
+export function masterParts(options: MasterOptions, routes: readonly TimedRoute[], stopping: AbortSignal) {
+  const { config, pod, emit, clock = systemClock, random = Math.random, clockOffset } = options;
+  const { redisUrl: url = "" } = config;
+  const timing = leaseTiming(config.leaseMs);
+  const redis = new MasterRedis({ url, pod, leaseCommandMs: timing.commandMs, clock, random, emit });
+  const broker = {
+    client: redis.commands,
+    keys: new Keys(config.namespace, databaseOf(url)),
+    clockOffsetMs: () => clockOffset?.[0] ?? 0,
+  };
+  const watchdog = new Watchdog({ silentMsMax: timing.deadlineMs, clock, random });
+  const common = { broker, clock, random, emit };
+  const owner = `${pod}/${randomId().slice(0, 8)}`;
+  const { leases, subscriber } = redis;
+  const around = { ...common, leases, subscriber, timing, owner, newId: randomId, watchdog };
+  const limits = { deliveries: config.queueLimit, bytes: config.queueBytes };
+  const settings = config.adapterSettings;
+  const connections = new Connections({ around, adapters: config.adapters, settings, limits });
+  const control = new Control({ ...common, routes });
+  redis.onOutage(() => control.outage());
+  const controlLeader = leaderOf("control", control, around);
+  const leaders = (): readonly Part[] => [controlLeader, ...connections.leaders];
+  const health = masterHealth({ redis, leaders, stopping });
+  const admin = adminServer({ host: config.adminHost, port: config.adminPort, health, emit, random });
+  return { parts: [redis, admin, watchdog, controlLeader, connections], admin };
+}
+
+/** Returns at once; see `ready`. */
+export function startMaster(options: MasterOptions): Running {
+  const stopping = new AbortController();
+  const started = load(options.config).then(async (routes) => {
+    const { parts, admin } = masterParts(options, routes, stopping.signal);
+    await startAll(parts);
+    return { parts, admin };
+  });
+  const ready = started.then(({ admin }) => ({ adminPort: admin.port }));
+  ready.catch(() => {}); // whoever awaits it hears; nobody has to
+  const stop = async (): Promise<void> => {
+    stopping.abort();
+    const running = await started.catch(() => undefined);
+    if (running) await stopAll(running.parts, STOP_MS);
+  };
+  let stopped: Promise<void> | undefined;
+  return { ready, stop: () => (stopped ??= stop()) };
+}
+
+/** Handlers are loaded for their schedules, never run here. */
+async function load(config: Config): Promise<TimedRoute[]> {
+  const manifest = await loadHandlers({
+    sources: config.handlers,
+    cwd: config.cwd,
+    builtins: BUILTINS,
+    groups: Object.keys(config.groups),
+    adapters: config.adapters.map((name) => ({ name, can: [...capabilitiesOf(adapterKind(name).manifest.caps)] })),
+    settings: config.handlerSettings,
+    environment: config.handlerVariables,
+  });
+  return manifest.timed.map(({ shape }) => shape);
+}

@@ -1,0 +1,74 @@
+// A master's three connections to Redis: commands, what it listens to, and one for the Leases alone. Nobody else opens any.
+
+import { closeRedis, openRedis, type Purpose, type RedisClient, type RedisState } from "../redis/connect.ts";
+import type { Clock, Random } from "../runtime/clock.ts";
+import type { Part } from "../runtime/part.ts";
+import type { Emit } from "../telemetry/events.ts";
+
+export interface MasterRedisOptions {
+  readonly url: string;
+  readonly pod: string;
+  /** How long a question about a Lease may go unanswered. */
+  readonly leaseCommandMs: number;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly emit: Emit;
+}
+
+export class MasterRedis implements Part {
+  readonly name = "redis";
+  readonly commands: RedisClient;
+  readonly subscriber: RedisClient;
+  readonly leases: RedisClient;
+  readonly #states = new Map<Purpose, RedisState>();
+  readonly #options: MasterRedisOptions;
+  readonly #onOutage: (() => void)[] = [];
+  #contact = false;
+
+  /** Connects in the background: a Redis that is away is waited for, not complained about. */
+  constructor(options: MasterRedisOptions) {
+    this.#options = options;
+    this.commands = this.#open("commands");
+    this.subscriber = this.#open("subscriber");
+    this.leases = this.#open("lease");
+  }
+
+  async start(): Promise<void> {}
+
+  async stop(): Promise<void> {
+    await Promise.all([this.commands, this.subscriber, this.leases].map((client) => closeRedis(client)));
+  }
+
+  /** Told when the commands connection is gone or its server unfit. */
+  onOutage(listener: () => void): void {
+    this.#onOutage.push(listener);
+  }
+
+  /** Whether Redis was ever there and fit. */
+  get contact(): boolean {
+    return this.#contact;
+  }
+
+  states(): ReadonlyMap<Purpose, RedisState> {
+    return this.#states;
+  }
+
+  #open(purpose: Purpose): RedisClient {
+    const { url, pod, leaseCommandMs, clock, random, emit } = this.#options;
+    return openRedis({
+      url,
+      purpose,
+      name: `master-${purpose}:${pod}`,
+      ...(purpose === "lease" ? { commandTimeoutMs: leaseCommandMs } : {}),
+      clock,
+      random,
+      onState: (state, detail) => {
+        this.#states.set(purpose, state);
+        emit("redis.state", { connection: purpose, state, ...(detail === undefined ? {} : { detail }) });
+        if (purpose !== "commands") return;
+        if (state === "ready") this.#contact = true;
+        else for (const listener of this.#onOutage) listener();
+      },
+    });
+  }
+}
