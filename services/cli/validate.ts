@@ -9,12 +9,13 @@ import { HandlersUnfit, problemLine } from "../handlers/problem.ts";
 import { parseRedisUrl } from "../redis/url.ts";
 import { AntiphonError } from "../runtime/errors.ts";
 import { capabilitiesOf } from "../sdk/adapter.ts";
+import type { CronRoute, EveryRoute } from "../sdk/routes.ts";
 import { columns, type Command } from "./command.ts";
 
 export const validate: Command = {
   name: "validate",
   help: "Loads settings and handlers as a start does and prints every problem. Exit code 1 when there is one.",
-  options: { json: { type: "boolean", help: '{"ok", "problems", "warnings", "routes"}' } },
+  options: { json: { type: "boolean", help: "one object: ok, problems, warnings, routes, schedules" } },
   async run({ readConfig, options, print }) {
     const problems: string[] = [];
     let manifest: Manifest | undefined;
@@ -31,8 +32,9 @@ export const validate: Command = {
       kind: shape.kind,
       restrictTo: shape.restrictTo,
     }));
+    const schedules = manifest?.timed.map(({ shape }) => scheduleOf(shape)) ?? [];
     const ok = problems.length === 0;
-    if (options["json"]) print(JSON.stringify({ ok, problems, warnings, routes: routes ?? [] }));
+    if (options["json"]) print(JSON.stringify({ ok, problems, warnings, routes: routes ?? [], schedules }));
     else {
       for (const problem of problems) print(problem);
       for (const warning of warnings) print(`warning: ${warning}`);
@@ -58,6 +60,10 @@ function load(config: Config): Promise<Manifest> {
     settings: config.handlerSettings,
     environment: config.handlerVariables,
   });
+}
+
+function scheduleOf(route: CronRoute | EveryRoute): string {
+  return route.kind === "cron" ? `${route.id} ${route.spec} ${route.tz}` : `${route.id} every ${route.periodMs} ms`;
 }
 
 function collect(problems: string[], check: () => unknown): void {

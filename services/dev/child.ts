@@ -26,7 +26,7 @@ export interface Ended {
 }
 
 /** Compiled, the entry is a `.js` file. */
-const MAIN = fileURLToPath(new URL(`../main.${import.meta.url.endsWith(".ts") ? "ts" : "js"}`, import.meta.url));
+export const MAIN = fileURLToPath(new URL(`../main.${import.meta.url.endsWith(".ts") ? "ts" : "js"}`, import.meta.url));
 /** After the deadline that it knows itself a child gets this long before it is killed. */
 const SLACK_MS = 8000;
 

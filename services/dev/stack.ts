@@ -7,6 +7,7 @@ import type { Config } from "../config.ts";
 import { type LocalRedis, startLocalRedis } from "../redis/local.ts";
 import { systemClock } from "../runtime/clock.ts";
 import type { Emit } from "../telemetry/events.ts";
+import { type Checked, checkHandlers } from "./check.ts";
 import { Child, type Ready } from "./child.ts";
 import type { Console } from "./console.ts";
 import { checkPort, Front } from "./front.ts";
@@ -31,6 +32,8 @@ export class Stack {
   readonly #master: Keeper;
   #redis: LocalRedis | undefined;
   #adminPort: number;
+  /** The handlers that run. */
+  #checked: Promise<Checked> | undefined;
   #starting: Promise<boolean> | undefined;
   #reload: Promise<void> = Promise.resolve();
 
@@ -61,15 +64,12 @@ export class Stack {
     return `antiphon is ready: chat ${this.url}/chat  webhooks ${this.url}  admin ${admin}  redis ${redis}`;
   }
 
-  /** Handlers changed: the workers are replaced one by one, so that one always serves; then the master. */
+  /**
+   * Handlers were saved: the workers are replaced one by one, so that one always serves. The master, which keeps its chat
+   * connections, is started again only when schedules changed. Handlers that do not load change nothing.
+   */
   reload(files: readonly string[]): Promise<void> {
-    this.#reload = this.#reload.then(async () => {
-      const { emit } = this.#options;
-      emit("dev.reload", { files: files.join(", ") });
-      for (const worker of this.#workers)
-        if (!(await worker.replace())) return emit("dev.reload-failed", { files: files.join(", ") });
-      await this.#master.restart();
-    });
+    this.#reload = this.#reload.then(() => this.#replaceAll(files.join(", ")));
     return this.#reload;
   }
 
@@ -88,7 +88,22 @@ export class Stack {
     // The first that cannot start decides: the others may wait for a Redis that is away.
     const starts = [this.#master, ...this.#workers].map((keeper) => keeper.start());
     const fails = starts.map(async (start) => ((await start) ? new Promise<never>(() => {}) : false));
-    return Promise.race([Promise.all(starts).then((up) => up.every(Boolean)), ...fails]);
+    const isUp = await Promise.race([Promise.all(starts).then((up) => up.every(Boolean)), ...fails]);
+    if (isUp) this.#checked = checkHandlers(this.#env("worker"));
+    return isUp;
+  }
+
+  async #replaceAll(files: string): Promise<void> {
+    const { emit } = this.#options;
+    const before = await this.#checked;
+    const now = await checkHandlers(this.#env("worker"));
+    if (!now.ok) return emit("dev.reload-failed", { files, problems: now.problems });
+    emit("dev.reload", { files });
+    for (const worker of this.#workers)
+      if (!(await worker.replace()))
+        return emit("dev.reload-failed", { files, problems: ["The worker did not start."] });
+    if (JSON.stringify(now.schedules) !== JSON.stringify(before?.schedules)) await this.#master.restart();
+    this.#checked = Promise.resolve(now);
   }
 
   #keeper(mode: "master" | "worker", name: string): Keeper {

@@ -39,7 +39,7 @@ export interface EventFields {
   "bus.closed": { channel: string; reason: string };
   "dev.child-ended": { process: string; how: string; againInMs: number };
   "dev.reload": { files: string };
-  "dev.reload-failed": { files: string };
+  "dev.reload-failed": { files: string; problems: readonly string[] };
   log: { level: Level; text: string; route?: string; origin?: string; fields?: Readonly<Record<string, unknown>> };
 }
 

@@ -1,7 +1,7 @@
 // `npm start` as a newcomer meets it: everything on one machine, through its one port, and what becomes of it when parts die.
 
 import { afterEach, describe, expect, test } from "vitest";
-import { LocalStack } from "../support/local-stack.ts";
+import { isAlive, LocalStack } from "../support/local-stack.ts";
 import { waitFor } from "../support/wait-for.ts";
 
 let stack: LocalStack | undefined;
@@ -24,9 +24,7 @@ test("the main job, on a machine without Redis: a chat line and a webhook become
   expect((await fetch(`${running.admin}/readyz`)).status).toBe(200);
   await running.listen();
 
-  const said = await running.say("antiphon ping");
-  expect(said.status).toBe(202);
-  expect(await said.json()).toMatchObject({ id: expect.any(String) as string });
+  expect(await running.say("antiphon ping")).toBe(202);
   expect(await running.hears("pong")).toMatchObject({ from: "antiphon" });
 
   expect((await running.github("push", "wrong")).status).toBe(401);
@@ -48,8 +46,10 @@ test("a job goes on elsewhere when its worker is killed, and no new connection f
   const answer = await fetch(`${running.url}/?name=foo`);
   expect(answer.status).toBe(202);
   const { process: killed } = await running.logged("worker-test: foo begins");
-  process.kill(running.pidOf(killed), "SIGKILL");
-  for (let time = 0; time < 30; time++) expect((await running.say(`line ${time}`)).status).toBe(202);
+  const pid = running.pidOf(killed);
+  process.kill(pid, "SIGKILL");
+  await waitFor(() => !isAlive(pid));
+  for (let time = 0; time < 30; time++) expect(await running.say(`line ${time}`)).toBe(202);
   const done = await running.logged("worker-test: foo succeeded");
   expect(done.process).not.toBe(killed);
   // The killed one is started again.
@@ -99,4 +99,68 @@ test("when the stack's own process is killed, its children end too", async () =>
   const running = await start({});
   await running.process.kill("SIGKILL");
   await waitFor(async () => (await running.leftovers()).length === 0, { timeoutMs: 10_000 });
+});
+
+const GREET = (text: string): string => `
+  import { defineHandler } from "antiphon";
+  export default defineHandler({
+    name: "greet",
+    routes: (r) => ({ greet: r.command("greet <name>", { run: ({ args }) => \`${text} \${args.name}\` }) }),
+  });`;
+
+test("saving a handler changes the answers while the conversation goes on; a broken one changes nothing", async () => {
+  const running = await start({ handlers: { "greet.ts": GREET("Hello") } });
+  await running.listen();
+  await running.say("antiphon greet you");
+  await running.hears("Hello you");
+  const masterPid = running.pidOf("master");
+
+  // 1. A broken one: said with file and line, the old one goes on.
+  running.save("greet.ts", GREET("Hello").replace("routes:", "routes"));
+  const problem = await waitFor(() => running.logs.find((line) => line.event === "dev.reload-failed"), {
+    timeoutMs: 10_000,
+  });
+  expect(JSON.stringify(problem)).toMatch(/greet\.ts:\d+/);
+  await running.say("antiphon greet again");
+  await running.hears("Hello again");
+
+  // 2. A good one: people go on talking meanwhile, and everyone is answered.
+  running.save("greet.ts", GREET("Welcome"));
+  let said = 0;
+  while (!running.heard.some((line) => line.text.startsWith("Welcome"))) {
+    expect(await running.say(`antiphon greet n${++said}`)).toBe(202);
+    await running.hears(new RegExp(`^(Hello|Welcome) n${said}$`));
+  }
+  await waitFor(() => running.logs.filter((line) => line.event === "process.stopped").length === 2, {
+    timeoutMs: 20_000,
+  });
+  for (let more = 1; more <= 4; more++) {
+    await running.say(`antiphon greet m${more}`);
+    await running.hears(`Welcome m${more}`);
+  }
+  // The master knows nothing of commands.
+  expect(running.pidOf("master")).toBe(masterPid);
+});
+
+test("a handler that does not load stops the start and is named with its line", async () => {
+  stack = new LocalStack({ handlers: { "broken.ts": "export default {\n  name: 1 +,\n};\n" } });
+  const started = stack.spawn();
+  expect(await started.exited).toMatchObject({ code: 1 });
+  expect(started.lines.join("\n")).toMatch(/broken\.ts:2/);
+  expect(await stack.leftovers()).toEqual([]);
+});
+
+test("a port that is taken is named with its setting, and nothing stays behind", async () => {
+  const running = await start({ embedded: true });
+  const other = new LocalStack({ embedded: true });
+  for (const [variable, url] of [
+    ["ANTIPHON_HTTP_PORT", running.url],
+    ["ANTIPHON_ADMIN_PORT", running.admin],
+  ] as const) {
+    const { port } = new URL(url);
+    const second = other.spawn({ [variable]: port });
+    expect(await second.exited).toMatchObject({ code: 1 });
+    expect(second.lines.join("\n")).toContain(`Port ${port} is in use: stop what listens there, or set ${variable}.`);
+  }
+  await other.remove();
 });

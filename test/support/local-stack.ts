@@ -1,16 +1,26 @@
 // `antiphon dev` as a process group for tests: what it logs, what is said in its web chat, which processes it has.
 
 import { createHmac, randomUUID } from "node:crypto";
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { request } from "node:http";
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { readEvents } from "../../services/cli/events.ts";
-import type { ChatLine } from "../../services/cli/lines.ts";
+import { type ChatLine, ChatLines } from "../../services/cli/lines.ts";
+import { systemClock } from "../../services/runtime/clock.ts";
 import { type Exit, type SpawnedNode, spawnNode } from "./spawn.ts";
 import { waitFor } from "./wait-for.ts";
 
 const ROOT = new URL("../../", import.meta.url);
+
+/** Whether there is a process of this number. */
+export function isAlive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
+}
 
 export interface LogLine {
   readonly process: string;
@@ -22,6 +32,8 @@ export interface LogLine {
 }
 
 export interface StackOptions {
+  /** Instead of the examples. */
+  readonly handlers?: Readonly<Record<string, string>>;
   readonly env?: Readonly<Record<string, string | undefined>>;
   /** As on a machine where no server is on PATH. */
   readonly embedded?: boolean;
@@ -33,12 +45,19 @@ export class LocalStack {
   readonly heard: ChatLine[] = [];
   readonly #options: StackOptions;
   #process: SpawnedNode | undefined;
-  #listening = new AbortController();
+  #lines: ChatLines | undefined;
   #url = "";
   #admin = "";
 
   constructor(options: StackOptions = {}) {
     this.#options = options;
+    for (const [name, text] of Object.entries(options.handlers ?? {})) this.save(name, text);
+  }
+
+  /** Saves a file in the folder of handlers. */
+  save(name: string, text: string): void {
+    mkdirSync(join(this.folder, "handlers"), { recursive: true });
+    writeFileSync(join(this.folder, "handlers", name), text);
   }
 
   /** Resolves at `antiphon is ready`. */
@@ -51,7 +70,9 @@ export class LocalStack {
 
   spawn(env: Readonly<Record<string, string>> = {}): SpawnedNode {
     this.#process = spawnNode(new URL("services/main.ts", ROOT), {
-      args: ["dev", "--config", new URL("examples/antiphon.config.yaml", ROOT).pathname],
+      args: this.#options.handlers
+        ? ["dev"]
+        : ["dev", "--config", new URL("examples/antiphon.config.yaml", ROOT).pathname],
       cwd: this.folder,
       group: true,
       env: {
@@ -88,7 +109,7 @@ export class LocalStack {
   async logged(text: string, timeoutMs = 30_000): Promise<LogLine> {
     const find = (): LogLine | undefined => this.logs.findLast((line) => line.msg?.includes(text));
     return waitFor(find, { what: `the log line "${text}"`, timeoutMs }).catch((error: unknown) => {
-      throw new Error(`${String(error)}\n${this.process.lines.join("\n")}`, { cause: error });
+      throw new Error([String(error), ...this.process.lines.slice(-40)].join("\n"), { cause: error });
     });
   }
 
@@ -98,31 +119,44 @@ export class LocalStack {
     return started?.pid ?? 0;
   }
 
-  /** Gathers what is said in a session from now on. */
+  /** Gathers what is said in a session from now on, over as many connections as it takes. */
   async listen(session = "lobby"): Promise<void> {
-    this.#listening = new AbortController();
-    const { signal } = this.#listening;
-    const response = await fetch(`${this.url}/chat/${session}/events?recent=0`, { signal });
-    const { body } = response;
-    if (body === null) throw new Error("no stream");
-    void (async () => {
-      for await (const { type, data } of readEvents(body))
-        if (type === "message") this.heard.push(JSON.parse(data) as ChatLine);
-    })().catch(() => {}); // the stream ends with its worker or with the test
+    let isConnected = false;
+    const lines = new ChatLines({
+      url: this.url,
+      session,
+      recent: 0,
+      clock: systemClock,
+      random: Math.random,
+      onLine: (line) => this.heard.push(line),
+      onState: () => (isConnected = true),
+    });
+    this.#lines = lines;
+    void lines.run();
+    await waitFor(() => isConnected, { what: "the stream of the chat" });
   }
 
-  async say(text: string, session = "lobby"): Promise<Response> {
-    return fetch(`${this.url}/chat/${session}/messages`, {
-      method: "POST",
-      headers: { "content-type": "application/json", connection: "close" },
-      body: JSON.stringify({ text, id: randomUUID() }),
+  /** Over a connection of its own. @returns the status */
+  say(text: string, session = "lobby"): Promise<number> {
+    return new Promise((resolve, reject) => {
+      const asked = request(`${this.url}/chat/${session}/messages`, {
+        method: "POST",
+        headers: { "content-type": "application/json" },
+        agent: false,
+      });
+      asked.once("error", reject).once("response", (answer) => {
+        answer.resume().once("end", () => resolve(answer.statusCode ?? 0));
+      });
+      asked.end(JSON.stringify({ text, id: randomUUID() }));
     });
   }
 
   async hears(text: string | RegExp, timeoutMs = 20_000): Promise<ChatLine> {
     const fits = (line: ChatLine): boolean => (typeof text === "string" ? line.text === text : text.test(line.text));
     return waitFor(() => this.heard.find(fits), { what: `${text} in the chat`, timeoutMs }).catch((error: unknown) => {
-      throw new Error(`${String(error)}\n${JSON.stringify(this.heard)}\n${this.process.lines.join("\n")}`);
+      const last = this.heard.slice(-5).map((line) => line.text);
+      const logs = this.process.lines.slice(-40);
+      throw new Error([String(error), "Heard last:", ...last, "Logged last:", ...logs].join("\n"), { cause: error });
     });
   }
 
@@ -143,12 +177,12 @@ export class LocalStack {
 
   /** Ctrl-C reaches every process of the terminal's group. */
   async ctrlC(): Promise<Exit> {
-    this.#listening.abort();
+    this.#lines?.stop();
     return this.process.killGroup("SIGINT");
   }
 
   async sigkillAll(): Promise<Exit> {
-    this.#listening.abort();
+    this.#lines?.stop();
     return this.process.killGroup("SIGKILL");
   }
 
@@ -171,7 +205,7 @@ export class LocalStack {
   }
 
   async remove(): Promise<void> {
-    this.#listening.abort();
+    this.#lines?.stop();
     await this.process.end();
     await waitFor(async () => (await this.leftovers()).length === 0, { what: "all processes are gone" });
     rmSync(this.folder, { recursive: true, force: true });
