@@ -12,5 +12,5 @@ if now - tonumber(redis.call('HGET', m, 'beatAt') or '0') > 3000 then
 end
 redis.call('HSET', m, 'beatAt', now)
 wake(P, promote())
-reap_expired()
+reap_expired(ARGV[2])
 return { redis.call('HLEN', P .. ':c:' .. ARGV[2]), redis.call('ZRANGE', P .. ':d', 0, 0, 'WITHSCORES')[2] or '' }

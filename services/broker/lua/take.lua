@@ -5,7 +5,7 @@
 -- @include broker/lua/lib/reap
 -- @include broker/lua/lib/take
 if is_fenced(ARGV[2]) then return redis.error_reply('FENCED worker is not registered') end
-reap_expired()
+reap_expired(ARGV[2])
 local reply, left, promoted = take(ARGV[2], ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5]), ARGV[6])
 if left == 0 and promoted > 0 then wake(P, promoted) end
 return reply

@@ -90,7 +90,7 @@ eachServer((_name, url) => {
       [1, "1"],
       [0, "2"],
     ]);
-    const [one, two] = again as [ClaimRef, ClaimRef];
+    const [one, two] = again as unknown as [ClaimRef, ClaimRef];
     await w.settle([outcome(one, "skip", { delayMs: 1000 })]);
     await w.settle([outcome(two, "done")]);
     offsetMs = 3000;

@@ -7,7 +7,8 @@ import { Keys } from "../../../services/redis/keys.ts";
 import { BrokerModel, withFault } from "../../support/broker-model.ts";
 import { eachServer } from "../../support/redis.ts";
 
-const SCHEDULES = 1_000;
+/** The embedded server runs Lua several times slower than a native one. */
+const SCHEDULES = { embedded: 200, "redis-server": 1_500 };
 const STEPS = 40;
 /** Schedules that share the server at a time, each in its own namespace. */
 const SIDE_BY_SIDE = 10;
@@ -29,6 +30,7 @@ const FAULTS: readonly (readonly [rule: string, from: string, to: string])[] = [
     "d.owned = claims[n] == d.claim and not seen[d.id]",
     "d.owned = claims[n] and not seen[d.id]",
   ],
+  ["a late worker does not reap itself", "expired[1] ~= caller and expired[1] or expired[2]", "expired[1]"],
   [
     "a beat never brings a reaped worker back",
     "if is_fenced(ARGV[2]) then return redis.error_reply('FENCED worker is not registered') end\nredis.call('ZADD', P .. ':wk', 'XX'",
@@ -69,17 +71,18 @@ eachServer((name, url) => {
 
   test("nothing is lost, nothing settled twice, order per key is kept", { timeout: 180_000 }, async () => {
     const total = { steps: 0, enqueued: 0, settled: 0, zombieSettles: 0 };
-    for (let seed = 1; seed <= SCHEDULES; seed += SIDE_BY_SIDE) {
+    for (let seed = 1; seed <= SCHEDULES[name]; seed += SIDE_BY_SIDE) {
       const seeds = Array.from({ length: SIDE_BY_SIDE }, (_, n) => seed + n);
       for (const counts of await Promise.all(seeds.map(schedule))) {
         for (const field of Object.keys(total) as (keyof typeof total)[]) total[field] += counts[field];
       }
     }
-    console.log(`model on ${name}: ${SCHEDULES} schedules,`, total);
-    expect(total.zombieSettles).toBeGreaterThan(SCHEDULES / 20);
-    expect(total.settled).toBeGreaterThan(SCHEDULES);
+    console.log(`model on ${name}: ${SCHEDULES[name]} schedules,`, total);
+    expect(total.zombieSettles).toBeGreaterThan(SCHEDULES[name] / 20);
+    expect(total.settled).toBeGreaterThan(SCHEDULES[name]);
   });
 
+  if (name === "embedded") return;
   describe("the checks see a fault", () => {
     test.each(FAULTS)("%s", { timeout: 60_000 }, async (_rule, from, to) => {
       let altered = false;

@@ -57,10 +57,12 @@ local function reap(dead_wid)
   return #held / 2
 end
 
--- Reaps at most one worker whose claim ran out. Nobody is reaped until the living had time to beat after an outage:
--- beats older than 3 s mean that nobody could write, and the next beat starts the grace.
-local function reap_expired()
-  local dead = redis.call('ZRANGEBYSCORE', P .. ':wk', '-inf', now, 'LIMIT', 0, 1)[1]
+-- Reaps at most one worker whose claim ran out, never the caller itself: being late is no offence until others saw it.
+-- Nobody is reaped until the living had time to beat after an outage: a last beat older than 3 s means that nobody could
+-- write, and the next beat starts the grace.
+local function reap_expired(caller)
+  local expired = redis.call('ZRANGEBYSCORE', P .. ':wk', '-inf', now, 'LIMIT', 0, 2)
+  local dead = expired[1] ~= caller and expired[1] or expired[2]
   if not dead then return 0 end
   local m = redis.call('HMGET', P .. ':m', 'beatAt', 'graceUntil')
   if now - tonumber(m[1] or 0) > 3000 or now < tonumber(m[2] or 0) then return 0 end

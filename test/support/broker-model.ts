@@ -1,0 +1,404 @@
+// A random schedule of everything workers, crashes, zombies and lost replies can do to one queue, checked after each step.
+
+import { globSync } from "node:fs";
+import { pathToFileURL } from "node:url";
+import { Claims, type Claim, type ClaimRef, type SettleKind, type Settlement } from "../../services/broker/claims.ts";
+import type { BrokerContext } from "../../services/broker/connection.ts";
+import { encodeEnvelope } from "../../services/broker/delivery.ts";
+import { writeEffects, type Effect } from "../../services/broker/effects.ts";
+import { type NewDelivery, Producer } from "../../services/broker/producer.ts";
+import { loadScript } from "../../services/redis/scripts.ts";
+import { systemClock } from "../../services/runtime/clock.ts";
+import { hasCode } from "../../services/runtime/errors.ts";
+import { deliveryNumber, publicId } from "../../services/runtime/ids.ts";
+import { type Dump, dump, stepProblems, problemsOf } from "./broker-dump.ts";
+
+const KEYS = ["a", "b\0\n:", "ключ"];
+const QUEUE = "default";
+const EFFECTS_QUEUE = "effects";
+const LIMITS = { deliveries: 1e6, bytes: 1e9 };
+const KINDS: readonly SettleKind[] = ["done", "done", "done", "done", "block", "skip", "wait", "crash", "dead"];
+
+/** A small seeded generator (mulberry32): a failing schedule can be run again by its seed. */
+export function seeded(seed: number): () => number {
+  let state = seed >>> 0;
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let t = Math.imul(state ^ (state >>> 15), 1 | state);
+    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
+    return ((t ^ (t >>> 14)) >>> 0) / 4_294_967_296;
+  };
+}
+
+interface Worker {
+  readonly claims: Claims;
+  /** What it believes to hold, runs in order. */
+  runs: Claim[][];
+  /** Every settle it ever sent, for replays. */
+  readonly sent: Settlement[][];
+  gone: boolean;
+}
+
+export interface ModelCounts {
+  steps: number;
+  enqueued: number;
+  settled: number;
+  zombieSettles: number;
+}
+
+export class BrokerModel {
+  readonly counts: ModelCounts = { steps: 0, enqueued: 0, settled: 0, zombieSettles: 0 };
+  readonly #random: () => number;
+  readonly #context: BrokerContext;
+  readonly #producer: Producer;
+  readonly #workers: Worker[] = [];
+  readonly #live = new Set<string>();
+  readonly #finished = new Set<string>();
+  readonly #uids = new Map<string, string>();
+  #offsetMs = 0;
+  #last: Dump | undefined;
+  #log: string[] = [];
+
+  constructor(context: Omit<BrokerContext, "clockOffsetMs">, seed: number) {
+    this.#random = seeded(seed);
+    this.#context = { ...context, clockOffsetMs: () => this.#offsetMs };
+    this.#producer = new Producer({
+      ...this.#context,
+      client: losingReplies(context.client, this.#random),
+      limits: LIMITS,
+      random: this.#random,
+    });
+  }
+
+  /** Runs `steps` random steps, then lets one last worker finish everything. Throws with the schedule when a check fails. */
+  async run(steps: number): Promise<ModelCounts> {
+    try {
+      for (let step = 0; step < steps; step++) await this.#step();
+      await this.#finishEverything();
+    } catch (error) {
+      throw new Error(
+        `${error instanceof Error ? error.message : String(error)}\n  ${this.#log.slice(-25).join("\n  ")}`,
+        { cause: error },
+      );
+    }
+    return this.counts;
+  }
+
+  #pick<T>(list: readonly T[]): T {
+    return list[Math.floor(this.#random() * list.length)] as T;
+  }
+
+  async #step(): Promise<void> {
+    const roll = this.#random();
+    const worker = await this.#worker();
+    if (roll < 0.22) await this.#enqueue();
+    else if (roll < 0.42) await this.#take(worker);
+    else if (roll < 0.68) await this.#settle(worker);
+    else if (roll < 0.74) await this.#replay();
+    else if (roll < 0.8) await this.#effect(worker);
+    else if (roll < 0.86) await this.#release(worker);
+    else if (roll < 0.91) await this.#beat(worker);
+    else if (roll < 0.96) await this.#passTime();
+    else if (roll < 0.975) await this.#resync(worker);
+    else await this.#leave(worker);
+    this.counts.steps++;
+    await this.#check();
+  }
+
+  async #worker(): Promise<Worker> {
+    const here = this.#workers.filter((worker) => !worker.gone);
+    if (here.length > 2 || (here.length > 0 && this.#random() < 0.9)) return this.#pick(here);
+    const claims = new Claims({ ...this.#context, queue: QUEUE, wid: `w${this.#workers.length}` });
+    await claims.register({ clientId: "0", pod: "model" });
+    const worker: Worker = { claims, runs: [], sent: [], gone: false };
+    this.#workers.push(worker);
+    return worker;
+  }
+
+  async #enqueue(): Promise<void> {
+    const uid = this.#random() < 0.2 ? `u${Math.floor(this.#random() * 5)}` : undefined;
+    const delivery: NewDelivery = {
+      route: 1,
+      class: this.#pick([0, 1, 1, 2, 3]),
+      envelope: encodeEnvelope({ v: 1, kind: "job", at: 0 }, "x".repeat(this.#random() < 0.1 ? 3000 : 10)),
+      ...(this.#random() < 0.7 ? { key: this.#pick(KEYS) } : {}),
+      ...(this.#random() < 0.15 ? { delayMs: 500 + Math.floor(this.#random() * 3000) } : {}),
+      ...(uid ? { uid: { id: uid, ttlMs: 3_600_000 } } : {}),
+    };
+    const count = 1 + Math.floor(this.#random() * 3);
+    const answers = await Promise.all(Array.from({ length: count }, () => this.#producer.enqueue(QUEUE, delivery)));
+    this.#log.push(`enqueue ${count} key=${JSON.stringify(delivery.key)} delay=${delivery.delayMs ?? 0}`);
+    for (const { id, duplicate } of answers) {
+      const number = deliveryNumber(id) ?? "";
+      if (uid && this.#uids.has(uid) && (this.#uids.get(uid) !== number || !duplicate))
+        throw new Error(`uid ${uid} came twice`);
+      if (uid) this.#uids.set(uid, number);
+      if (duplicate) continue;
+      if (this.#live.has(number) || this.#finished.has(number)) throw new Error(`id ${number} was given twice`);
+      this.#live.add(number);
+      this.counts.enqueued++;
+    }
+  }
+
+  async #take(worker: Worker): Promise<void> {
+    const options = {
+      slots: 1 + Math.floor(this.#random() * 4),
+      run: this.#pick([1, 2, 4]),
+      order: this.#pick(["0123", "1023", "3210"]),
+    };
+    const taken = await unlessFenced(worker.claims.take(options));
+    this.#log.push(
+      `${worker.claims.wid} takes ${taken?.runs.map((run) => run.map((c) => c.id)).join(" | ") ?? "FENCED"}`,
+    );
+    if (!taken) worker.gone = true;
+    else if (this.#random() < 0.95) worker.runs.push(...taken.runs.map((run) => [...run])); // else the reply was lost
+  }
+
+  async #settle(worker: Worker): Promise<void> {
+    const settlements = worker.runs.filter(() => this.#random() < 0.7).flatMap((run) => this.#outcomesOf(run));
+    if (settlements.length === 0) return;
+    const withTake = this.#random() < 0.5 ? { slots: 2, run: 4, order: "0123" } : undefined;
+    worker.sent.push(settlements);
+    await this.#send(worker, settlements, withTake);
+    worker.runs = worker.runs.filter((run) => run.length > 0);
+  }
+
+  /** A prefix of the run is done; the next one may end otherwise. What a block leaves of the run is dropped unstarted. */
+  #outcomesOf(run: Claim[]): Settlement[] {
+    const outcomes: Settlement[] = [];
+    const count = 1 + Math.floor(this.#random() * run.length);
+    for (let n = 0; n < count; n++) {
+      const claim = run.shift() as Claim;
+      const kind = n === count - 1 ? this.#pick(KINDS) : "done";
+      outcomes.push(this.#outcome(claim, kind));
+      if (kind === "block" || kind === "crash") run.length = 0;
+    }
+    return outcomes;
+  }
+
+  #outcome(claim: ClaimRef, kind: SettleKind): Settlement {
+    return {
+      claim,
+      kind,
+      delayMs: Math.floor(this.#random() * 2000),
+      error: "no",
+      origin: publicId(claim.id),
+      effects: [this.#effectOf(claim)],
+      history: "h",
+    };
+  }
+
+  #effectOf(claim: ClaimRef): Effect {
+    const envelope = encodeEnvelope({ v: 1, kind: "job", at: 0 }, claim.id);
+    return { kind: "child", id: `said-${claim.id}`, queue: EFFECTS_QUEUE, delivery: { route: 2, envelope } };
+  }
+
+  async #send(
+    worker: Worker,
+    settlements: readonly Settlement[],
+    take?: Parameters<Claims["settle"]>[1],
+  ): Promise<void> {
+    const before = this.#last?.claims.get(worker.claims.wid) ?? {};
+    const reply = await unlessFenced(worker.claims.settle(settlements, take));
+    this.#log.push(
+      `${worker.claims.wid} settles ${settlements.map((s) => `${s.claim.id}:${s.kind}`).join(" ")} -> ${reply?.settled.join() ?? "FENCED"}`,
+    );
+    if (!reply) {
+      worker.gone = true;
+      this.counts.zombieSettles++;
+      return;
+    }
+    for (const [index, settlement] of settlements.entries()) {
+      const { id, fence, elementText, key } = settlement.claim;
+      if (!reply.settled[index]) continue;
+      if (before[id] !== `${fence}\0${elementText}\0${key}`)
+        throw new Error(`${id} was settled by a claim that is not in force`);
+      if (!this.#live.has(id)) throw new Error(`${id} was settled twice`);
+      this.counts.settled++;
+      if (settlement.kind !== "done") continue;
+      this.#live.delete(id);
+      this.#finished.add(id);
+    }
+    if (reply.taken) worker.runs.push(...reply.taken.runs.map((run) => [...run]));
+  }
+
+  /** A settle sent before is sent again, by a worker that may be a zombie by now. */
+  async #replay(): Promise<void> {
+    const worker = this.#pick(this.#workers);
+    if (!worker) return;
+    const held = new Set(worker.runs.flat().map((claim) => claim.id));
+    const heldAgain = worker.sent.filter((sent) => sent.some(({ claim }) => held.has(claim.id)));
+    const old = this.#pick(heldAgain.length > 0 ? heldAgain : worker.sent);
+    if (old) await this.#send(worker, old);
+  }
+
+  async #effect(worker: Worker): Promise<void> {
+    const claim = worker.runs[0]?.[0];
+    if (!claim) return;
+    const call = {
+      queue: QUEUE,
+      wid: worker.claims.wid,
+      claim,
+      origin: publicId(claim.id),
+      effects: [this.#effectOf(claim)],
+    };
+    try {
+      await writeEffects(this.#context, call);
+      this.#log.push(`${worker.claims.wid} writes an effect of ${claim.id}`);
+    } catch (error) {
+      if (!hasCode(error, "CLAIM_LOST") && !hasCode(error, "FENCED")) throw error;
+    }
+  }
+
+  async #release(worker: Worker): Promise<void> {
+    const run = worker.runs.shift();
+    if (!run) return;
+    const keep = Math.floor(this.#random() * 2);
+    const back = run.slice(keep);
+    if (keep > 0) worker.runs.push(run.slice(0, keep));
+    this.#log.push(`${worker.claims.wid} releases ${back.map((c) => c.id).join()}`);
+    if ((await unlessFenced(worker.claims.release(back))) === undefined) worker.gone = true;
+  }
+
+  async #beat(worker: Worker): Promise<void> {
+    if (!(await unlessFenced(worker.claims.beat()))) worker.gone = true;
+  }
+
+  /** Seconds pass; some workers beat on, the others are frozen, and may be reaped for it. */
+  async #passTime(): Promise<void> {
+    const living = this.#workers.filter((worker) => !worker.gone && this.#random() < 0.6);
+    const seconds = 1 + Math.floor(this.#random() * 7);
+    this.#log.push(`${seconds} s pass, ${living.map((worker) => worker.claims.wid).join()} beat on`);
+    for (let second = 0; second < seconds; second++) {
+      this.#offsetMs += 1000;
+      for (const worker of living) if (!worker.gone) await this.#beat(worker);
+    }
+  }
+
+  async #resync(worker: Worker): Promise<void> {
+    const held = await unlessFenced(worker.claims.held());
+    this.#log.push(`${worker.claims.wid} resyncs ${held?.map((c) => c.id).join()}`);
+    if (!held) worker.gone = true;
+    else worker.runs = runsOf(held);
+  }
+
+  async #leave(worker: Worker): Promise<void> {
+    this.#log.push(`${worker.claims.wid} leaves`);
+    worker.gone = true;
+    if (this.#random() < 0.5) await worker.claims.bye(worker.runs.flat());
+  }
+
+  async #check(): Promise<void> {
+    const now = await this.#dump();
+    const problems = [...problemsOf(now), ...(this.#last ? stepProblems(this.#last, now) : [])];
+    for (const id of this.#live) if (!now.bodies.has(id)) problems.push(`${id} is lost`);
+    for (const id of this.#finished) if (now.bodies.has(id)) problems.push(`${id} is back after it was done`);
+    if (problems.length > 0) throw new Error(problems.join("\n"));
+    this.#last = now;
+  }
+
+  #dump(): Promise<Dump> {
+    return dump(this.#context, QUEUE, { keys: KEYS, wids: this.#workers.map((worker) => worker.claims.wid) });
+  }
+
+  async #finishEverything(): Promise<void> {
+    const last = new Claims({ ...this.#context, queue: QUEUE, wid: "last" });
+    await last.register({ clientId: "0", pod: "model" });
+    const worker: Worker = { claims: last, runs: [], sent: [], gone: false };
+    this.#workers.push(worker);
+    for (let round = 0; round < 300; round++) {
+      this.#offsetMs += 1000;
+      await last.beat();
+      worker.runs = runsOf(await last.held());
+      await this.#check();
+      for (const run of worker.runs)
+        await this.#send(
+          worker,
+          run.map((claim) => this.#outcome(claim, "done")),
+        );
+      await last.take({ slots: 20, run: 4, order: "0123" });
+      const now = await this.#dump();
+      if (now.bodies.size === now.dead.length) return this.#checkEnd(now);
+    }
+    throw new Error("work is left that nobody can take");
+  }
+
+  async #checkEnd(end: Dump): Promise<void> {
+    const dead = new Set(end.dead);
+    for (const id of this.#live) if (!dead.has(id)) throw new Error(`${id} never ended`);
+    const said = await this.#context.client.hvals(`${this.#context.keys.queue(EFFECTS_QUEUE)}:j`);
+    const origins = said.map((envelope) => envelope.split("\n")[1] ?? "");
+    if (new Set(origins).size !== origins.length) throw new Error("an effect was written twice");
+    for (const id of this.#finished) if (!origins.includes(id)) throw new Error(`the effect of ${id} is missing`);
+  }
+}
+
+function runsOf(held: readonly Claim[]): Claim[][] {
+  const runs: Claim[][] = [];
+  for (const claim of held) {
+    const last = runs.at(-1);
+    if (claim.key !== "" && last?.[0]?.key === claim.key) last.push(claim);
+    else runs.push([claim]);
+  }
+  return runs;
+}
+
+async function unlessFenced<T>(call: Promise<T>): Promise<T | undefined> {
+  try {
+    return await call;
+  } catch (error) {
+    if (hasCode(error, "FENCED")) return undefined;
+    throw error;
+  }
+}
+
+/** A client whose MULTI sometimes reaches the server while its reply is lost. */
+function losingReplies(client: BrokerContext["client"], random: () => number): BrokerContext["client"] {
+  return new Proxy(client, {
+    get(target, property) {
+      const value = Reflect.get(target, property) as unknown;
+      if (property !== "multi") return typeof value === "function" ? value.bind(target) : value;
+      return () => {
+        const multi = target.multi();
+        const exec = multi.exec.bind(multi);
+        multi.exec = (async () => {
+          const replies = await exec();
+          if (random() < 0.05) throw new Error("Connection is closed.");
+          return replies;
+        }) as typeof multi.exec;
+        return multi;
+      };
+    },
+  });
+}
+
+const LUA_BY_SHA = new Map(
+  globSync("services/broker/lua/*.lua").map((file) => {
+    const { sha, lua } = loadScript(pathToFileURL(file));
+    return [sha, lua];
+  }),
+);
+
+/** A client that runs altered scripts, to show that the model sees the fault. */
+export function withFault(client: BrokerContext["client"], alter: (lua: string) => string): BrokerContext["client"] {
+  type Words = (string | Buffer | number)[];
+  const altered = (target: { callBuffer: (command: string, ...words: Words) => unknown }, words: Words): unknown => {
+    const [sha = "", ...rest] = words;
+    return target.callBuffer("EVAL", alter(LUA_BY_SHA.get(String(sha)) ?? ""), ...rest);
+  };
+  return new Proxy(client, {
+    get(target, property) {
+      const value = Reflect.get(target, property) as unknown;
+      if (property === "callBuffer") return (_command: string, ...words: Words) => altered(target, words);
+      if (property === "multi") {
+        return () => {
+          const multi = target.multi();
+          const plain = { callBuffer: multi.callBuffer.bind(multi) as (command: string, ...words: Words) => unknown };
+          multi.callBuffer = ((_command: string, ...words: Words) => altered(plain, words)) as typeof multi.callBuffer;
+          return multi;
+        };
+      }
+      return typeof value === "function" ? value.bind(target) : value;
+    },
+  });
+}
