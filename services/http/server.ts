@@ -1,7 +1,8 @@
 // The public server: Fastify and the plugins it is given. It answers while it drains, and says `Connection: close` then.
 
 import { type FastifyInstance, type FastifyPluginAsync, type FastifyReply, fastify } from "fastify";
-import type { AddressInfo } from "node:net";
+import type { IncomingMessage } from "node:http";
+import type { AddressInfo, Socket } from "node:net";
 import type { Random } from "../runtime/clock.ts";
 import type { Part } from "../runtime/part.ts";
 import type { Emit } from "../telemetry/events.ts";
@@ -30,6 +31,8 @@ export class HttpServer implements Part {
   readonly name: string;
   readonly #options: HttpServerOptions;
   readonly #app: FastifyInstance;
+  /** Connections on which nothing was asked yet, such as browsers open in advance. Node counts them as busy. */
+  readonly #unused = new Set<Socket>();
   #draining = false;
 
   constructor(options: HttpServerOptions) {
@@ -58,6 +61,11 @@ export class HttpServer implements Part {
       done();
     });
     answerErrors(this.#app, options);
+    this.#app.server.on("connection", (socket: Socket) => {
+      this.#unused.add(socket);
+      socket.once("close", () => this.#unused.delete(socket));
+    });
+    this.#app.server.on("request", ({ socket }: IncomingMessage) => this.#unused.delete(socket));
   }
 
   /** Listens. Throws when the port is taken. */
@@ -82,7 +90,9 @@ export class HttpServer implements Part {
     this.drain();
     const late = setTimeout(() => this.#app.server.closeAllConnections(), deadlineMs);
     try {
-      await this.#app.close();
+      const closed = this.#app.close();
+      for (const socket of this.#unused) socket.destroy();
+      await closed;
     } finally {
       clearTimeout(late);
     }
