@@ -80,17 +80,19 @@ interface Checked extends Settled {
 
 async function check(schema: Schema, input: Readonly<Record<string, unknown>>): Promise<Checked> {
   const read = new Set<string>();
-  const result = await schema["~standard"].validate(recordReads(input, read));
+  const watched = recordReads(input, read);
+  const result = await schema["~standard"].validate(watched);
   if (result.issues) {
     const paths = new Set(result.issues.map((issue) => String(pathOf(issue.path)[0] ?? "")));
     return { config: undefined, problems: result.issues.map((issue) => issueLine(issue)), paths };
   }
-  const unknown = Object.keys(input).filter((key) => !read.has(key));
+  const value = result.value === watched ? { ...input } : result.value;
+  const unknown = Object.keys(input).filter((key) => !read.has(key) && !(isRecord(value) && key in value));
   const problems = unknown.map((key) => `${key}: unknown setting.${suggestion(key, read)}`);
-  return { config: Object.freeze(result.value), problems, paths: new Set(unknown) };
+  return { config: Object.freeze(value), problems, paths: new Set(unknown) };
 }
 
-/** A schema that strips keys it does not know never looks at them: so we learn of unknown ones, whatever its make. */
+/** A schema that strips keys it does not know never looks at them, so unknown ones are noticed whatever its make. */
 function recordReads(input: Readonly<Record<string, unknown>>, read: Set<string>): unknown {
   return new Proxy(
     { ...input },
