@@ -76,7 +76,30 @@ async function configured(handler: CheckedHandler, written: Written, problems: P
   for (const reason of wrong) {
     problems.push({ file, ...keyLine(file, "config"), reason: `settings handlers.${shape.name}: ${reason}` });
   }
+  if (wrong.length === 0) problems.push(...secretProblems(handler, config));
   return { ...handler, config };
+}
+
+/** A signature made with an empty secret is one that anybody can make. */
+function secretProblems({ file, shape }: CheckedHandler, config: unknown): Problem[] {
+  const problems: Problem[] = [];
+  for (const [key, route] of Object.entries(shape.routes)) {
+    if (route.kind !== "http" || route.hmac === undefined) continue;
+    const reason = secretProblem(() => route.hmac?.secret(config));
+    if (reason !== undefined) problems.push({ file, ...keyLine(file, key), reason: `${route.id}: ${reason}` });
+  }
+  return problems;
+}
+
+function secretProblem(secret: () => unknown): string | undefined {
+  try {
+    const value = secret();
+    return typeof value === "string" && value !== ""
+      ? undefined
+      : "hmac.secret gives no secret; it must be a text that is not empty";
+  } catch (error) {
+    return `hmac.secret throws ${String(error)}`;
+  }
 }
 
 /** Settings for a handler that is not there are a slip of the pen: the handler that was meant would run without them. */

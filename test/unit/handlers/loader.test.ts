@@ -275,4 +275,14 @@ describe("settings", () => {
     const [noMap] = await problemsOf({ settings: { "git-hub": "s" } });
     expect(noMap?.reason).toBe("settings handlers.git-hub: its settings must be a map");
   });
+
+  test("must give every signed route a secret", async () => {
+    const hooks = `    none: r.post("/none", { hmac: { header: "x-sig", secret: (c) => c.secret }, ${RUN} }),
+    bad: r.post("/bad", { hmac: { header: "x-sig", secret: (c) => c.a.b }, ${RUN} }),`;
+    write({ "a.ts": handler("a", hooks, "\n  config: z.object({ secret: z.string().default('') }),") });
+    expect((await problemsOf()).map(({ line, reason }) => [line, reason])).toEqual([
+      [7, "a.none: hmac.secret gives no secret; it must be a text that is not empty"],
+      [8, expect.stringContaining("a.bad: hmac.secret throws TypeError")],
+    ]);
+  });
 });
