@@ -24,8 +24,8 @@ export class RouteRun {
   readonly underway: Underway;
   readonly route: LoadedRoute;
   readonly attempt: number;
-  readonly store: RunStore;
-  readonly promised = new Promised();
+  #store: RunStore | undefined;
+  #promised: Promised | undefined;
   #occurrences: Occurrences | undefined;
   #controller: AbortController | undefined;
   #abortedBy: AntiphonError | undefined;
@@ -36,11 +36,25 @@ export class RouteRun {
     this.underway = underway;
     this.route = route;
     this.attempt = attempt;
-    this.store = underway.store.open(route.handler.shape.name);
   }
 
   get parts(): ThreadParts {
     return this.underway.parts;
+  }
+
+  get store(): RunStore {
+    this.#store ??= this.underway.store.open(this.route.handler.shape.name);
+    return this.#store;
+  }
+
+  /** Its writes are settled with the delivery. */
+  keepStore(): void {
+    if (this.#store !== undefined) this.underway.store.keep(this.route.handler.shape.name, this.#store);
+  }
+
+  get promised(): Promised {
+    this.#promised ??= new Promised();
+    return this.#promised;
   }
 
   get shape(): AnyRoute {
@@ -70,7 +84,7 @@ export class RouteRun {
 
   /** Waits for all effects; gives the first failure that the handler did not look at. */
   async finished(): Promise<{ readonly error: unknown } | undefined> {
-    return (await this.promised.all()) ?? this.#stray;
+    return (await this.#promised?.all()) ?? this.#stray;
   }
 
   get isOver(): boolean {

@@ -65,7 +65,7 @@ function judge(run: RouteRun, outcome: RunOutcome, say: Calling["say"]): RouteRe
     case "done": {
       const said = say?.(run, outcome.value);
       if (said !== undefined) run.underway.effects.push(said);
-      run.underway.store.keep(run.route.handler.shape.name, run.store);
+      run.keepStore();
       return { kind: "done", note: "done", value: outcome.value };
     }
     case "discard":

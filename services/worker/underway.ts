@@ -4,7 +4,7 @@ import type { EnvelopeHeader } from "../broker/delivery.ts";
 import type { Effect } from "../broker/effects.ts";
 import { AntiphonError } from "../runtime/errors.ts";
 import { publicId } from "../runtime/ids.ts";
-import { DeliveryStore } from "../store/store.ts";
+import { DeliveryStore, type StoreWrite } from "../store/store.ts";
 import type { Patience } from "./patience.ts";
 import type { AbortReason, ThreadClaim } from "./protocol.ts";
 import type { RouteRun } from "./route-run.ts";
@@ -22,32 +22,53 @@ export class Underway {
   readonly place: Place;
   readonly claim: ThreadClaim;
   readonly startedAtMs: number;
-  readonly patience: Patience;
-  readonly writer: EffectWriter;
-  readonly store: DeliveryStore;
   /** Written with the settle. */
   readonly effects: Effect[] = [];
   #header: EnvelopeHeader | undefined;
+  #origin: string | undefined;
   #by: string | undefined;
   #stop: Exclude<AbortReason, "timeout"> | undefined;
   #run: RouteRun | undefined;
+  // Made on demand: most deliveries need few of these, and there are very many deliveries.
+  #patience: Patience | undefined;
+  #writer: EffectWriter | undefined;
+  #store: DeliveryStore | undefined;
 
   constructor(parts: ThreadParts, place: Place, claim: ThreadClaim) {
-    const { broker, clock, random, stores } = parts;
-    const { queue, wid } = place;
     this.parts = parts;
     this.place = place;
     this.claim = claim;
-    this.startedAtMs = clock.now();
-    this.patience = { clock, random, isStopped: () => this.isAborted };
-    this.store = new DeliveryStore(stores);
+    this.startedAtMs = parts.clock.now();
+  }
+
+  get patience(): Patience {
+    const { clock, random } = this.parts;
+    this.#patience ??= { clock, random, isStopped: () => this.isAborted };
+    return this.#patience;
+  }
+
+  get writer(): EffectWriter {
+    const { broker } = this.parts;
+    const { queue, wid } = this.place;
+    const { patience, claim } = this;
     const origin = (): string => this.origin;
-    this.writer = new EffectWriter({ broker, patience: this.patience, queue, wid, claim, origin });
+    this.#writer ??= new EffectWriter({ broker, patience, queue, wid, claim, origin });
+    return this.#writer;
+  }
+
+  get store(): DeliveryStore {
+    this.#store ??= new DeliveryStore(this.parts.stores);
+    return this.#store;
+  }
+
+  get storeWrites(): readonly StoreWrite[] {
+    return this.#store?.writes ?? [];
   }
 
   /** Public id of what the sender was told. Retries, reschedules and the new run of a dead letter keep it. */
   get origin(): string {
-    return this.#header?.origin ?? publicId(this.claim.id);
+    this.#origin ??= this.#header?.origin ?? publicId(this.claim.id);
+    return this.#origin;
   }
 
   get header(): EnvelopeHeader | undefined {
@@ -56,6 +77,7 @@ export class Underway {
 
   set header(header: EnvelopeHeader) {
     this.#header = header;
+    this.#origin = header.origin;
   }
 
   /** Who caused it; what it causes itself is theirs too. */
@@ -74,7 +96,7 @@ export class Underway {
 
   /** Why nothing of this delivery may start any more. */
   get stop(): "drain" | "fenced" | undefined {
-    return this.writer.isLost ? "fenced" : this.#stop;
+    return this.#writer?.isLost === true ? "fenced" : this.#stop;
   }
 
   get isAborted(): boolean {

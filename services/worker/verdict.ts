@@ -89,7 +89,7 @@ function childOf(underway: Underway, again: readonly Retried[], payload: Uint8Ar
 type End = Pick<Settled, "kind" | "delayMs" | "error">;
 
 async function finished(underway: Underway, end: End, verdicts: readonly RouteVerdict[]): Promise<Settled> {
-  const stores = underway.store.writes.map((write): Effect => ({ kind: "store", id: "", ...write }));
+  const stores = underway.storeWrites.map((write): Effect => ({ kind: "store", id: "", ...write }));
   const effects: Effect[] = [];
   try {
     for (const [index, effect] of [...stores, ...underway.effects].entries()) {
