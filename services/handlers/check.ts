@@ -63,11 +63,15 @@ export function checkHandlers(handlers: readonly CheckedHandler[], around: Surro
   return problems;
 }
 
-/** Routes that anybody who knows the address may call. */
+/** Whether anybody who knows the address may make this route run. */
+export function isUnsigned(route: AnyRoute): boolean {
+  return route.kind === "http" && route.method !== "GET" && route.hmac === undefined;
+}
+
 export function unsignedRoutes(handlers: readonly CheckedHandler[]): Problem[] {
   return handlers.flatMap(({ file, shape }) =>
     Object.entries(shape.routes)
-      .filter(([, route]) => route.kind === "http" && route.method !== "GET" && route.hmac === undefined)
+      .filter(([, route]) => isUnsigned(route))
       .map(([key, route]) => ({ file, ...keyLine(file, key), reason: `${route.id}: no hmac, so anybody may call it` })),
   );
 }

@@ -5,6 +5,7 @@ import { readFileSync } from "node:fs";
 import type { BrokerContext } from "../broker/connection.ts";
 import { registerRoutes } from "../broker/routes.ts";
 import { BUILTINS } from "../builtin/all.ts";
+import { isUnsigned } from "../handlers/check.ts";
 import { loadHandlers } from "../handlers/loader.ts";
 import type { Manifest } from "../handlers/manifest.ts";
 import { closeRedis, openRedis } from "../redis/connect.ts";
@@ -78,6 +79,7 @@ export class ThreadLife {
     try {
       const { config } = this.#seed;
       const manifest = await loadHandlers(loadOptions(config));
+      this.#announce(manifest);
       const numbers = await this.#register(manifest.routeIds);
       this.#handlers = new HandlersLife(manifest, this.#emit);
       await this.#handlers.setup();
@@ -92,6 +94,13 @@ export class ThreadLife {
       const code = error instanceof AntiphonError ? error.code : "HANDLER_LOAD_FAILED";
       this.#port.post({ type: "unfit", code, message: error instanceof Error ? error.message : String(error) });
     }
+  }
+
+  /** Once per process, not once per thread. */
+  #announce(manifest: Manifest): void {
+    if (this.#seed.kind === "quarantine" || this.#seed.index !== 0) return;
+    this.#emit("handlers.loaded", { handlers: manifest.handlers.length, routes: manifest.routes.length });
+    for (const { shape } of manifest.http) if (isUnsigned(shape)) this.#emit("route.unsigned", { route: shape.id });
   }
 
   /** Main may know numbers already; the others are registered, however long Redis is away. */
