@@ -30,3 +30,6 @@ process.on("message", (message: ToThread | ThreadSeed) => {
   else life.receive(message as ToThread);
 });
 process.on("unhandledRejection", (error) => life?.strayRejection(error));
+// Its worker is gone: whatever runs here is a zombie whose outcome nobody would hear, and which a timer may keep alive.
+// oxlint-disable-next-line unicorn/no-process-exit -- an entry of its own, and main.ts cannot reach it any more
+process.on("disconnect", () => process.exit());

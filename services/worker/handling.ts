@@ -18,7 +18,7 @@ import { Quarantine } from "./quarantine.ts";
 import { ServedQueue } from "./served-queue.ts";
 import { sharesOf } from "./shares.ts";
 import { SlotMemory } from "./slots.ts";
-import { childSpawner, threadSpawner } from "./threads.ts";
+import { childSpawner, type MemoryLimits, threadSpawner } from "./threads.ts";
 
 export interface HandlingOptions {
   readonly config: Config;
@@ -28,6 +28,8 @@ export interface HandlingOptions {
   readonly broker: BrokerContext;
   readonly database: number;
   readonly clockOffset: Float64Array;
+  /** Of each handler thread and quarantine child. */
+  readonly memory?: MemoryLimits;
   readonly pulse: Pulse;
   /** The drain begins. */
   readonly draining: () => void;
@@ -46,13 +48,13 @@ const QUEUES = [
 const SWEEP_MS = 250;
 const TEARDOWN_MS = 3000;
 /** A young generation above this is memory that a flood fills before it is collected. */
-const LIMITS = { oldMb: 256, youngMb: 8 };
+const MEMORY: MemoryLimits = { oldMb: 256, youngMb: 8 };
 const SERIAL_MAX = 2 ** 31 - 1;
 
 /** Stopped in the reverse order: drain, then beats end, then teardown in the threads, then goodbye to Redis. */
 export function handlingParts(options: HandlingOptions): Part[] {
-  const { connections, pulse, stopping, draining, config, emit, clock, random } = options;
-  const quarantine = new Quarantine({ ...options, data: threadBase(options), spawn: childSpawner(LIMITS) });
+  const { connections, pulse, stopping, draining, config, emit, clock, random, memory = MEMORY } = options;
+  const quarantine = new Quarantine({ data: threadBase(options), spawn: childSpawner(memory), emit, clock, random });
   const pools = poolsOf(options, quarantine);
   const queues = queuesOf(options, pools);
   for (const pool of Object.values(pools)) pool.onRoom = () => queues.forEach(({ fetcher }) => fetcher.wake());
@@ -103,10 +105,10 @@ function sweep(options: HandlingOptions, pools: readonly Pool[], quarantine: Qua
 }
 
 function poolsOf(options: HandlingOptions, quarantine: Quarantine): Readonly<Record<"chat" | "work", Pool>> {
-  const { config, emit, clock, random } = options;
+  const { config, emit, clock, random, memory = MEMORY } = options;
   const shares = sharesOf(config.workerThreads, config.workerConcurrency);
   const base = threadBase(options);
-  const spawn = threadSpawner(LIMITS);
+  const spawn = threadSpawner(memory);
   let index = 0;
   const pool = (kind: "chat" | "work"): Pool => {
     const threads = shares[kind].map((slots): ThreadData => {

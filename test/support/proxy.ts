@@ -41,7 +41,11 @@ export async function startProxy(target: number): Promise<Proxy> {
   const { port } = server.address() as AddressInfo;
   const close = async (): Promise<void> => {
     const closed = new Promise((resolve) => server.close(resolve));
-    for (const socket of pairs) socket.resetAndDestroy();
+    // A reset of what is ending already fails without a word, and its handle stays.
+    for (const socket of pairs) {
+      if (socket.writableEnded) socket.destroy();
+      else socket.resetAndDestroy();
+    }
     await closed;
   };
   return {
