@@ -25,6 +25,7 @@ export interface DevOptions {
 }
 
 const DATA = ".antiphon/data";
+const CACHE = ".antiphon/cache";
 const SETTLE_MS = 150;
 
 /** @returns the exit code */
@@ -37,7 +38,8 @@ export async function runDev(options: DevOptions): Promise<number> {
     base: { mode: "dev" },
     write: (line) => console.line("dev", line.trimEnd()),
   });
-  const stack = new Stack({ config, env: options.env, dataDir: resolve(options.cwd, DATA), console, emit });
+  const [dataDir, cacheDir] = [resolve(options.cwd, DATA), resolve(options.cwd, CACHE)];
+  const stack = new Stack({ config, env: options.env, dataDir, cacheDir, console, emit });
   const watch = new Watch({
     paths: [...config.handlers.filter((path) => isAbsolute(path)), ...(config.file === undefined ? [] : [config.file])],
     settleMs: SETTLE_MS,

@@ -18,6 +18,8 @@ export interface StackOptions {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Where a Redis of our own keeps what it holds. */
   readonly dataDir: string;
+  /** Where compiled code is kept. */
+  readonly cacheDir: string;
   readonly console: Console;
   readonly emit: Emit;
 }
@@ -142,6 +144,8 @@ export class Stack {
       ...env,
       REDIS_URL: redisUrl,
       LOG_FORMAT: "json",
+      // Every thread of every process compiles the same files; from the second start on they need not.
+      NODE_COMPILE_CACHE: env["NODE_COMPILE_CACHE"] ?? this.#options.cacheDir,
       ...(config.file !== undefined && { ANTIPHON_CONFIG: config.file }),
       ...(mode === "worker" ? ports : { ANTIPHON_ADMIN_PORT: String(this.#adminPort) }),
     };

@@ -195,7 +195,7 @@ export class LocalStack {
           /^\S+ \(.*\) (\S) (\S+) (\S+)/s.exec(readFileSync(`/proc/${pid}/stat`, "utf8")) ?? [];
         const command = readFileSync(`/proc/${pid}/cmdline`, "utf8").replaceAll("\0", " ");
         if (state === "Z") continue;
-        if (Number(group) === this.process.pid || command.includes(this.folder)) found.push(`${pid} ${command}`);
+        if (Number(group) === this.#process?.pid || command.includes(this.folder)) found.push(`${pid} ${command}`);
       } catch {
         // It has just ended.
       }
@@ -206,7 +206,7 @@ export class LocalStack {
 
   async remove(): Promise<void> {
     this.#lines?.stop();
-    await this.process.end();
+    await this.#process?.end();
     await waitFor(async () => (await this.leftovers()).length === 0, { what: "all processes are gone" });
     rmSync(this.folder, { recursive: true, force: true });
   }
