@@ -10,7 +10,7 @@ import { loadHandlers } from "../handlers/loader.ts";
 import type { Manifest } from "../handlers/manifest.ts";
 import { closeRedis, openRedis } from "../redis/connect.ts";
 import { Keys } from "../redis/keys.ts";
-import { systemClock } from "../runtime/clock.ts";
+import { type Clock, type Random, systemClock } from "../runtime/clock.ts";
 import { AntiphonError } from "../runtime/errors.ts";
 import { Groups } from "../store/groups.ts";
 import { StoreReader } from "../store/store.ts";
@@ -146,10 +146,14 @@ export interface PartsOptions {
   readonly numbers: ReadonlyMap<string, number>;
   readonly broker: BrokerContext;
   readonly emit: Emit;
+  /** The machine's unless given. */
+  readonly clock?: Clock;
+  readonly random?: Random;
 }
 
 /** What the runs of a thread share; the test kit makes the same for runs in its own thread. */
-export function threadParts({ config, manifest, numbers, broker, emit }: PartsOptions): ThreadParts {
+export function threadParts(options: PartsOptions): ThreadParts {
+  const { config, manifest, numbers, broker, emit, clock = systemClock, random = Math.random } = options;
   const { client, keys } = broker;
   const { name, alias, adapters, groups, admins } = config;
   const handlers = manifest.handlers.map(({ shape }) => shape.name);
@@ -162,7 +166,7 @@ export function threadParts({ config, manifest, numbers, broker, emit }: PartsOp
     numbers,
     broker,
     emit,
-    clock: systemClock,
-    random: Math.random,
+    clock,
+    random,
   };
 }
