@@ -9,7 +9,7 @@ import { lineText, messageOf, talk } from "./talk.ts";
 
 /** After the last piped line: how long to wait for a first answer, and for more after an answer. */
 const ANSWER_MS = 10_000;
-const QUIET_MS = 700;
+const QUIET_MS = 1500;
 const RECENT = 10;
 
 export const shell: Command = {

@@ -101,11 +101,11 @@ test("when the stack's own process is killed, its children end too", async () =>
   await waitFor(async () => (await running.leftovers()).length === 0, { timeoutMs: 10_000 });
 });
 
-const GREET = (text: string): string => `
+const GREET = (text: string, more = ""): string => `
   import { defineHandler } from "antiphon";
   export default defineHandler({
     name: "greet",
-    routes: (r) => ({ greet: r.command("greet <name>", { run: ({ args }) => \`${text} \${args.name}\` }) }),
+    routes: (r) => ({ greet: r.command("greet <name>", { run: ({ args }) => \`${text} \${args.name}\` }), ${more} }),
   });`;
 
 test("saving a handler changes the answers while the conversation goes on; a broken one changes nothing", async () => {
@@ -138,8 +138,22 @@ test("saving a handler changes the answers while the conversation goes on; a bro
     await running.say(`antiphon greet m${more}`);
     await running.hears(`Welcome m${more}`);
   }
-  // The master knows nothing of commands.
+
+  // 3. The master keeps its connections, for it knows nothing of commands; schedules it has to know.
   expect(running.pidOf("master")).toBe(masterPid);
+  running.save("greet.ts", GREET("Welcome", `tick: r.every("1s", { run: ({ log }) => log.info("a tick") })`));
+  await running.logged("a tick");
+  expect(running.pidOf("master")).not.toBe(masterPid);
+});
+
+test("the first Ctrl-C lets what runs run on, the second ends at once", async () => {
+  const running = await start({});
+  await fetch(`${running.url}/?name=foo`);
+  await running.logged("worker-test: foo begins");
+  process.kill(-running.process.pid, "SIGINT");
+  await waitFor(() => running.logs.filter((line) => line.event === "process.stopping").length >= 4);
+  expect(await running.ctrlC()).toEqual({ code: 1, signal: null });
+  await waitFor(async () => (await running.leftovers()).length === 0);
 });
 
 test("a handler that does not load stops the start and is named with its line", async () => {
