@@ -77,12 +77,15 @@ export interface Row<T> {
   readonly variable?: string;
   readonly kind: Kind<T>;
   readonly preset: (around: Surroundings, purpose: ConfigFor) => T;
+  /** For the documentation, where the value depends on the machine. */
+  readonly presetSaid?: string;
   readonly sentence: string;
 }
 
 const GIB = 1024 ** 3;
 const host = (around: Surroundings, purpose: ConfigFor): string =>
   around.dev || purpose === "dev" ? "127.0.0.1" : "0.0.0.0";
+const HOST_SAID = "`0.0.0.0`; in dev `127.0.0.1`";
 const port = wholeNumber({ min: 0, max: 65_535 });
 const always =
   <T>(value: T) =>
@@ -138,6 +141,7 @@ export const SETTINGS: { readonly [K in keyof Values]: Row<Values[K]> } = {
     variable: "ANTIPHON_HTTP_HOST",
     kind: text,
     preset: host,
+    presetSaid: HOST_SAID,
     sentence: "The address of public HTTP (workers).",
   },
   httpPort: {
@@ -150,6 +154,7 @@ export const SETTINGS: { readonly [K in keyof Values]: Row<Values[K]> } = {
     variable: "ANTIPHON_ADMIN_HOST",
     kind: text,
     preset: host,
+    presetSaid: HOST_SAID,
     sentence: "The address of probes and metrics (both modes).",
   },
   adminPort: {
@@ -168,6 +173,7 @@ export const SETTINGS: { readonly [K in keyof Values]: Row<Values[K]> } = {
     variable: "ANTIPHON_WORKER_THREADS",
     kind: wholeNumber({ min: 2, max: 64 }),
     preset: ({ cores }) => Math.min(4, Math.max(2, cores)),
+    presetSaid: "the machine's cores, at least 2, at most 4",
     sentence: "Handler threads of one worker.",
   },
   workerConcurrency: {
@@ -210,6 +216,7 @@ export const SETTINGS: { readonly [K in keyof Values]: Row<Values[K]> } = {
     variable: "LOG_FORMAT",
     kind: choice("json", "pretty"),
     preset: ({ terminal }) => (terminal ? "pretty" : "json"),
+    presetSaid: "`json`; in a terminal `pretty`",
     sentence: "JSON for machines, coloured lines for people.",
   },
   groups: {
