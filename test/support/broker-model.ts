@@ -67,6 +67,7 @@ export class BrokerModel {
       client: losingReplies(context.client, this.#random),
       limits: LIMITS,
       random: this.#random,
+      clock: { ...systemClock, sleep: async () => {} },
     });
   }
 
