@@ -5,7 +5,7 @@ import type { BrokerContext } from "../broker/connection.ts";
 import type { Config } from "../config.ts";
 import type { Clock, Random } from "../runtime/clock.ts";
 import { Loop } from "../runtime/loop.ts";
-import type { Part } from "../runtime/part.ts";
+import { type Part, startAll, stopAll } from "../runtime/part.ts";
 import { capabilitiesOf } from "../sdk/adapter.ts";
 import type { Emit } from "../telemetry/events.ts";
 import type { Connections } from "./connections.ts";
@@ -18,7 +18,7 @@ import { Quarantine } from "./quarantine.ts";
 import { ServedQueue } from "./served-queue.ts";
 import { sharesOf } from "./shares.ts";
 import { SlotMemory } from "./slots.ts";
-import { childSpawner, type MemoryLimits, threadSpawner } from "./threads.ts";
+import { childSpawner, type MemoryLimits, type Spawn, threadSpawner } from "./threads.ts";
 
 export interface HandlingOptions {
   readonly config: Config;
@@ -30,7 +30,11 @@ export interface HandlingOptions {
   readonly clockOffset: Float64Array;
   /** Of each handler thread and quarantine child. */
   readonly memory?: MemoryLimits;
+  /** Where handlers run, if not in threads and child processes of their own: for the test kit. */
+  readonly spawn?: Spawn;
   readonly pulse: Pulse;
+  /** Parts that neither wait for the threads nor the threads for them. */
+  readonly beside: readonly Part[];
   /** The drain begins. */
   readonly draining: () => void;
   /** Aborts when the worker is stopped, also before it has started. */
@@ -47,14 +51,19 @@ const QUEUES = [
 ] as const;
 const SWEEP_MS = 250;
 const TEARDOWN_MS = 3000;
+const BESIDE_MS = 3000;
 /** A young generation above this is memory that a flood fills before it is collected. */
 const MEMORY: MemoryLimits = { oldMb: 256, youngMb: 8 };
 const SERIAL_MAX = 2 ** 31 - 1;
 
-/** Stopped in the reverse order: drain, then beats end, then teardown in the threads, then goodbye to Redis. */
+/**
+ * Started from first to last: `beside` starts while the threads load, for it must answer although Redis is away. Stopped in
+ * the reverse order: drain, then beats end, then teardown in the threads, then `beside`, then goodbye to Redis.
+ */
 export function handlingParts(options: HandlingOptions): Part[] {
-  const { connections, pulse, stopping, draining, config, emit, clock, random, memory = MEMORY } = options;
-  const quarantine = new Quarantine({ data: threadBase(options), spawn: childSpawner(memory), emit, clock, random });
+  const { connections, beside, pulse, stopping, draining, config, emit, clock, random, memory = MEMORY } = options;
+  const { spawn = childSpawner(memory) } = options;
+  const quarantine = new Quarantine({ data: threadBase(options), spawn, emit, clock, random });
   const pools = poolsOf(options, quarantine);
   const queues = queuesOf(options, pools);
   for (const pool of Object.values(pools)) pool.onRoom = () => queues.forEach(({ fetcher }) => fetcher.wake());
@@ -62,13 +71,9 @@ export function handlingParts(options: HandlingOptions): Part[] {
   const both = Object.values(pools);
   return [
     sweep(options, both, quarantine),
-    part({ name: "contact", start: () => connections.fit(stopping) }),
     part({ name: "goodbye", stop: () => all(queues, (queue) => queue.bye()) }),
-    part({
-      name: "handler threads",
-      start: () => all(both, (pool) => pool.start(stopping)),
-      stop: () => Promise.all([quarantine.stop(), ...both.map((pool) => pool.stop(TEARDOWN_MS))]),
-    }),
+    threads({ pools: both, quarantine, beside, stopping }),
+    part({ name: "contact", start: () => connections.fit(stopping) }),
     part({
       name: "fetchers",
       start: () => all(queues, ({ fetcher }) => fetcher.start()),
@@ -86,6 +91,27 @@ export function handlingParts(options: HandlingOptions): Part[] {
       },
     }),
   ];
+}
+
+interface ThreadsOptions extends Pick<HandlingOptions, "beside" | "stopping"> {
+  readonly pools: readonly Pool[];
+  readonly quarantine: Quarantine;
+}
+
+function threads({ pools, quarantine, beside, stopping }: ThreadsOptions): Part {
+  const stop = async (): Promise<void> => {
+    await Promise.all([quarantine.stop(), ...pools.map((pool) => pool.stop(TEARDOWN_MS))]);
+    await stopAll(beside, BESIDE_MS);
+  };
+  const start = async (): Promise<void> => {
+    try {
+      await Promise.all([startAll(beside), ...pools.map((pool) => pool.start(stopping))]);
+    } catch (error) {
+      await stop(); // what has failed has stopped, what has not is still starting
+      throw error;
+    }
+  };
+  return { name: "threads", start, stop };
 }
 
 function sweep(options: HandlingOptions, pools: readonly Pool[], quarantine: Quarantine): Part {
@@ -108,7 +134,7 @@ function poolsOf(options: HandlingOptions, quarantine: Quarantine): Readonly<Rec
   const { config, emit, clock, random, memory = MEMORY } = options;
   const shares = sharesOf(config.workerThreads, config.workerConcurrency);
   const base = threadBase(options);
-  const spawn = threadSpawner(memory);
+  const { spawn = threadSpawner(memory) } = options;
   let index = 0;
   const pool = (kind: "chat" | "work"): Pool => {
     const threads = shares[kind].map((slots): ThreadData => {

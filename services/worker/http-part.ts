@@ -1,9 +1,9 @@
 // The HTTP thread as a part of the worker: starts it, tells it of the drain, stops it, says when it died.
 
 import { Worker } from "node:worker_threads";
-import { AntiphonError, ERROR_TABLE, type ErrorCode } from "../runtime/errors.ts";
 import { type Part, withDeadline } from "../runtime/part.ts";
 import type { FromHttpThread, HttpThreadData, ToHttpThread } from "./http-protocol.ts";
+import { refusal } from "./refusal.ts";
 import { entryUrl } from "./threads.ts";
 
 const STOP_MS = 2500;
@@ -44,7 +44,7 @@ export class HttpPart implements Part {
         if (message.type === "listening") {
           this.#ports = message;
           resolve();
-        } else if (message.type === "unfit") reject(coded(message.code, message.message));
+        } else if (message.type === "unfit") reject(refusal(message.code, message.message));
       });
       worker.on("error", (error) => (this.#failure = error instanceof Error ? error : new Error(String(error))));
       worker.on("exit", (code) => {
@@ -82,8 +82,4 @@ export class HttpPart implements Part {
     this.#stopping = true;
     await this.#worker?.terminate();
   }
-}
-
-function coded(code: string, message: string): AntiphonError {
-  return new AntiphonError(code in ERROR_TABLE ? (code as ErrorCode) : "HANDLER_LOAD_FAILED", message);
 }

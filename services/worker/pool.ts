@@ -2,13 +2,14 @@
 
 import { backoffMs } from "../runtime/backoff.ts";
 import type { Clock, Random } from "../runtime/clock.ts";
-import { AntiphonError, ERROR_TABLE, type ErrorCode } from "../runtime/errors.ts";
+import { AntiphonError } from "../runtime/errors.ts";
 import type { Part } from "../runtime/part.ts";
 import type { Emit } from "../telemetry/events.ts";
 import type { ActiveRun } from "./active-run.ts";
 import { Lane, type LaneEvents } from "./lane.ts";
 import type { AbortReason, ThreadData } from "./protocol.ts";
 import type { Quarantine } from "./quarantine.ts";
+import { refusal } from "./refusal.ts";
 import type { Spawn } from "./threads.ts";
 
 /** A thread that lived this long died for another reason than the one before it. */
@@ -163,8 +164,7 @@ export class Pool implements Part, LaneEvents {
   }
 
   unfit(lane: Lane, code: string, message: string): void {
-    const known: ErrorCode = code in ERROR_TABLE ? (code as ErrorCode) : "HANDLER_LOAD_FAILED";
-    this.#starting?.reject(new AntiphonError(known, message));
+    this.#starting?.reject(refusal(code, message));
     lane.end(`${code}: ${message}`);
   }
 

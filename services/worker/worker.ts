@@ -40,7 +40,7 @@ export interface Running {
 }
 
 /** No part needs longer than this besides the drain itself. */
-const STOP_MS = 5000;
+const STOP_MS = 6500;
 
 /** Started from first to last, stopped from last to first: the drain comes first, and HTTP answers until nearly the end. */
 export function workerParts(options: WorkerOptions, stopping: AbortSignal): { parts: Part[]; http: HttpPart } {
@@ -56,9 +56,9 @@ export function workerParts(options: WorkerOptions, stopping: AbortSignal): { pa
     clockOffsetMs: () => clockOffset[0] ?? 0,
   };
   const http = new HttpPart({ config, cwd, pulse: pulse.memory, clockOffset }, died);
-  const draining = (): void => http.drain();
+  const threads = { beside: [http], draining: () => http.drain() };
   const common = { config, cwd, pod, connections, broker, database, clockOffset, pulse, emit, clock, random };
-  return { parts: [connections, http, ...handlingParts({ ...common, draining, stopping })], http };
+  return { parts: [connections, ...handlingParts({ ...common, ...threads, stopping })], http };
 }
 
 /** Returns at once; see `ready`. */

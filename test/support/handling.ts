@@ -149,6 +149,7 @@ async function startHandling(config: Config, stop?: AbortSignal): Promise<Handli
       database: 0,
       clockOffset: new Float64Array(new SharedArrayBuffer(8)),
       memory: { oldMb: 64, youngMb: 8 },
+      beside: [],
       draining: () => {},
       stopping,
     }),
