@@ -6,7 +6,9 @@ try {
   const report = JSON.parse(readFileSync(process.argv[2], "utf8"));
   const total = report.numTotalTests;
   const passed = report.numPassedTests;
-  const emptyFiles = report.testResults.filter((file) => file.status === "failed" && file.assertionResults.length === 0);
+  const emptyFiles = report.testResults.filter(
+    (file) => file.status === "failed" && file.assertionResults.length === 0,
+  );
   console.log(passed, total - passed + emptyFiles.length);
 } catch (error) {
   console.error(`No report of the tests: ${error.message}`);
