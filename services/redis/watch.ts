@@ -32,6 +32,7 @@ export class Watch {
   #told = "";
   #state: RedisState = "connecting";
   #problem: string | undefined;
+  #stopped = false;
   #closes = 0;
   #pings = 0;
   #handshake: NodeJS.Timeout | undefined;
@@ -60,7 +61,9 @@ export class Watch {
     void this.#loop.start();
   }
 
+  /** Nothing is told from now on. */
   async stop(): Promise<void> {
+    this.#stopped = true;
     clearTimeout(this.#handshake);
     await this.#loop.stop();
   }
@@ -134,7 +137,7 @@ export class Watch {
   #tell(state: RedisState, detail?: string): void {
     this.#state = state;
     const line = `${state} ${detail ?? ""}`;
-    if (line === this.#told) return;
+    if (line === this.#told || this.#stopped) return;
     this.#told = line;
     this.#options.onState(state, detail);
   }

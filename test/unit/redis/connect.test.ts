@@ -122,8 +122,8 @@ eachServer((_name, getUrl) => {
     await client.subscribe("news");
     await proxy.refuse();
     await proxy.mend();
-    await waitFor(async () => (await publisher.publish("news", "again")) === 1);
-    await waitFor(() => heard.includes("again"));
+    // Again and again: the first may go to the dead connection, which the server still counts.
+    await waitFor(async () => (await publisher.publish("news", "again")) > 0 && heard.includes("again"));
   });
 
   test("a lease connection never waits for a server", async () => {
