@@ -5,8 +5,8 @@
 
 import { connect, createServer, type Server, type Socket } from "node:net";
 import type { Clock } from "../runtime/clock.ts";
-import { AntiphonError } from "../runtime/errors.ts";
 import type { Part } from "../runtime/part.ts";
+import { portProblem } from "../runtime/port-problem.ts";
 
 export interface FrontOptions {
   readonly host: string;
@@ -47,7 +47,7 @@ export class Front implements Part {
   async start(): Promise<void> {
     const { host, port } = this.#options;
     await listen(this.#server, host, port).catch((error: unknown) => {
-      throw portProblem(error, { port, variable: "ANTIPHON_HTTP_PORT" });
+      throw portProblem(error, { host, port, variable: "ANTIPHON_HTTP_PORT" });
     });
   }
 
@@ -141,24 +141,7 @@ export async function checkPort(host: string, port: number, variable: string): P
   if (port === 0) return;
   const server = createServer();
   await listen(server, host, port).catch((error: unknown) => {
-    throw portProblem(error, { port, variable });
+    throw portProblem(error, { host, port, variable });
   });
   await new Promise((resolve) => server.close(resolve));
-}
-
-function portProblem(error: unknown, { port, variable }: { port: number; variable: string }): unknown {
-  const code = error instanceof Error && "code" in error ? error.code : undefined;
-  if (code === "EADDRINUSE")
-    return new AntiphonError(
-      "CONFIG_INVALID",
-      `\n  Port ${port} is in use: stop what listens there, or set ${variable}.`,
-    );
-  if (code === "EACCES")
-    return new AntiphonError("CONFIG_INVALID", `\n  Port ${port} may not be used by this user: set ${variable}.`);
-  if (code === "EADDRNOTAVAIL" || code === "ENOTFOUND")
-    return new AntiphonError(
-      "CONFIG_INVALID",
-      `\n  ${variable.replace("PORT", "HOST")} is no address of this machine.`,
-    );
-  return error;
 }

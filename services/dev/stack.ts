@@ -83,10 +83,13 @@ export class Stack {
   }
 
   async #start(): Promise<boolean> {
-    const { config, dataDir } = this.#options;
+    const { config, dataDir, emit } = this.#options;
     await checkPort(config.adminHost, config.adminPort, "ANTIPHON_ADMIN_PORT");
     await this.#front.start();
-    if (config.redisUrl === undefined) this.#redis = await startLocalRedis({ dataDir });
+    if (config.redisUrl === undefined) {
+      const onProblem = (detail: string): void => emit("part.failed", { part: "redis", error: new Error(detail) });
+      this.#redis = await startLocalRedis({ dataDir, onProblem });
+    }
     // The first that cannot start decides: the others may wait for a Redis that is away.
     const starts = [this.#master, ...this.#workers].map((keeper) => keeper.start());
     const fails = starts.map(async (start) => ((await start) ? new Promise<never>(() => {}) : false));

@@ -5,11 +5,13 @@ import type { IncomingMessage } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
 import type { Random } from "../runtime/clock.ts";
 import type { Part } from "../runtime/part.ts";
+import { portProblem } from "../runtime/port-problem.ts";
 import type { Emit } from "../telemetry/events.ts";
 import { answerClientError, answerErrors } from "./errors.ts";
 
 export interface HttpServerOptions {
-  readonly name: string;
+  /** As in ANTIPHON_<NAME>_PORT. */
+  readonly name: "http" | "admin";
   readonly host: string;
   /** 0 = any free one. */
   readonly port: number;
@@ -68,11 +70,15 @@ export class HttpServer implements Part {
     this.#app.server.on("request", ({ socket }: IncomingMessage) => this.#unused.delete(socket));
   }
 
-  /** Listens. Throws when the port is taken. */
+  /** Listens. Throws CONFIG_INVALID when the port cannot be had. */
   async start(): Promise<void> {
-    const { host, port, plugins } = this.#options;
+    const { host, port, plugins, name } = this.#options;
     for (const plugin of plugins) await this.#app.register(plugin);
-    await this.#app.listen({ host, port, backlog: BACKLOG });
+    try {
+      await this.#app.listen({ host, port, backlog: BACKLOG });
+    } catch (error) {
+      throw portProblem(error, { host, port, variable: `ANTIPHON_${name.toUpperCase()}_PORT` });
+    }
   }
 
   /** The port, where the setting left it open. */
