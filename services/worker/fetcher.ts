@@ -16,7 +16,9 @@ const SOONEST_MS = 5;
 
 /** Who gives slots: the pool. A slot is reserved while a take for it is under way. */
 export interface SlotSource {
-  reserve(): number;
+  readonly slots: number;
+  /** At most so many of the free ones. */
+  reserve(most: number): number;
   unreserve(slots: number): void;
 }
 
@@ -81,7 +83,7 @@ export class Fetcher implements Part, TakeSource {
 
   ask(): TakeOptions | undefined {
     if (!this.#taking) return undefined;
-    const slots = this.#options.slots.reserve();
+    const slots = this.#options.slots.reserve(Math.ceil(this.#options.slots.slots / 2));
     return slots === 0 ? undefined : { slots, run: RUN_QUANTUM, order: this.#order.next() };
   }
 
@@ -90,6 +92,7 @@ export class Fetcher implements Part, TakeSource {
     if (taken === undefined) return;
     this.#options.accept(claims, taken.runs);
     this.due(taken.nextDueMs);
+    if (taken.runs.length === take.slots) this.wake();
   }
 
   /**

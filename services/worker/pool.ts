@@ -85,9 +85,9 @@ export class Pool implements Part, LaneEvents {
     return Math.max(0, free);
   }
 
-  /** Sets all free slots aside for a take under way; give back with `unreserve` when its reply is there. */
-  reserve(): number {
-    const slots = this.free;
+  /** Sets free slots aside for a take under way; give back with `unreserve` when its reply is there. */
+  reserve(most: number): number {
+    const slots = Math.min(this.free, most);
     this.#reserved += slots;
     return slots;
   }

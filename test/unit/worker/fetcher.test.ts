@@ -1,0 +1,105 @@
+import { afterEach, beforeEach, expect, test } from "vitest";
+import type { Claims, Taken, TakeOptions } from "../../../services/broker/claims.ts";
+import { systemClock } from "../../../services/runtime/clock.ts";
+import { Fetcher } from "../../../services/worker/fetcher.ts";
+import { waitFor } from "../../support/wait-for.ts";
+
+let takes: TakeOptions[];
+let free: number;
+let reserved: number;
+let reply: (take: TakeOptions) => Promise<Taken>;
+let accepted: number;
+let fetcher: Fetcher;
+let ahead: number;
+
+const claims = { take: (take: TakeOptions) => (takes.push(take), reply(take)) } as unknown as Claims;
+const nothing: Taken = { runs: [], nextDueMs: null };
+
+beforeEach(async () => {
+  [takes, free, reserved, accepted, ahead] = [[], 8, 0, 0, 0];
+  reply = async () => nothing;
+  fetcher = new Fetcher({
+    queue: "q",
+    slots: {
+      slots: 8,
+      reserve: (most) => {
+        const slots = Math.min(most, free - reserved);
+        reserved += slots;
+        return slots;
+      },
+      unreserve: (slots) => void (reserved -= slots),
+    },
+    claims: () => claims,
+    accept: (_claims, runs) => {
+      accepted += runs.length;
+      free -= runs.length;
+    },
+    failed: () => {},
+    emit: () => {},
+    clock: systemClock,
+    random: Math.random,
+    serverNowMs: () => Date.now() + ahead,
+  });
+});
+afterEach(() => fetcher.stop());
+
+const runs = (count: number): Taken => ({ runs: Array.from({ length: count }, () => []), nextDueMs: null });
+
+test("a take asks for half of the slots, and for the other half when it came back full", async () => {
+  let waiting = 6;
+  reply = async ({ slots }) => {
+    const found = Math.min(slots, waiting);
+    waiting -= found;
+    return runs(found);
+  };
+  await fetcher.start();
+  await waitFor(() => accepted === 6);
+  expect(takes.map(({ slots }) => slots)).toEqual([4, 4]);
+});
+
+test("slots of a take under way are not asked for twice, and come back when it failed", async () => {
+  let fail: (error: Error) => void = () => {};
+  reply = () => new Promise((_resolve, reject) => (fail = reject));
+  await fetcher.start();
+  await waitFor(() => takes.length === 1);
+  expect(fetcher.ask()?.slots).toBe(4);
+  expect(fetcher.ask()).toBeUndefined();
+  fail(new Error("away"));
+  await waitFor(() => reserved === 4);
+});
+
+test("the bell wakes it at once", async () => {
+  await fetcher.start();
+  await waitFor(() => takes.length === 1);
+  const before = performance.now();
+  fetcher.wake();
+  await waitFor(() => takes.length === 2);
+  expect(performance.now() - before).toBeLessThan(500);
+});
+
+test("it wakes when the next delivery is due", async () => {
+  await fetcher.start();
+  await waitFor(() => takes.length === 1);
+  const before = performance.now();
+  fetcher.due(Date.now() + 100);
+  await waitFor(() => takes.length === 2);
+  expect(performance.now() - before).toBeGreaterThan(80);
+});
+
+test("a clock that runs before the server's does not make it ask without end", async () => {
+  const due = Date.now() + 5000;
+  ahead = 10_000;
+  reply = async () => ({ runs: [], nextDueMs: due });
+  const before = performance.now();
+  await fetcher.start();
+  await waitFor(() => takes.length === 6);
+  expect(performance.now() - before).toBeGreaterThan(5 + 10 + 20 + 40 + 80);
+});
+
+test("quiet, it asks for nothing", async () => {
+  fetcher.quiet();
+  await fetcher.start();
+  fetcher.wake();
+  expect(fetcher.ask()).toBeUndefined();
+  expect(takes).toEqual([]);
+});
