@@ -1,6 +1,7 @@
 // `antiphon master`: the mode that speaks to chat services and fires schedules.
 
 import { hostname } from "node:os";
+import { setFlagsFromString } from "node:v8";
 import { startMaster } from "../master/master.ts";
 import type { Command } from "./command.ts";
 import { MODE_OPTIONS, runMode } from "./mode.ts";
@@ -11,6 +12,8 @@ export const master: Command = {
   options: MODE_OPTIONS,
   async run(context) {
     const config = await context.readConfig("master");
+    // A master has little to do and much time: collecting young objects more often keeps it 12 MiB smaller.
+    setFlagsFromString("--semi-space-growth-factor=1");
     return runMode(context, {
       name: "master",
       config,

@@ -24,7 +24,7 @@ export interface LeaderSurroundings {
   /** Who this process is, unique per start. */
   readonly owner: string;
   readonly newId: () => string;
-  readonly watchdog?: Watchdog;
+  readonly watchdog?: Watchdog | undefined;
   readonly clock: Clock;
   readonly random: Random;
   readonly emit: Emit;

@@ -1,9 +1,6 @@
 // The mode `master`: speaks to chat services and keeps the bot's clock. The list of its parts, and what starts and stops them.
 
-import { adapterKind } from "../adapters/index.ts";
-import { BUILTINS } from "../builtin/all.ts";
 import type { Config } from "../config.ts";
-import { loadHandlers } from "../handlers/loader.ts";
 import { adminServer } from "../http/admin.ts";
 import { leaseTiming } from "../leader/timing.ts";
 import { Watchdog } from "../leader/watchdog.ts";
@@ -12,12 +9,12 @@ import { Keys } from "../redis/keys.ts";
 import { type Clock, type Random, systemClock } from "../runtime/clock.ts";
 import { randomId } from "../runtime/ids.ts";
 import { type Part, startAll, stopAll } from "../runtime/part.ts";
-import { capabilitiesOf } from "../sdk/adapter.ts";
 import type { Emit } from "../telemetry/events.ts";
 import { Connections, leaderOf } from "./connections.ts";
 import { Control } from "./control.ts";
 import { masterHealth } from "./health.ts";
 import { MasterRedis } from "./redis.ts";
+import { loadSchedules } from "./schedules.ts";
 import type { TimedRoute } from "./slots.ts";
 
 export interface MasterOptions {
@@ -30,6 +27,8 @@ export interface MasterOptions {
   readonly random?: Random;
   /** [0] is added to the server's clock inside the scripts, ms; for tests. */
   readonly clockOffset?: Float64Array;
+  /** What becomes of a process that leads and is silent for too long; `bear` where it is not the master's alone. */
+  readonly onSilence?: "kill" | "bear";
 }
 
 export interface Running {
@@ -53,11 +52,12 @@ export function masterParts(options: MasterOptions, routes: readonly TimedRoute[
     keys: new Keys(config.namespace, databaseOf(url)),
     clockOffsetMs: () => clockOffset?.[0] ?? 0,
   };
-  const watchdog = new Watchdog({ silentMsMax: timing.deadlineMs, clock, random });
+  const watchdog =
+    options.onSilence === "bear" ? [] : [new Watchdog({ silentMsMax: timing.deadlineMs, clock, random })];
   const common = { broker, clock, random, emit };
   const owner = `${pod}/${randomId().slice(0, 8)}`;
   const { leases, subscriber } = redis;
-  const around = { ...common, leases, subscriber, timing, owner, newId: randomId, watchdog };
+  const around = { ...common, leases, subscriber, timing, owner, newId: randomId, watchdog: watchdog[0] };
   const limits = { deliveries: config.queueLimit, bytes: config.queueBytes };
   const settings = config.adapterSettings;
   const connections = new Connections({ around, adapters: config.adapters, settings, limits });
@@ -67,13 +67,13 @@ export function masterParts(options: MasterOptions, routes: readonly TimedRoute[
   const leaders = (): readonly Part[] => [controlLeader, ...connections.leaders];
   const health = masterHealth({ redis, leaders, stopping });
   const admin = adminServer({ host: config.adminHost, port: config.adminPort, health, emit, random });
-  return { parts: [redis, admin, watchdog, controlLeader, connections], admin };
+  return { parts: [redis, admin, ...watchdog, controlLeader, connections], admin };
 }
 
 /** Returns at once; see `ready`. */
 export function startMaster(options: MasterOptions): Running {
   const stopping = new AbortController();
-  const started = load(options.config).then(async (routes) => {
+  const started = loadSchedules(options.config).then(async (routes) => {
     const { parts, admin } = masterParts(options, routes, stopping.signal);
     await startAll(parts);
     return { parts, admin };
@@ -87,18 +87,4 @@ export function startMaster(options: MasterOptions): Running {
   };
   let stopped: Promise<void> | undefined;
   return { ready, stop: () => (stopped ??= stop()) };
-}
-
-/** Handlers are loaded for their schedules, never run here. */
-async function load(config: Config): Promise<TimedRoute[]> {
-  const manifest = await loadHandlers({
-    sources: config.handlers,
-    cwd: config.cwd,
-    builtins: BUILTINS,
-    groups: Object.keys(config.groups),
-    adapters: config.adapters.map((name) => ({ name, can: [...capabilitiesOf(adapterKind(name).manifest.caps)] })),
-    settings: config.handlerSettings,
-    environment: config.handlerVariables,
-  });
-  return manifest.timed.map(({ shape }) => shape);
 }

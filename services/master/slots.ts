@@ -3,7 +3,10 @@
 import { Cron } from "croner";
 import type { CronRoute, EveryRoute } from "../sdk/routes.ts";
 
-export type TimedRoute = CronRoute | EveryRoute;
+type CronTimes = Pick<CronRoute, "kind" | "id" | "spec" | "tz">;
+type EveryTimes = Pick<EveryRoute, "kind" | "id" | "periodMs">;
+/** Of a route that comes due by itself: what is needed to know when. */
+export type TimedRoute = CronTimes | EveryTimes;
 
 /** Changes exactly when the times change. */
 export function definitionOf(route: TimedRoute): string {
@@ -18,7 +21,7 @@ export function slotAfter(route: TimedRoute, afterMs: number, fromMs = afterMs):
   return cronOf(route).nextRun(new Date(afterMs))?.getTime();
 }
 
-function cronOf(route: CronRoute): Cron {
+function cronOf(route: CronTimes): Cron {
   return new Cron(route.spec, { timezone: route.tz, mode: "5-part", paused: true });
 }
 

@@ -36,8 +36,8 @@ export interface Attempt {
 export interface Faults {
   /** Before an Action is looked at. */
   delayMs: number;
-  /** Rooms that answer "too many", and how long they say to wait. */
-  limited: Map<string, number>;
+  /** Rooms that answer "too many", how long they say to wait, and which bucket they name; their own when left out. */
+  limited: Map<string, { readonly retryAfterMs: number; readonly scope?: string }>;
   /** So many Actions are done, but the connection is cut instead of an answer. */
   cutAfterDoing: number;
   /** So many Actions are done, and no answer ever comes. */
@@ -208,17 +208,13 @@ export class FakeChat {
     if (faults.delayMs > 0) await new Promise((resolve) => setTimeout(resolve, faults.delayMs));
     // Whoever was cut off or evicted meanwhile has no say any more.
     if (!client.greeted || client.socket.destroyed) return;
-    const retryAfterMs = faults.limited.get(action.room);
-    const before = retryAfterMs !== undefined || faults.cutBeforeDoing > 0;
+    const limit = faults.limited.get(action.room);
+    const before = limit !== undefined || faults.cutBeforeDoing > 0;
     this.attempts.push({ action, by: client.name, at: Date.now(), applied: !before });
-    if (retryAfterMs !== undefined) {
-      const outcome: Done = {
-        ok: false,
-        kind: "rateLimited",
-        retryAfterMs,
-        scope: `room:${action.room}`,
-        error: "too many",
-      };
+    if (limit) {
+      const scope = limit.scope ?? `room:${action.room}`;
+      const { retryAfterMs } = limit;
+      const outcome: Done = { ok: false, kind: "rateLimited", retryAfterMs, scope, error: "too many" };
       return this.#send(client, { t: "answer", n, outcome });
     }
     if (faults.cutBeforeDoing > 0) {

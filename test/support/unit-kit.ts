@@ -9,7 +9,7 @@ import { leaderOf } from "../../services/master/connections.ts";
 import { Unit } from "../../services/master/unit.ts";
 import { closeRedis, openRedis, type Purpose, type RedisClient } from "../../services/redis/connect.ts";
 import { Keys } from "../../services/redis/keys.ts";
-import { systemClock } from "../../services/runtime/clock.ts";
+import { type Clock, systemClock } from "../../services/runtime/clock.ts";
 import { randomId } from "../../services/runtime/ids.ts";
 import type { Action } from "../../services/sdk/action.ts";
 import type { Message } from "../../services/sdk/message.ts";
@@ -37,8 +37,8 @@ export class UnitKit {
   readonly keys: Keys;
   readonly #url: string;
   readonly #closing: (() => Promise<void>)[] = [];
-  #broker: BrokerContext | undefined;
-  #producer: Producer | undefined;
+  #broker: Promise<BrokerContext> | undefined;
+  #producer: Promise<Producer> | undefined;
   #actions = 0;
 
   constructor(url: string, namespace = `unit-${randomId()}`) {
@@ -53,19 +53,19 @@ export class UnitKit {
     return client;
   }
 
-  async broker(): Promise<BrokerContext> {
-    this.#broker ??= { client: await this.connect(), keys: this.keys };
+  broker(): Promise<BrokerContext> {
+    this.#broker ??= this.connect().then((client) => ({ client, keys: this.keys }));
     return this.#broker;
   }
 
   /** A master that stands for election in the unit `fake`. */
   async master(
     url: string,
-    options: { leaseMs?: number; settings?: Record<string, unknown> } = {},
+    options: { leaseMs?: number; settings?: Record<string, unknown>; limits?: typeof LIMITS; clock?: Clock } = {},
   ): Promise<TestMaster> {
     const told: Told[] = [];
     const common = {
-      clock: systemClock,
+      clock: options.clock ?? systemClock,
       random: Math.random,
       emit: (name: EventName, fields: unknown) => void told.push({ name, fields: fields as EventFields[EventName] }),
     };
@@ -74,7 +74,15 @@ export class UnitKit {
     const timing = leaseTiming(options.leaseMs ?? 900);
     const create = adapterKind("fake").create as NonNullable<ReturnType<typeof adapterKind>["create"]>;
     const settings = { url, ...options.settings };
-    const unit = new Unit({ ...common, unit: "fake", create, settings, broker, limits: LIMITS, subscriber });
+    const unit = new Unit({
+      ...common,
+      unit: "fake",
+      create,
+      settings,
+      broker,
+      limits: options.limits ?? LIMITS,
+      subscriber,
+    });
     const leases = await this.connect("lease");
     const around = { ...common, leases, subscriber, broker, timing, owner: randomId(), newId: randomId };
     const leader = leaderOf("fake", unit, around);
@@ -92,12 +100,12 @@ export class UnitKit {
 
   /** Puts an Action into the outbox of `fake`, as a worker's settle does. Answers its id. */
   async act(action: Partial<Action> & { room: string }): Promise<string> {
-    const broker = await this.broker();
-    this.#producer ??= new Producer({ ...broker, limits: LIMITS, random: Math.random });
+    this.#producer ??= this.broker().then((broker) => new Producer({ ...broker, limits: LIMITS, random: Math.random }));
+    const producer = await this.#producer;
     const id = `a${++this.#actions}`;
     const whole = { id, unit: "fake", op: "send", text: id, ...action };
     const envelope = Buffer.from(JSON.stringify(whole));
-    await this.#producer.enqueue("outbox/fake", { route: 0, envelope, key: action.room });
+    await producer.enqueue("outbox/fake", { route: 0, envelope, key: action.room });
     return whole.id;
   }
 

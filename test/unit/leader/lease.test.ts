@@ -135,6 +135,28 @@ eachServer((_name, getUrl) => {
     expect(a.epoch).toBe(raised);
   });
 
+  test("what redlock sends after an acquire that seemed to fail does not end a Lease that was won after all", async () => {
+    const client = await connected();
+    const unit = "seemed-to-fail";
+    const a = new Lease({ client, keys, unit, owner: "pod", newId: randomId, timing, clock: systemClock });
+    await a.acquire();
+    await a.release();
+    const evalsha = client.evalsha.bind(client) as (...args: unknown[]) => Promise<unknown>;
+    let lost = false;
+    const losing = async (...args: unknown[]): Promise<unknown> => {
+      const reply = await evalsha(...args);
+      if (lost) return reply;
+      lost = true;
+      throw new Error("connection reset");
+    };
+    Object.assign(client, { evalsha: losing });
+    await expect(a.acquire()).rejects.toMatchObject({ code: "REDIS_UNAVAILABLE" });
+    const epoch = await client.get(keys.epoch(unit));
+    expect(await client.exists(keys.lease(unit))).toBe(1);
+    expect(await a.acquire()).toBe(true);
+    expect(a.epoch).toBe(epoch);
+  });
+
   test("a release wakes those who wait, with the token that went", async () => {
     const a = await candidate("wake");
     const subscriber = openRedis({ url: getUrl(), name: "test-sub", purpose: "subscriber", onState: () => {} });

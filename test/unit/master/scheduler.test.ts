@@ -10,9 +10,8 @@ import { testRedis } from "../../support/redis.ts";
 import { UnitKit } from "../../support/unit-kit.ts";
 import { waitFor } from "../../support/wait-for.ts";
 
-const common = { attempts: 5, timeoutMs: 1_000, needs: [], run: async () => undefined };
-const every = (id: string, periodMs: number): TimedRoute => ({ ...common, id, kind: "every", periodMs });
-const hourly: TimedRoute = { ...common, id: "digest.hourly", kind: "cron", spec: "0 * * * *", tz: "UTC" };
+const every = (id: string, periodMs: number): TimedRoute => ({ id, kind: "every", periodMs });
+const hourly: TimedRoute = { id: "digest.hourly", kind: "cron", spec: "0 * * * *", tz: "UTC" };
 
 let kit: UnitKit;
 let broker: BrokerContext;

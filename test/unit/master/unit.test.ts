@@ -164,7 +164,7 @@ eachServer((_name, getUrl) => {
 
   test("a room that is refused for a while waits; other rooms go on; its order is kept", async () => {
     await kit.master(chat.url);
-    chat.faults.limited.set("slow", 300);
+    chat.faults.limited.set("slow", { retryAfterMs: 300 });
     for (const text of ["1", "2", "3"]) await kit.act({ room: "slow", text });
     await waitFor(() => chat.attempts.length === 1);
     for (const text of ["1", "2", "3"]) await kit.act({ room: "fast", text });
@@ -174,6 +174,19 @@ eachServer((_name, getUrl) => {
     chat.faults.limited.clear();
     await waitFor(() => chat.said("slow").length === 3);
     expect(chat.said("slow")).toEqual(["1", "2", "3"]);
+  });
+
+  test("a refusal that names a bucket of all rooms stops all of them, without asking for each", async () => {
+    await kit.master(chat.url);
+    chat.faults.limited.set("a", { retryAfterMs: 400, scope: "all" });
+    await kit.act({ room: "a", text: "1" });
+    await waitFor(() => chat.attempts.length === 1);
+    for (const room of ["b", "c"]) await kit.act({ room, text: "1" });
+    chat.faults.limited.clear();
+    const refusedAt = chat.attempts[0]?.at ?? 0;
+    await waitFor(() => chat.posts.length === 3);
+    for (const { at } of chat.attempts.slice(1)) expect(at - refusedAt).toBeGreaterThanOrEqual(350);
+    expect(chat.attempts).toHaveLength(4);
   });
 
   test("rooms keep their order at the service's pace", async () => {
