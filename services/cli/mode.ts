@@ -26,10 +26,11 @@ export async function runMode(context: CommandContext, { name, config, start }: 
   const { stopping } = context;
   const emit = logEmitter({ level: config.logLevel, format: config.logFormat, base: { mode: name } });
   let failure: Error | undefined;
+  let isStopping = false;
   let end = (): void => {};
   const ended = new Promise<void>((resolve) => (end = resolve));
   const died = (error: Error): void => {
-    failure ??= error;
+    if (!isStopping) failure ??= error; // a start that was interrupted is no failure
     end();
   };
   stopping.addEventListener("abort", end);
@@ -40,6 +41,7 @@ export async function runMode(context: CommandContext, { name, config, start }: 
     context.ready(at);
   }, died);
   await ended;
+  isStopping = true;
   emit("process.stopping", { signal: failure === undefined ? String(stopping.reason) : "none" });
   await running.stop();
   emit("process.stopped", { mode: name });
