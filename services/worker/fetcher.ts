@@ -11,6 +11,11 @@ import type { TakeSource } from "./settler.ts";
 
 /** Most deliveries of one key per turn. */
 const RUN_QUANTUM = 4;
+/**
+ * A take asks for half of the slots, so that Redis works for one half while threads do for the other, but for no fewer than
+ * this: small batches cost Redis more than the overlap gains.
+ */
+const BATCH_MIN = 16;
 const SAFETY_MS = 1000;
 const SOONEST_MS = 5;
 
@@ -83,7 +88,7 @@ export class Fetcher implements Part, TakeSource {
 
   ask(): TakeOptions | undefined {
     if (!this.#taking) return undefined;
-    const slots = this.#options.slots.reserve(Math.ceil(this.#options.slots.slots / 2));
+    const slots = this.#options.slots.reserve(Math.max(BATCH_MIN, this.#options.slots.slots / 2));
     return slots === 0 ? undefined : { slots, run: RUN_QUANTUM, order: this.#order.next() };
   }
 

@@ -87,7 +87,7 @@ export class Pool implements Part, LaneEvents {
 
   /** Sets free slots aside for a take under way; give back with `unreserve` when its reply is there. */
   reserve(most: number): number {
-    const slots = Math.min(this.free, most);
+    const slots = Math.min(this.free, Math.ceil(most));
     this.#reserved += slots;
     return slots;
   }

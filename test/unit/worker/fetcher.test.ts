@@ -16,12 +16,12 @@ const claims = { take: (take: TakeOptions) => (takes.push(take), reply(take)) } 
 const nothing: Taken = { runs: [], nextDueMs: null };
 
 beforeEach(async () => {
-  [takes, free, reserved, accepted, ahead] = [[], 8, 0, 0, 0];
+  [takes, free, reserved, accepted, ahead] = [[], 40, 0, 0, 0];
   reply = async () => nothing;
   fetcher = new Fetcher({
     queue: "q",
     slots: {
-      slots: 8,
+      slots: 40,
       reserve: (most) => {
         const slots = Math.min(most, free - reserved);
         reserved += slots;
@@ -46,15 +46,15 @@ afterEach(() => fetcher.stop());
 const runs = (count: number): Taken => ({ runs: Array.from({ length: count }, () => []), nextDueMs: null });
 
 test("a take asks for half of the slots, and for the other half when it came back full", async () => {
-  let waiting = 6;
+  let waiting = 30;
   reply = async ({ slots }) => {
     const found = Math.min(slots, waiting);
     waiting -= found;
     return runs(found);
   };
   await fetcher.start();
-  await waitFor(() => accepted === 6);
-  expect(takes.map(({ slots }) => slots)).toEqual([4, 4]);
+  await waitFor(() => accepted === 30);
+  expect(takes.map(({ slots }) => slots)).toEqual([20, 20]);
 });
 
 test("slots of a take under way are not asked for twice, and come back when it failed", async () => {
@@ -62,10 +62,10 @@ test("slots of a take under way are not asked for twice, and come back when it f
   reply = () => new Promise((_resolve, reject) => (fail = reject));
   await fetcher.start();
   await waitFor(() => takes.length === 1);
-  expect(fetcher.ask()?.slots).toBe(4);
+  expect(fetcher.ask()?.slots).toBe(20);
   expect(fetcher.ask()).toBeUndefined();
   fail(new Error("away"));
-  await waitFor(() => reserved === 4);
+  await waitFor(() => reserved === 20);
 });
 
 test("the bell wakes it at once", async () => {
