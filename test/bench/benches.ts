@@ -1,0 +1,16 @@
+// The benchmarks there are, and what each is given.
+
+import { flood } from "./flood/flood.ts";
+import type { Finished } from "./report.ts";
+
+export interface BenchOptions {
+  readonly rounds: number;
+  /** Of each measurement that is limited by time. */
+  readonly seconds: number;
+  /** A folder for CPU profiles of what is measured; figures are not to be trusted then. */
+  readonly profile?: string;
+  /** Says what was found so far. */
+  readonly note: (text: string) => void;
+}
+
+export const BENCHES: Readonly<Record<string, (options: BenchOptions) => Promise<Finished>>> = { flood };

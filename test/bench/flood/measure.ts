@@ -1,0 +1,149 @@
+// One load on one fresh subject, with pings meanwhile, until everything that was accepted has run.
+
+import { cpuOf, Measurer, memoryOf } from "../processes.ts";
+import type { FromLoad, Load, LoadResult } from "./load-protocol.ts";
+import type { FromPings, PingResult, ToPings } from "./pings-protocol.ts";
+import type { Subject, Surroundings } from "./subject.ts";
+import { Tally } from "./tally.ts";
+
+export const PAYLOAD_BYTES = 71 * 1024;
+
+export interface Measured {
+  readonly load: LoadResult;
+  readonly pings: PingResult;
+  readonly acceptedPerSecond: number;
+  /** Runs per second while the load lasted. */
+  readonly handledPerSecond: number;
+  /** Accepted and never run. */
+  readonly lost: number;
+  /** Run more than once. */
+  readonly repeated: number;
+  /** From the end of the load until all had run. */
+  readonly drainMs: number;
+  /** Cores used during the load, by process. */
+  readonly cores: Readonly<Record<string, number>>;
+  readonly idleMiB: number;
+  readonly peakMiB: number;
+  readonly bootMs: number;
+}
+
+export type LoadOptions = Omit<Load, "port" | "bytes" | "label">;
+
+export interface MeasureOptions {
+  readonly start: (around: Surroundings) => Promise<Subject>;
+  readonly load: LoadOptions;
+  /** Pings count until the load ends, or until everything has run. */
+  readonly pingsUntil: "over" | "drained";
+}
+
+/** From ready to "idle". */
+const REST_MS = 1_500;
+const OPEN_MS = 20_000;
+/** Beyond its own limits. */
+const LATE_MS = 30_000;
+/** Without a run for so long, the rest is lost. */
+const SILENT_MS = 15_000;
+const DRAIN_MS_MAX = 180_000;
+
+export async function measure({ start, load, pingsUntil }: MeasureOptions): Promise<Measured> {
+  const tally = await Tally.start();
+  const pings = new Measurer<ToPings, FromPings>(new URL("./pings.ts", import.meta.url));
+  let subject: Subject | undefined;
+  try {
+    const { chatPort } = await pings.hear("listening", OPEN_MS);
+    subject = await start({ tallyPort: tally.port, chatPort });
+    await sleep(REST_MS);
+    const idleMiB = memoryOf(subject.main.pid);
+    pings.tell({ type: "open", port: subject.httpPort, chat: true });
+    await pings.hear("open", OPEN_MS);
+    return { idleMiB, bootMs: subject.bootMs, ...(await underLoad({ subject, tally, pings, load, pingsUntil })) };
+  } finally {
+    await pings.end();
+    await subject?.stop();
+    await tally.stop();
+  }
+}
+
+interface UnderLoad extends Omit<MeasureOptions, "start"> {
+  readonly subject: Subject;
+  readonly tally: Tally;
+  readonly pings: Measurer<ToPings, FromPings>;
+}
+
+async function underLoad(run: UnderLoad): Promise<Omit<Measured, "idleMiB" | "bootMs">> {
+  const { subject, tally, pings, load, pingsUntil } = run;
+  const generator = new Measurer<Load, FromLoad>(new URL("./load.ts", import.meta.url));
+  const limitMs = load.durationMs + LATE_MS;
+  try {
+    generator.tell({ ...load, port: subject.httpPort, bytes: PAYLOAD_BYTES, label: "push" });
+    await generator.hear("measuring", load.warmupMs + LATE_MS);
+    pings.tell({ type: "measure" });
+    const watch = new Watch({ ...subject.pids, load: generator.pid, pings: pings.pid }, tally);
+    await generator.hear("over", limitMs);
+    const watched = watch.end();
+    if (pingsUntil === "over") pings.tell({ type: "stop" });
+    const result = await generator.hear("done", limitMs);
+    const drainMs = await drained(tally, result.accepted);
+    if (pingsUntil === "drained") pings.tell({ type: "stop" });
+    return {
+      load: result,
+      pings: await pings.hear("result", LATE_MS),
+      acceptedPerSecond: result.acceptedInTime / (result.ms / 1000),
+      ...watched,
+      lost: result.accepted.filter((number) => tally.runsOf(number) === 0).length,
+      repeated: tally.repeated,
+      drainMs,
+      peakMiB: memoryOf(subject.main.pid, "VmHWM"),
+    };
+  } finally {
+    await generator.end();
+  }
+}
+
+/** What happened between its making and its end. */
+class Watch {
+  readonly #pids: Readonly<Record<string, number>>;
+  readonly #tally: Tally;
+  readonly #at = performance.now();
+  readonly #runs: number;
+  readonly #cpu: Readonly<Record<string, number>>;
+
+  constructor(pids: Readonly<Record<string, number>>, tally: Tally) {
+    this.#pids = pids;
+    this.#tally = tally;
+    this.#runs = tally.total;
+    this.#cpu = cpus(pids);
+  }
+
+  end(): Pick<Measured, "handledPerSecond" | "cores"> {
+    const seconds = (performance.now() - this.#at) / 1000;
+    const now = cpus(this.#pids);
+    const used = (name: string): number => ((now[name] ?? 0) - (this.#cpu[name] ?? 0)) / seconds;
+    const cores = Object.fromEntries(Object.keys(this.#pids).map((name) => [name, used(name)]));
+    return { handledPerSecond: (this.#tally.total - this.#runs) / seconds, cores };
+  }
+}
+
+function cpus(pids: Readonly<Record<string, number>>): Record<string, number> {
+  return Object.fromEntries(Object.entries(pids).map(([name, pid]) => [name, cpuOf(pid)]));
+}
+
+/** @returns how long it took until all had run, or nothing ran any more */
+async function drained(tally: Tally, accepted: readonly string[]): Promise<number> {
+  const startedAt = performance.now();
+  let movedAt = startedAt;
+  let seen = tally.total;
+  let left = accepted;
+  for (;;) {
+    left = left.filter((number) => tally.runsOf(number) === 0);
+    const now = performance.now();
+    if (tally.total !== seen) movedAt = now;
+    seen = tally.total;
+    if (left.length === 0 || now - movedAt > SILENT_MS || now - startedAt > DRAIN_MS_MAX) return now - startedAt;
+    await sleep(20);
+  }
+}
+
+export function sleep(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}

@@ -1,0 +1,78 @@
+// `npm run bench [-- NAME] [-- --json]`: runs all benchmarks or one, and prints figures beside those of peers in the same run.
+
+import { cpus, loadavg } from "node:os";
+import { parseArgs } from "node:util";
+import { BENCHES } from "./benches.ts";
+import { endAllOnExit } from "./processes.ts";
+import { type Finished, jsonLine, table } from "./report.ts";
+import { save } from "./save.ts";
+
+const USAGE = `Usage: npm run bench -- [${Object.keys(BENCHES).join("|")}] [--json] [--rounds N] [--seconds N] [--save] [--profile FOLDER]
+  --json     one object a line instead of a table
+  --rounds   rounds of which the medians are taken (3)
+  --seconds  length of each measurement that is limited by time (5)
+  --save     writes the tables into docs/benchmarks.md
+  --profile  writes CPU profiles of the worker there; figures are not to be trusted then`;
+
+function usage(): never {
+  process.stderr.write(`${USAGE}\n`);
+  // oxlint-disable-next-line unicorn/no-process-exit -- The entry.
+  process.exit(2);
+}
+
+function read() {
+  try {
+    return parseArgs({
+      allowPositionals: true,
+      options: {
+        json: { type: "boolean", default: false },
+        save: { type: "boolean", default: false },
+        rounds: { type: "string", default: "3" },
+        seconds: { type: "string", default: "5" },
+        profile: { type: "string" },
+      },
+    });
+  } catch {
+    return usage();
+  }
+}
+
+function machine(): string[] {
+  const [cpu] = cpus();
+  return [
+    `${cpus().length} cores (${cpu?.model.trim() ?? "unknown"}), Node ${process.versions.node}, ${process.platform}`,
+    `${new Date().toISOString().slice(0, 10)}; load average before: ${loadavg()[0]?.toFixed(2)}`,
+  ];
+}
+
+async function run(name: string, options: ReturnType<typeof read>["values"]): Promise<Finished> {
+  const around = machine();
+  const { conditions, rows } = await (BENCHES[name] ?? usage())({
+    rounds: positive(options.rounds),
+    seconds: positive(options.seconds),
+    ...(options.profile !== undefined && { profile: options.profile }),
+    note: (text) => process.stderr.write(`${text}\n`),
+  });
+  return { name, conditions: [...around, ...conditions], rows };
+}
+
+function positive(text: string): number {
+  const number = Number(text);
+  return Number.isInteger(number) && number > 0 ? number : usage();
+}
+
+endAllOnExit();
+const { values, positionals } = read();
+const names = positionals.length > 0 ? positionals : Object.keys(BENCHES);
+if (names.some((name) => !Object.hasOwn(BENCHES, name))) usage();
+for (const name of names) {
+  const finished = await run(name, values);
+  if (values.json) for (const row of finished.rows) console.log(jsonLine(row));
+  else
+    console.log(
+      [`\n## ${name}\n`, ...finished.conditions.map((line) => `- ${line}`), "", table(finished.rows)].join("\n"),
+    );
+  if (values.save) save(finished, `npm run bench -- ${process.argv.slice(2).join(" ")}`);
+}
+// oxlint-disable-next-line unicorn/no-process-exit -- The entry; nothing that was measured may keep it alive.
+process.exit(0);
