@@ -24,7 +24,7 @@ export interface OptionsFor {
 /** How long one try to connect may take, and then again until the server is ready. With `RETRY` it bounds recovery: below 2 s. */
 export const TRY_MS = 1000;
 const RETRY = { firstMs: 50, maxMs: 500 };
-/** A connection that owes an answer and is silent for this long is given up. */
+/** A node of a cluster that owes an answer and is silent for this long is given up. For single servers `Watch` does this, with more care. */
 const SILENT_MS = 2000;
 const LEASE_TIMEOUT_MS = 800;
 const SENTINEL_TIMEOUT_MS = 500;
@@ -69,7 +69,7 @@ export function clusterOptions(
   o: OptionsFor,
 ): ClusterOptions & { redisOptions: ConnectionOptions } {
   return {
-    redisOptions: connectionOptions(url, o),
+    redisOptions: { ...connectionOptions(url, o), socketTimeout: SILENT_MS },
     enableOfflineQueue: o.purpose !== "lease",
     clusterRetryStrategy: (attempt) => backoffMs(attempt - 1, RETRY, o.random),
     slotsRefreshTimeout: TRY_MS,
@@ -88,8 +88,8 @@ function connectionOptions(url: RedisUrl, o: OptionsFor): ConnectionOptions {
     connectionName: o.connectionName,
     connectTimeout: TRY_MS,
     disconnectTimeout: 100,
-    // Replies come in order, so silence ends every command that waits; a timer per command would cost a tenth of the throughput.
-    socketTimeout: SILENT_MS,
+    // Replies come in order, so a silent connection that is closed ends every command that waits. A timer per command would
+    // cost a tenth of the throughput.
     ...(timeoutMs !== undefined && { commandTimeout: timeoutMs }),
     keepAlive: 5000,
     // What was sent and not answered fails as soon as the connection is gone, and is never sent twice: it may have run.

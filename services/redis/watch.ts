@@ -22,9 +22,16 @@ export interface WatchOptions {
   readonly random: Random;
 }
 
-const PING_MS = 1000;
-/** A fit server is asked again after so many pings, for its configuration can change while it runs. */
-const FIT_PINGS = 10;
+const TICK_MS = 250;
+/** With `MISSED_TICKS` it bounds how long a command waits for a server that fell silent: 2 s. */
+const PING_TICKS = 2;
+/**
+ * Silence is counted in ticks and not by the clock: when it was this process that stood still, one tick is all that
+ * has passed, and the answers are read before the next. A connection that is closed without need costs a worker its claims.
+ */
+const MISSED_TICKS = 6;
+/** A fit server is asked again now and then, for its configuration can change while it runs. */
+const FIT_TICKS = 40;
 
 export class Watch {
   readonly #options: WatchOptions;
@@ -34,16 +41,17 @@ export class Watch {
   #problem: string | undefined;
   #stopped = false;
   #closes = 0;
-  #pings = 0;
+  #ticks = 0;
+  /** Ticks since a question that is not answered yet. */
+  #missed: number | undefined;
   #handshake: NodeJS.Timeout | undefined;
 
   constructor(options: WatchOptions) {
     this.#options = options;
     this.#loop = new Loop({
       name: "redis watch",
-      intervalMs: PING_MS,
-      tick: () => this.#tick(),
-      // A ping that fails is no news: the silent connection is closed, and that is told.
+      intervalMs: TICK_MS,
+      tick: async () => this.#tick(),
       onError: () => {},
       clock: options.clock,
       random: options.random,
@@ -85,11 +93,10 @@ export class Watch {
     clearTimeout(this.#handshake);
     this.#problem = undefined;
     this.#closes = 0;
-    this.#pings = 0;
+    this.#ticks = 0;
     this.#waitForConnection(true);
-    if (!this.#options.checkFitness) return this.#tell("ready");
-    // A server that does not answer this closes the connection, and that is told.
-    this.#check().catch(() => {});
+    if (this.#options.checkFitness) this.#ask(this.#check());
+    else this.#tell("ready");
   }
 
   #failed(error: Error): void {
@@ -98,6 +105,7 @@ export class Watch {
 
   #closed(): void {
     clearTimeout(this.#handshake);
+    this.#missed = undefined;
     this.#closes++;
     // The first gap may be short: commands wait for the next try to connect. After that they fail at once.
     if (this.#closes > 1) this.#waitForConnection(false);
@@ -116,14 +124,36 @@ export class Watch {
       (client as unknown as ClusterQueue).flushQueue(new Error("The cluster is away."));
   }
 
-  async #tick(): Promise<void> {
+  #tick(): void {
     const { client, checkFitness } = this.#options;
     if (client.status !== "ready") return;
-    const due = this.#state === "unfit" || this.#pings++ % FIT_PINGS === FIT_PINGS - 1;
-    if (checkFitness && due) return await this.#check();
-    // ioredis closes a connection that owes an answer for too long: the ping makes every silent server owe one.
-    if (client instanceof Redis) await client.ping();
-    else await Promise.all(client.nodes("all").map((node) => node.ping()));
+    if (this.#missed !== undefined) return this.#miss(this.#missed + 1);
+    if (++this.#ticks % PING_TICKS !== 0) return;
+    const isDue = this.#state === "unfit" || this.#ticks % FIT_TICKS === 0;
+    if (checkFitness && isDue) this.#ask(this.#check());
+    else if (client instanceof Redis) this.#ask(client.ping());
+    else this.#ask(Promise.all(client.nodes("all").map((node) => node.ping())));
+  }
+
+  #ask(answer: Promise<unknown>): void {
+    this.#missed = 0;
+    const answered = (): void => {
+      this.#missed = undefined;
+    };
+    // A refusal is an answer too. A timeout is none, and a connection that is closed tells so itself.
+    answer.then(answered, (error: unknown) => {
+      const isReply = error instanceof Error && error.name === "ReplyError";
+      if (isReply || this.#options.client instanceof Cluster) answered();
+    });
+  }
+
+  #miss(missed: number): void {
+    const { client } = this.#options;
+    this.#missed = missed;
+    // The nodes of a cluster are given up one by one: see `socketTimeout`.
+    if (missed < MISSED_TICKS || client instanceof Cluster) return;
+    this.#problem ??= "It stopped answering.";
+    client.disconnect(true);
   }
 
   async #check(): Promise<void> {

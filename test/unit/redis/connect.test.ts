@@ -113,6 +113,19 @@ eachServer((_name, getUrl) => {
     expect(Math.max(...recoveries)).toBeLessThan(2000 + BUSY_MS);
   });
 
+  test("a process that stood still itself keeps its connections, and gets its answers", async () => {
+    const opened = [open(getUrl()), open(getUrl(), { purpose: "subscriber" })];
+    const ids = await Promise.all(opened.map(({ client }) => client.client("ID")));
+    const underWay = opened.map(({ client }) => client.echo("x"));
+    const end = performance.now() + 2600;
+    while (performance.now() < end);
+    expect(await Promise.all(underWay)).toEqual(["x", "x"]);
+    // The timers that were due meanwhile have run by now, too.
+    for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setImmediate(resolve));
+    expect(await Promise.all(opened.map(({ client }) => client.client("ID")))).toEqual(ids);
+    expect(opened.flatMap(({ states }) => states).filter((state) => state.startsWith("away"))).toEqual([]);
+  });
+
   test("a subscription survives a cut", async () => {
     const { proxy, url } = await proxied(getUrl());
     const { client } = open(url, { purpose: "subscriber" });
