@@ -8,7 +8,7 @@
 import type { Claim } from "../broker/claims.ts";
 import { verdictOf } from "../broker/delivery.ts";
 import { publicId } from "../runtime/ids.ts";
-import { endsRun, type Failure, type NumberedClaim, type Settled } from "./protocol.ts";
+import { endsRun, type Failure, holdsRun, type NumberedClaim, type Settled } from "./protocol.ts";
 
 const FAILURES_LOST_MAX = 3;
 
@@ -16,11 +16,26 @@ const FAILURES_LOST_MAX = 3;
 export interface RunOwner {
   readonly queue: string;
   readonly wid: string;
-  /** `dropped` are the deliveries of the run that end with this one, unstarted. */
-  answered(claim: Claim, settled: Settled, dropped: readonly Claim[]): void;
+  answered(answer: Answer): void;
   /** To the broker, uncounted. */
   handBack(claims: readonly Claim[]): void;
   over(run: ActiveRun): void;
+}
+
+/** What came of one delivery. */
+export interface Answer {
+  readonly claim: Claim;
+  readonly settled: Settled;
+  /** The deliveries of the run that end with this one, unstarted. */
+  readonly dropped: readonly Claim[];
+  /** Where the next delivery of the run waits until this outcome is written; then this is to be called. */
+  readonly written?: () => void;
+}
+
+/** Where a run is: a thread or child. */
+export interface Place {
+  /** The delivery of this serial may begin. */
+  go(serial: number): void;
 }
 
 export class ActiveRun {
@@ -31,6 +46,8 @@ export class ActiveRun {
   #sent = 0;
   #orphaned = false;
   #failuresLost = 0;
+  /** Where its segment went. */
+  place: Place | undefined;
   /** The head has failed together with its thread; whoever runs it next only composes the failure. */
   failure: Failure | undefined;
 
@@ -93,7 +110,10 @@ export class ActiveRun {
     this.#answered++;
     const dropped = endsRun(settled.kind) ? this.#claims.splice(this.#answered) : [];
     this.#sent = Math.min(this.#sent, this.#claims.length);
-    if (!this.#orphaned) this.owner.answered(claim, settled, dropped);
+    const next = settled.serial + 1;
+    const place = holdsRun(settled) && !this.isIdle ? this.place : undefined;
+    if (!this.#orphaned)
+      this.owner.answered({ claim, settled, dropped, ...(place && { written: () => place.go(next) }) });
     if (this.isOver && !this.#orphaned) this.owner.over(this);
   }
 

@@ -3,7 +3,7 @@
 import type { Clock } from "../runtime/clock.ts";
 import type { AbortReason, Failure, FromThread, OutgoingRun, Settled, ThreadData } from "./protocol.ts";
 import { packRuns } from "./protocol.ts";
-import type { ActiveRun } from "./active-run.ts";
+import type { ActiveRun, Place } from "./active-run.ts";
 import { SlotMemory, type Started } from "./slots.ts";
 import type { Host, Spawn } from "./threads.ts";
 
@@ -35,7 +35,7 @@ export interface LaneOptions {
   readonly clock: Clock;
 }
 
-export class Lane {
+export class Lane implements Place {
   readonly index: number;
   readonly kind: ThreadData["kind"];
   readonly #options: LaneOptions;
@@ -80,6 +80,7 @@ export class Lane {
     const slot = this.#slots.indexOf(undefined);
     if (slot < 0) throw new Error("no free slot");
     const claims = run.takeSegment();
+    run.place = this;
     const serials = claims.map(({ serial }) => serial);
     this.#slots[slot] = { run, serials, overdue: undefined };
     this.#busy++;
@@ -98,6 +99,10 @@ export class Lane {
   /** From now on nothing starts here. */
   close(): void {
     this.#memory.close();
+  }
+
+  go(serial: number): void {
+    if (this.#bySerial.has(serial)) this.#host.post({ type: "go", serial });
   }
 
   abort(runs: readonly ActiveRun[], reason: AbortReason): void {

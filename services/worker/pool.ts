@@ -171,8 +171,8 @@ export class Pool implements Part, LaneEvents {
   left(run: ActiveRun): void {
     this.#quarantined.delete(run);
     if (run.isOver || run.isOrphaned) this.#remove(run);
-    else if (this.#closing) this.#return(run);
-    else this.#place(run);
+    else if (run.failure !== undefined && !this.#closing) this.#place(run);
+    else this.#return(run); // what is next belongs elsewhere, and may not begin before this outcome is written
     this.#serveWaiting();
     if (run.isOrphaned) this.onRoom();
   }

@@ -2,12 +2,13 @@
 //
 //   main ── runs ──▶ thread     thread ── ready | unfit ──▶ main      (once, after load and setup)
 //   main ── abort ─▶ thread     thread ── settled ──────────▶ main     (one message per tick, one entry per delivery)
+//   main ── go ────▶ thread                                             (what the delivery before it said is written)
 //   main ── stop ──▶ thread     thread ── stopped ──────────▶ main     (after teardown; then it exits)
 //
 // A run is up to four deliveries of one ordering key (or one unkeyed delivery). It owns one slot of the thread, its
 // deliveries are run one after another, and each is answered by exactly one entry of `settled`. After an outcome for
-// which `endsRun` holds, the rest of the run is dropped without an answer. Beside the messages there is shared memory:
-// slots.ts says who writes what there.
+// which `endsRun` holds, the rest of the run is dropped without an answer; after one for which `holdsRun` does, the next
+// delivery waits for `go`. Beside the messages there is shared memory: slots.ts says who writes what there.
 
 import type { Claim, ClaimRef, Settlement } from "../broker/claims.ts";
 import type { Effect } from "../broker/effects.ts";
@@ -107,6 +108,8 @@ export type ToThread =
    * of their runs starts any more: where the delivery itself has not started, it is answered with `interrupted`.
    */
   | { readonly type: "abort"; readonly serials: readonly number[]; readonly reason: AbortReason }
+  /** The delivery of this serial may begin: the outcome of the one before it in its run is written. See `holdsRun`. */
+  | { readonly type: "go"; readonly serial: number }
   /** Run teardown, answer `stopped`, close connections and let the thread or process end by itself. */
   | { readonly type: "stop"; readonly deadlineMs: number };
 
@@ -138,6 +141,14 @@ export type FromThread =
 /** Whether the rest of a run is un-claimed by settling one of its deliveries so, and therefore must not be started. */
 export function endsRun(kind: Settled["kind"]): boolean {
   return kind === "block" || kind === "crash" || kind === "lost" || kind === "interrupted";
+}
+
+/**
+ * Whether the next delivery of the run must wait until this outcome is written: it would not read what this one stored,
+ * and could say its words before this one's, which ride in the settle.
+ */
+export function holdsRun(settled: Settled): boolean {
+  return settled.effects.length > 0 && !endsRun(settled.kind);
 }
 
 /**

@@ -2,7 +2,7 @@
 // each answered once, the answers of a tick together.
 
 import type { AbortReason, FromThread, Settled, ThreadClaim, ThreadRun } from "./protocol.ts";
-import { endsRun } from "./protocol.ts";
+import { endsRun, holdsRun } from "./protocol.ts";
 import { runDelivery } from "./run-delivery.ts";
 import type { Gate } from "./run-route.ts";
 import type { ThreadParts } from "./thread-parts.ts";
@@ -19,6 +19,8 @@ export class Runner {
   readonly #underway = new Map<number, Underway>();
   /** Deliveries that are here and have not started. */
   readonly #waiting = new Map<number, AbortReason | undefined>();
+  /** Of those the ones that wait for `go`. */
+  readonly #held = new Map<number, () => void>();
   #answers: Settled[] = [];
 
   constructor(parts: ThreadParts, port: RunnerPort) {
@@ -42,18 +44,35 @@ export class Runner {
     for (const serial of serials) {
       this.#underway.get(serial)?.abort(reason);
       // Time is only over for what has started.
-      if (reason !== "timeout" && this.#waiting.has(serial)) this.#waiting.set(serial, reason);
+      if (reason === "timeout" || !this.#waiting.has(serial)) continue;
+      this.#waiting.set(serial, reason);
+      this.go(serial);
     }
+  }
+
+  /** What the delivery before this one said and stored is written. */
+  go(serial: number): void {
+    this.#held.get(serial)?.();
+    this.#held.delete(serial);
   }
 
   async #run(run: ThreadRun): Promise<void> {
     for (const [index, claim] of run.claims.entries()) {
       const settled = await this.#deliver(index === 0 ? run : { ...run, failed: undefined }, claim);
       this.#answer(settled);
-      if (!endsRun(settled.kind)) continue;
-      for (const dropped of run.claims.slice(index + 1)) this.#waiting.delete(dropped.serial);
-      return;
+      const rest = run.claims.slice(index + 1);
+      if (endsRun(settled.kind)) {
+        for (const { serial } of rest) this.#waiting.delete(serial);
+        return;
+      }
+      const [next] = rest;
+      if (next !== undefined && holdsRun(settled)) await this.#hold(next.serial);
     }
+  }
+
+  #hold(serial: number): Promise<void> | undefined {
+    if (this.#waiting.get(serial) !== undefined) return undefined; // aborted already
+    return new Promise((resolve) => this.#held.set(serial, resolve));
   }
 
   async #deliver(run: Started, claim: ThreadClaim): Promise<Settled> {

@@ -48,6 +48,8 @@ export class ServedQueue {
   readonly #options: ServedQueueOptions;
   readonly #known = new Map<string, Claim>();
   readonly #active = new Set<ActiveRun>();
+  /** Of claims whose outcome is on its way to Redis and lets the next delivery of their run begin. */
+  readonly #held = new Map<Claim, () => void>();
   #registration: Registration | undefined;
   #registering: Promise<void> | undefined;
   #mismatched = false;
@@ -208,11 +210,15 @@ export class ServedQueue {
     return {
       queue: this.queue,
       wid: claims.wid,
-      answered: (claim, settled, dropped) => {
+      answered: ({ claim, settled, dropped, written }) => {
         const { kind } = settled;
-        if (kind === "interrupted") this.#handBack(settler, [claim, ...dropped]);
-        else if (kind === "lost") this.#left([claim, ...dropped]);
-        else settler.add(claim, { ...settled, kind, claim, effects: settled.effects.map(withBuffers) }, dropped);
+        const gone = [claim, ...dropped];
+        if (kind === "interrupted") this.#handBack(settler, gone);
+        else if (kind === "lost") this.#left(gone);
+        else {
+          if (written !== undefined) this.#held.set(claim, written);
+          settler.add(claim, { ...settled, kind, claim, effects: settled.effects.map(withBuffers) }, dropped);
+        }
         if (kind === "interrupted" || kind === "lost") this.fetcher.wake();
       },
       handBack: (returned) => this.#handBack(settler, returned),
@@ -224,6 +230,8 @@ export class ServedQueue {
     for (const claim of gone) {
       if (this.#known.get(claim.id) === claim) this.#known.delete(claim.id);
       this.#leaving?.add(identity(claim));
+      this.#held.get(claim)?.();
+      this.#held.delete(claim);
     }
   }
 
@@ -242,6 +250,7 @@ export class ServedQueue {
     registration.settler.drop();
     bells.forget(claims.bell);
     this.#known.clear();
+    this.#held.clear();
     const runs = [...this.#active];
     for (const run of runs) run.orphan();
     pool.abort(runs, "fenced");

@@ -63,6 +63,7 @@ export class ThreadLife {
   receive(message: ToThread): void {
     if (message.type === "runs") this.#runner?.take(unpackRuns(message.packed));
     else if (message.type === "abort") this.#runner?.abort(message.serials, message.reason);
+    else if (message.type === "go") this.#runner?.go(message.serial);
     else void this.#stop(message.deadlineMs);
   }
 

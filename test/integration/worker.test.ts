@@ -37,6 +37,15 @@ test("what is enqueued runs, in the order of its key", async () => {
   await waitFor(async () => (await left()) === 0);
 });
 
+test("what a delivery stored is read by the next one of its key", async () => {
+  const names = Array.from({ length: 20 }, (_, index) => `${index}`);
+  for (const name of names) await lab.enqueue("gather", name, { key: "k" });
+  await lab.work();
+  await waitFor(async () => (await left()) === 0);
+  const { client, keys } = lab.broker;
+  expect(JSON.parse((await client.hget(keys.store("lab"), "names")) ?? "null")).toEqual(names);
+});
+
 test("a large body and a delayed delivery arrive", async () => {
   await lab.work();
   const large = "x".repeat(100_000);

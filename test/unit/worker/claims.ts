@@ -2,7 +2,7 @@
 
 import type { Claim } from "../../../services/broker/claims.ts";
 import { type Element, encodeElement } from "../../../services/broker/delivery.ts";
-import { ActiveRun, type RunOwner } from "../../../services/worker/active-run.ts";
+import { ActiveRun, type Answer, type RunOwner } from "../../../services/worker/active-run.ts";
 import type { Settled } from "../../../services/worker/protocol.ts";
 
 export interface ClaimParts extends Partial<Omit<Element, "id">> {
@@ -22,8 +22,10 @@ export class Owner implements RunOwner {
   readonly queue = "default";
   readonly wid = "pod.1";
   readonly told: string[] = [];
+  readonly written: (() => void)[] = [];
 
-  answered(claim: Claim, settled: Settled, dropped: readonly Claim[]): void {
+  answered({ claim, settled, dropped, written }: Answer): void {
+    if (written !== undefined) this.written.push(written);
     this.told.push(`${settled.kind} ${claim.id}${dropped.map(({ id }) => ` -${id}`).join("")}`);
   }
 

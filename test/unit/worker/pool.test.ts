@@ -4,10 +4,12 @@ import { Pool } from "../../../services/worker/pool.ts";
 import type { ThreadConfig, ThreadData } from "../../../services/worker/protocol.ts";
 import { Quarantine } from "../../../services/worker/quarantine.ts";
 import { SlotMemory } from "../../../services/worker/slots.ts";
-import { claimOf, Owner, runOf } from "./claims.ts";
+import { claimOf, outcome, Owner, runOf } from "./claims.ts";
 import { FakeClock, Threads, tick } from "./threads.ts";
 
 const base = { config: {} as ThreadConfig, routes: [], clockOffset: new Float64Array(1) };
+
+const STORED = { kind: "store", id: "", handler: "h", field: "f", value: "1" } as const;
 
 let clock: FakeClock;
 let threads: Threads;
@@ -87,6 +89,20 @@ describe("placing", () => {
     expect([pool.reserve(3), pool.reserve(3)]).toEqual([3, 1]);
     pool.unreserve(4);
     expect(pool.free).toBe(4);
+  });
+
+  test("of a run the next delivery is let go when what the one before it said is written", async () => {
+    pool.add(runOf(owner, [0, 0, 0]));
+    await tick();
+    const thread = threads.at(0);
+    thread.settle(1, "done");
+    expect(owner.written).toEqual([]); // it said nothing
+    thread.say({ type: "settled", list: [{ ...outcome(2, "done"), effects: [STORED] }] });
+    expect(thread.posted.at(-1)).toMatchObject({ type: "runs" });
+    for (const written of owner.written) written();
+    expect(thread.posted.at(-1)).toEqual({ type: "go", serial: 3 });
+    thread.say({ type: "settled", list: [{ ...outcome(3, "done"), effects: [STORED] }] });
+    expect(owner.written).toHaveLength(1);
   });
 
   test("a settled run frees its slot", async () => {
@@ -199,7 +215,7 @@ describe("timeouts", () => {
 describe("quarantine", () => {
   beforeEach(start);
 
-  test("a delivery that crashed twice runs in a child, the rest of its run in a thread", async () => {
+  test("a delivery that crashed twice runs in a child, the rest of its run goes back", async () => {
     pool.add(runOf(owner, [2, 0]));
     const child = children.at(0);
     expect(child.data.kind).toBe("quarantine");
@@ -210,7 +226,8 @@ describe("quarantine", () => {
     child.settle(1, "done");
     await tick();
     expect(child.posted.at(-1)).toMatchObject({ type: "stop" });
-    expect(threads.all.flatMap(({ runs }) => runs).map(({ claims }) => claims.map(({ id }) => id))).toEqual([["c2"]]);
+    expect(owner.told).toEqual(["done c1", "back c2", "over"]);
+    expect(pool.free).toBe(4);
   });
 
   test("the child's death is the delivery's, composed in a thread", async () => {
