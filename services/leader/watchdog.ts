@@ -58,8 +58,12 @@ export class Watchdog implements Part {
     await this.#thread?.terminate();
   }
 
+  /** After a freeze this may run before the thread looks: then the sign of life is itself the proof of the silence. */
   #live(): void {
-    Atomics.store(this.#beat, BEAT, process.hrtime.bigint());
+    const now = process.hrtime.bigint();
+    const silent = now - Atomics.load(this.#beat, BEAT) > BigInt(this.#memory.silentMsMax) * 1_000_000n;
+    if (silent && Atomics.load(this.#flags, LEADING) > 0) process.kill(process.pid, "SIGKILL");
+    Atomics.store(this.#beat, BEAT, now);
   }
 
   #spawn(): Worker {
