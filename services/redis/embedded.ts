@@ -17,6 +17,8 @@ export interface EmbeddedOptions {
 export interface EmbeddedServer {
   readonly url: string;
   readonly port: number;
+  /** From now on the process may end although the server runs. */
+  unref(): void;
   stop(): Promise<void>;
 }
 
@@ -47,7 +49,12 @@ export async function startEmbedded(options: EmbeddedOptions = {}): Promise<Embe
       thread.postMessage("stop");
       await withDeadline(ended, STOP_MS, "The embedded Valkey").finally(() => thread.terminate());
     };
-    return { url: `redis://${HOST}:${port}`, port, stop: () => (stopping ??= stop()) };
+    return {
+      url: `redis://${HOST}:${port}`,
+      port,
+      unref: () => thread.unref(),
+      stop: () => (stopping ??= stop()),
+    };
   } catch (error) {
     await thread.terminate();
     throw error;

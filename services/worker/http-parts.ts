@@ -121,7 +121,7 @@ class RouteNumbers {
   }
 }
 
-interface Line {
+export interface Line {
   readonly said: Said;
   readonly limits: { readonly deliveries: number; readonly bytes: number };
   readonly byRoom: boolean;
@@ -129,7 +129,7 @@ interface Line {
 }
 
 /** A person's line: the Message for the handlers and the line that the session shows, both or neither. */
-async function takeLine(context: BrokerContext, { said, limits, byRoom, nowMs }: Line): Promise<{ id: string }> {
+export async function takeLine(context: BrokerContext, { said, limits, byRoom, nowMs }: Line): Promise<{ id: string }> {
   const { message, uid, publish } = said;
   const by = message.user.id;
   const envelope = encodeEnvelope({ v: 1, kind: "message", at: nowMs, by }, JSON.stringify(message));

@@ -5,7 +5,7 @@ import type { ServerResponse } from "node:http";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import type { Clock } from "../../runtime/clock.ts";
 import { AntiphonError } from "../../runtime/errors.ts";
-import type { Message } from "../../sdk/message.ts";
+import type { Message, Person } from "../../sdk/message.ts";
 import { type Credentials, Identity, type IdentityOptions } from "./identity.ts";
 import { channelOf, encodeLine, isSession, roomOf } from "./line.ts";
 import { WEB } from "./manifest.ts";
@@ -59,20 +59,30 @@ export function webChat(options: WebChatOptions): (app: FastifyInstance) => Prom
     app.post("/chat/:session/messages", { bodyLimit: BODY_BYTES_MAX }, async (request: SessionRequest, reply) => {
       const session = sessionOf(request);
       const user = identity.identify(credentialsOf(request));
-      const { id, text } = readSaid(request.body);
-      const at = new Date(options.clock.now()).toISOString();
-      const line = encodeLine({ id, ref: id, from: user.name, text, at });
-      const taken = await options.take({
-        message: { id, text, room: roomOf(session) as Message["room"], user, addressed: false },
-        uid: { id: `${roomOf(session)}\n${id}`, ttlMs: DEDUPE_MS },
-        publish: { channel: channelOf(session), payload: line },
-      });
+      const taken = await options.take(saidIn(session, { ...readSaid(request.body), user, atMs: options.clock.now() }));
       return reply.code(202).send({ id: taken.id });
     });
     app.get("/chat/:session/events", async (request: SessionRequest, reply) => {
       identity.identify(credentialsOf(request));
       await listen(options, request, reply);
     });
+  };
+}
+
+interface Spoken {
+  readonly id: string;
+  readonly text: string;
+  readonly user: Person;
+  readonly atMs: number;
+}
+
+/** What a person says in a session: the Message, and the line that shows it. */
+export function saidIn(session: string, { id, text, user, atMs }: Spoken): Said {
+  const line = encodeLine({ id, ref: id, from: user.name, text, at: new Date(atMs).toISOString() });
+  return {
+    message: { id, text, room: roomOf(session) as Message["room"], user, addressed: false },
+    uid: { id: `${roomOf(session)}\n${id}`, ttlMs: DEDUPE_MS },
+    publish: { channel: channelOf(session), payload: line },
   };
 }
 
