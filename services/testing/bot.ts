@@ -1,0 +1,227 @@
+// `antiphon/testing`: a bot in one process for tests of handlers. Its broker, workers, intake and outbox are the real ones on a
+// real (embedded) Valkey; handlers run in the test's own thread, so that mocks count. Not promised: what only a process of
+// one's own can show, such as a handler that blocks its thread.
+
+import { WEB } from "../adapters/web/manifest.ts";
+import { takeLine } from "../worker/http-parts.ts";
+import { type Duration, durationMs } from "../sdk/duration.ts";
+import type { Room } from "../sdk/message.ts";
+import type { Emit } from "../telemetry/events.ts";
+import { logEmitter } from "../telemetry/logs.ts";
+import type { CrashPoint } from "./crash-points.ts";
+import { type Failure, Failures } from "./failures.ts";
+import { TestHttp } from "./http.ts";
+import { type Line, RoomView } from "./lines.ts";
+import { Logs, type LogLine } from "./log-lines.ts";
+import { configOf, type TestBotOptions, unitsOf } from "./options.ts";
+import { TestUser, type UserOptions } from "./people.ts";
+import { Quiet } from "./quiet.ts";
+import { sharedServer } from "./server.ts";
+import { Stack } from "./stack.ts";
+import { TestClock } from "./test-clock.ts";
+import { Time } from "./time.ts";
+import { readSessions } from "./web-lines.ts";
+
+export { matchers } from "./matchers.ts";
+export type { CrashPoint } from "./crash-points.ts";
+export type { Failure } from "./failures.ts";
+export type { Answer, RequestOptions, TestHttp } from "./http.ts";
+export type { Line, RoomView } from "./lines.ts";
+export type { LogLine } from "./log-lines.ts";
+export type { TestBotOptions } from "./options.ts";
+export type { SayOptions, Speaker, TestUser, UserOptions } from "./people.ts";
+
+const WITHIN_MS = 10_000;
+
+/** Starts a bot. Stop it at the end of the test: `await using bot = await testBot({ handlers: [deploy] })`. */
+export async function testBot(options: TestBotOptions): Promise<TestBot> {
+  const { url } = await sharedServer();
+  const config = await configOf(options, url);
+  const clock = new TestClock();
+  const failures = new Failures();
+  const logs = new Logs();
+  const log = options.log && logEmitter({ level: options.log, format: "pretty", base: {} });
+  const emit: Emit = (name, fields) => {
+    failures.hear(name, fields);
+    logs.hear(name, fields);
+    log?.(name, fields);
+  };
+  const { handlers, workers = 1 } = options;
+  const stack = new Stack({ config, handlers, units: unitsOf(options), workers, clock, random: Math.random, emit });
+  await stack.start();
+  return new TestBot({ stack, clock, failures, logs });
+}
+
+interface TestBotParts {
+  readonly stack: Stack;
+  readonly clock: TestClock;
+  readonly failures: Failures;
+  readonly logs: Logs;
+}
+
+export class TestBot implements AsyncDisposable {
+  readonly http: TestHttp;
+  /** Time goes by as it does on a clock; `advance` lets it go by faster. */
+  readonly clock: Time;
+  readonly fault: Faults;
+  readonly #stack: Stack;
+  readonly #failures: Failures;
+  readonly #logs: Logs;
+  readonly #quiet: Quiet;
+  /** What the test has begun and not heard the end of. */
+  readonly #underway = new Set<Promise<unknown>>();
+  readonly #people: ConstructorParameters<typeof TestUser>[2];
+  #lines: readonly Line[] = [];
+  #stopped: Promise<void> | undefined;
+
+  constructor({ stack, clock, failures, logs }: TestBotParts) {
+    this.#stack = stack;
+    this.#failures = failures;
+    this.#logs = logs;
+    const { broker, config, services } = stack;
+    const twice = new Twice();
+    const isTwice = (): boolean => twice.isNext();
+    const track = <T>(work: Promise<T>): Promise<T> => this.#track(work);
+    this.#quiet = new Quiet({
+      broker,
+      clock,
+      nudge: () => stack.nudge(),
+      isDead: (wid) => stack.isDead(wid),
+      underway: () => [...this.#underway, ...stack.deaths],
+      running: () => stack.points.running,
+    });
+    this.clock = new Time({ clock, quiet: this.#quiet, withinMs: WITHIN_MS, after: () => this.#read() });
+    this.fault = new Faults(stack, twice);
+    this.http = new TestHttp({ routes: stack.manifest.http, port: () => stack.httpPort, clock, isTwice, track });
+    const limits = { deliveries: config.queueLimit, bytes: config.queueBytes };
+    const { name: botName, groups } = config;
+    const hasWeb = config.adapters.includes(WEB.name);
+    const take: ConstructorParameters<typeof TestUser>[2]["take"] = (said) =>
+      takeLine(broker, { said, limits, byRoom: false, nowMs: clock.now() });
+    this.#people = { broker, botName, groups, hasWeb, services, take, clock, isTwice, track };
+  }
+
+  user(name: string, options: UserOptions = {}): TestUser {
+    return new TestUser(name, options, this.#people);
+  }
+
+  /** What was said there up to the last `settled()`. */
+  room(room: Room): RoomView {
+    return new RoomView(
+      room,
+      this.#lines.filter((line) => line.room === room),
+    );
+  }
+
+  /** What the bot said up to the last `settled()`, in all rooms, as it reads now. */
+  get replies(): string[] {
+    return this.#lines.filter(({ isBot }) => isBot).map(({ text }) => text);
+  }
+
+  /** What handlers logged. */
+  get logs(): readonly LogLine[] {
+    return this.#logs.lines;
+  }
+
+  /** Routes that run now. */
+  get running(): readonly string[] {
+    return this.#stack.points.running;
+  }
+
+  /** Everything that failed so far, expected or not. */
+  get failures(): readonly Failure[] {
+    return this.#failures.all;
+  }
+
+  /** Failures of this route, or that fit, are from now on no failures of the test. */
+  expectFailure(which: string | RegExp): void {
+    this.#failures.expect(which);
+  }
+
+  /**
+   * Resolves when there is nothing left to do: nothing ready, claimed, due or in an outbox. What is delayed may come due
+   * later; see `clock`. Throws what a handler threw, unless it was expected.
+   */
+  async settled(options: { readonly within?: Duration } = {}): Promise<void> {
+    const withinMs = options.within === undefined ? WITHIN_MS : durationMs(options.within);
+    if (withinMs === undefined) throw new TypeError(`settled: "${options.within}" is no duration such as "10s"`);
+    try {
+      await this.#quiet.wait({ withinMs });
+    } finally {
+      await this.#read();
+    }
+    this.#failures.throw();
+  }
+
+  /** Throws what failed and was not thrown yet; also when a handler runs on for too long. */
+  stop(): Promise<void> {
+    this.#stopped ??= this.#stop();
+    return this.#stopped;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.stop();
+  }
+
+  async #stop(): Promise<void> {
+    await Promise.allSettled(this.#underway);
+    await this.#stack.stop();
+    this.#failures.throw();
+    const { running, armed } = this.#stack.points;
+    if (armed[0] !== undefined) throw new Error(`No run of ${armed[0].during} came to the point of its crash.`);
+    if (running.length > 0) throw new Error(`Still running when the bot was stopped: ${running.join(", ")}`);
+  }
+
+  #track<T>(work: Promise<T>): Promise<T> {
+    this.#underway.add(work);
+    const over = (): boolean => this.#underway.delete(work);
+    work.then(over, over);
+    return work;
+  }
+
+  async #read(): Promise<void> {
+    const { broker, services } = this.#stack;
+    const elsewhere = [...services.values()].flatMap(({ lines }) => lines);
+    const lines = [...(await readSessions(broker)), ...elsewhere];
+    this.#lines = lines.sort((a, b) => a.atMs - b.atMs);
+  }
+}
+
+/** What can go wrong. */
+class Faults {
+  readonly #stack: Stack;
+  readonly #twice: Twice;
+
+  constructor(stack: Stack, twice: Twice) {
+    this.#stack = stack;
+    this.#twice = twice;
+  }
+
+  /**
+   * Leaves what SIGKILL leaves: no `finally` runs, nothing is handed back, and another worker takes its place. At the point
+   * given, or now the worker that is busy.
+   */
+  crashWorker(point?: CrashPoint): void {
+    if (point === undefined) this.#stack.kill();
+    else this.#stack.arm(point);
+  }
+
+  /** The next message or request arrives twice, as from a service that did not hear that it had arrived. */
+  duplicateDelivery(): void {
+    this.#twice.ask();
+  }
+}
+
+class Twice {
+  #asked = 0;
+
+  ask(): void {
+    this.#asked++;
+  }
+
+  isNext(): boolean {
+    if (this.#asked === 0) return false;
+    this.#asked--;
+    return true;
+  }
+}
