@@ -70,12 +70,13 @@ class Series {
 const chat = await FakeChat.start();
 let isChat = false;
 let port = 0;
-const agent = new Agent({ keepAlive: true, maxSockets: SESSIONS });
+/** One connection per session, opened before the load: a person in a web chat has one too. */
+const agents = Array.from({ length: SESSIONS }, () => new Agent({ keepAlive: true, maxSockets: 1 }));
 const inChat = new Series((session) => chat.say({ room: `r${session}`, user: `u${session}`, text: TEXT }));
 const inWeb = new Series((session) => {
   const headers = { "content-type": "application/json" };
   const asked = request({
-    agent,
+    agent: agents[session],
     port,
     host: "127.0.0.1",
     method: "POST",
@@ -112,17 +113,22 @@ function listen(session: number): Promise<void> {
   });
 }
 
+/** Resolves when each session has been answered once. */
 async function open(): Promise<void> {
   for (let session = 0; session < SESSIONS; session++) await listen(session);
   if (isChat) while (chat.connected.length === 0) await sleep(10);
+  for (let session = 0; session < SESSIONS; session++) plan();
+  while (inWeb.unanswered + inChat.unanswered > 0) await sleep(10);
+}
+
+function plan(at = performance.now()): void {
+  inWeb.plan(at);
+  if (isChat) inChat.plan(at);
 }
 
 let plannedAt = 0;
 function pace(): void {
-  for (; plannedAt <= performance.now(); plannedAt += EVERY_MS) {
-    inWeb.plan(plannedAt);
-    if (isChat) inChat.plan(plannedAt);
-  }
+  for (; plannedAt <= performance.now(); plannedAt += EVERY_MS) plan(plannedAt);
 }
 
 async function finish(): Promise<void> {
