@@ -10,6 +10,7 @@ import { loadHandlers } from "../handlers/loader.ts";
 import type { Manifest } from "../handlers/manifest.ts";
 import { systemClock } from "../runtime/clock.ts";
 import { AntiphonError, ERROR_TABLE } from "../runtime/errors.ts";
+import { collectStartupGarbage } from "../runtime/heap.ts";
 import { startAll, stopAll } from "../runtime/part.ts";
 import { capabilitiesOf } from "../sdk/adapter.ts";
 import { logEmitter } from "../telemetry/logs.ts";
@@ -51,6 +52,7 @@ async function serve(): Promise<void> {
       });
   });
   post({ type: "listening", httpPort: publicServer.port, adminPort: admin.port });
+  collectStartupGarbage();
 }
 
 function load(): Promise<Manifest> {

@@ -12,6 +12,7 @@ import { closeRedis, openRedis } from "../redis/connect.ts";
 import { Keys } from "../redis/keys.ts";
 import { type Clock, type Random, systemClock } from "../runtime/clock.ts";
 import { AntiphonError } from "../runtime/errors.ts";
+import { collectStartupGarbage } from "../runtime/heap.ts";
 import { Groups } from "../store/groups.ts";
 import { StoreReader } from "../store/store.ts";
 import type { Emit } from "../telemetry/events.ts";
@@ -90,6 +91,7 @@ export class ThreadLife {
         this.#port,
       );
       this.#port.post({ type: "ready" });
+      collectStartupGarbage();
     } catch (error) {
       if (this.#stopping.signal.aborted) return;
       const code = error instanceof AntiphonError ? error.code : "HANDLER_LOAD_FAILED";

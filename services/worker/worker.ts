@@ -4,6 +4,7 @@ import type { Config } from "../config.ts";
 import { databaseOf } from "../redis/connect.ts";
 import { Keys } from "../redis/keys.ts";
 import { type Clock, type Random, systemClock } from "../runtime/clock.ts";
+import { collectStartupGarbage } from "../runtime/heap.ts";
 import { type Part, startAll, stopAll } from "../runtime/part.ts";
 import type { Emit } from "../telemetry/events.ts";
 import { Connections } from "./connections.ts";
@@ -67,6 +68,7 @@ export function startWorker(options: WorkerOptions): Running {
   const { parts, http } = workerParts(options, stopping.signal);
   const started = startAll(parts);
   const ready = started.then(() => http.ports ?? { httpPort: 0, adminPort: 0 });
+  ready.then(collectStartupGarbage, () => {});
   ready.catch(() => {}); // whoever awaits it hears; nobody has to
   let stopped: Promise<void> | undefined;
   const stop = async (): Promise<void> => {
