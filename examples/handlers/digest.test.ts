@@ -27,3 +27,11 @@ test("it comes by itself, once on each weekday", async () => {
   await bot.clock.advance("7d");
   expect(bot.room("web:lobby").replies).toHaveLength(5);
 });
+
+test("a worker that dies after it was said does not make it said again", async () => {
+  await using bot = await testBot({ handlers: [digest] });
+  bot.fault.crashWorker({ during: "digest.say", after: "send" });
+  await bot.user("ann").in("web:ops").command("digest");
+  await bot.settled();
+  expect(bot.replies).toEqual(["Since the last digest:\nnothing happened"]);
+});

@@ -21,3 +21,20 @@ test("a bad name is tried again", async () => {
   await bot.clock.advance("1h");
   expect(bot.logs.filter(({ text }) => text === "worker-test: bad begins")).toHaveLength(5);
 });
+
+test("a job whose worker dies is done by another one", async () => {
+  await using bot = await testBot({ handlers: [workerTest], config, workers: 2 });
+  bot.fault.crashWorker({ during: "worker-test.work" });
+  await bot.http.get("/?name=foo");
+  await bot.settled();
+  expect(bot.logs.map(({ text }) => text)).toEqual(["worker-test: foo begins", "worker-test: foo succeeded"]);
+});
+
+test("without a name nothing is started", async () => {
+  await using bot = await testBot({ handlers: [workerTest], config });
+  bot.expectFailure(/INPUT_INVALID/);
+  await bot.http.get("/");
+  await bot.settled();
+  expect(bot.failures).toHaveLength(1);
+  expect(bot.logs).toEqual([]);
+});
