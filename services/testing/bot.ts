@@ -13,6 +13,7 @@ import { type Failure, Failures } from "./failures.ts";
 import { TestHttp } from "./http.ts";
 import { type Line, RoomView } from "./lines.ts";
 import { Logs, type LogLine } from "./log-lines.ts";
+import { setBroker } from "./inside.ts";
 import { configOf, type TestBotOptions, unitsOf } from "./options.ts";
 import { TestUser, type UserOptions } from "./people.ts";
 import { Quiet } from "./quiet.ts";
@@ -79,6 +80,7 @@ export class TestBot implements AsyncDisposable {
     this.#failures = failures;
     this.#logs = logs;
     const { broker, config, services } = stack;
+    setBroker(this, broker);
     const twice = new Twice();
     const isTwice = (): boolean => twice.isNext();
     const track = <T>(work: Promise<T>): Promise<T> => this.#track(work);

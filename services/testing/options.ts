@@ -39,6 +39,7 @@ export async function configOf(options: TestBotOptions, redisUrl: string): Promi
     ANTIPHON_NAMESPACE: `test-${randomId()}`,
     ANTIPHON_HTTP_HOST: "127.0.0.1",
     ANTIPHON_HTTP_PORT: "0",
+    ANTIPHON_ADMIN_HOST: "127.0.0.1",
     ANTIPHON_ADMIN_PORT: "0",
     ANTIPHON_WORKER_THREADS: "2",
     ANTIPHON_DRAIN_MS: String(DRAIN_MS),
