@@ -82,6 +82,11 @@ export class Lab {
     return readFileSync(this.#journal, "utf8").split("\n").slice(0, -1);
   }
 
+  /** Lets the runs of `lab.hold` end. */
+  openGate(): void {
+    appendFileSync(`${this.#journal}.open`, "");
+  }
+
   /** Enqueues the job `lab.<what>`; resolves with its public id. */
   async enqueue(what: string, name: string, options: Partial<NewDelivery> & { ms?: number } = {}): Promise<string> {
     const { ms = 0, ...rest } = options;
