@@ -1,28 +1,33 @@
 // Where a body goes: small ones into the queue's hash, large ones into a key of their own, past Lua.
 
 import { randomId } from "../runtime/ids.ts";
-import type { ExpiringValue } from "../redis/scripts.ts";
+import type { LargeValue } from "../redis/transaction.ts";
 import { type BrokerContext, translate } from "./connection.ts";
 
 /** Redis hashes every byte of a Lua string: above this size a body is cheaper outside. */
 export const INLINE_BYTES_MAX = 2048;
 /** The script makes it permanent in the same MULTI; this is how long a body outlives a MULTI whose script failed. */
 const ORPHAN_SECONDS = 60;
-const NUL = Buffer.from([0]);
 
 export interface PlacedBody {
   /** What the script is given: the body, or NUL and the token of a body kept apart. */
   readonly argument: Buffer;
-  readonly apart?: ExpiringValue;
+  readonly apart?: LargeValue;
 }
 
-/** `queuePrefix` is the prefix of the queue that the delivery goes to. */
-export function placeBody(context: BrokerContext, queuePrefix: string, body: Buffer): PlacedBody {
-  if (body.length <= INLINE_BYTES_MAX) return { argument: body };
-  const token = `${randomId()}:${body.length}`;
+/** Tokens must never come twice, in any process; drawing random bits for each body would cost more than the body. */
+const tokenPrefix = randomId().slice(8);
+let tokens = 0;
+
+/** `queuePrefix` is the prefix of the queue that the delivery goes to. A body may come in pieces. */
+export function placeBody(context: BrokerContext, queuePrefix: string, body: Buffer | readonly Buffer[]): PlacedBody {
+  const pieces = Array.isArray(body) ? (body as readonly Buffer[]) : [body as Buffer];
+  const bytes = pieces.reduce((sum, piece) => sum + piece.length, 0);
+  if (bytes <= INLINE_BYTES_MAX) return { argument: Buffer.isBuffer(body) ? body : Buffer.concat(pieces) };
+  const token = `${tokenPrefix}${(tokens++).toString(36).padStart(8, "0")}:${bytes}`;
   return {
-    argument: Buffer.concat([NUL, Buffer.from(token)]),
-    apart: { key: context.keys.body(queuePrefix, token), value: body, expireSeconds: ORPHAN_SECONDS },
+    argument: Buffer.from(`\0${token}`),
+    apart: { key: context.keys.body(queuePrefix, token), pieces, expireSeconds: ORPHAN_SECONDS },
   };
 }
 

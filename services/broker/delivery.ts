@@ -82,10 +82,13 @@ export interface RequestHead {
   readonly params: Readonly<Record<string, string>>;
 }
 
-/** Header, newline, payload (or its pieces). JSON never holds a raw newline, so the first one ends the header. */
-export function encodeEnvelope(header: EnvelopeHeader, ...payload: readonly (Uint8Array | string)[]): Buffer {
-  const head = Buffer.from(`${JSON.stringify(header)}\n`);
-  return Buffer.concat([head, ...payload.map((piece) => (typeof piece === "string" ? Buffer.from(piece) : piece))]);
+/** What comes before the payload. JSON never holds a raw newline, so the first one ends the header. */
+export function envelopeHead(header: EnvelopeHeader): Buffer {
+  return Buffer.from(`${JSON.stringify(header)}\n`);
+}
+
+export function encodeEnvelope(header: EnvelopeHeader, payload: Uint8Array | string): Buffer {
+  return Buffer.concat([envelopeHead(header), typeof payload === "string" ? Buffer.from(payload) : payload]);
 }
 
 export function decodeEnvelope(bytes: Buffer): { header: EnvelopeHeader; payload: Buffer } {

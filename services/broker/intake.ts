@@ -1,9 +1,9 @@
 // The way of a chat event into the broker: fence, dedupe, store, resume state, in one script. Acknowledge only after it.
 
 import { publicId } from "../runtime/ids.ts";
-import { type Argument, loadScript, type Reply, text, utf8 } from "../redis/scripts.ts";
+import { type Argument, loadScript, type Reply, runScriptWith, text, utf8 } from "../redis/scripts.ts";
 import { placeBody } from "./bodies.ts";
-import { type BrokerContext, callBroker } from "./connection.ts";
+import { type BrokerContext, translate, withOffset } from "./connection.ts";
 import { publishArguments } from "./effects.ts";
 import { deliveryArguments, type NewDelivery, type QueueLimits } from "./producer.ts";
 
@@ -27,11 +27,10 @@ export type TakenIn = { readonly kind: "stored" | "duplicate"; readonly id: stri
 export async function intake(context: BrokerContext, call: IntakeCall): Promise<TakenIn> {
   const prefix = context.keys.queue(call.queue);
   const body = placeBody(context, prefix, call.delivery.envelope);
-  if (body.apart) await context.client.set(body.apart.key, body.apart.value, "EX", body.apart.expireSeconds);
   const resume = Object.entries(call.resume ?? {}).flat();
   const publish: Argument[] = call.publish ? publishArguments(context, call.publish.channel, call.publish.payload) : [];
   const { fence, limits } = call;
-  const reply = (await callBroker(context, {
+  const script = withOffset(context, {
     script: INTAKE,
     keys: [prefix],
     args: [
@@ -41,6 +40,10 @@ export async function intake(context: BrokerContext, call: IntakeCall): Promise<
       ...resume,
       ...publish,
     ],
+  });
+  const apart = body.apart ? [body.apart] : [];
+  const reply = (await runScriptWith(context.client, apart, script).catch((error: unknown) => {
+    throw translate(error);
   })) as Reply[];
   const kind = utf8(reply[0]);
   return kind === "fenced" ? { kind } : { kind: kind as "stored" | "duplicate", id: publicId(text(reply[1])) };

@@ -4,7 +4,8 @@ import { backoffMs } from "../runtime/backoff.ts";
 import { type Clock, type Random, systemClock } from "../runtime/clock.ts";
 import { AntiphonError, hasCode } from "../runtime/errors.ts";
 import { publicId, randomId } from "../runtime/ids.ts";
-import { type Argument, type ExpiringValue, loadScript, type Reply, runScriptWith, text } from "../redis/scripts.ts";
+import { type Argument, loadScript, type Reply, runScriptWith, text } from "../redis/scripts.ts";
+import type { LargeValue } from "../redis/transaction.ts";
 import { placeBody } from "./bodies.ts";
 import { type BrokerContext, translate, withOffset } from "./connection.ts";
 import { DEFAULT_CLASS, type PriorityClass } from "./delivery.ts";
@@ -29,6 +30,11 @@ export interface NewDelivery {
   readonly delayMs?: number;
 }
 
+/** A delivery whose envelope is still in the pieces it came in; they are not joined if it is large. */
+export interface PiecedDelivery extends Omit<NewDelivery, "envelope"> {
+  readonly envelope: Buffer | readonly Buffer[];
+}
+
 export interface Enqueued {
   /** Public id: base 36. */
   readonly id: string;
@@ -43,7 +49,7 @@ export interface QueueLimits {
 }
 
 /** A delivery as lib/enqueue.lua reads it. */
-export function deliveryArguments(delivery: NewDelivery, body: Buffer): Argument[] {
+export function deliveryArguments(delivery: Omit<NewDelivery, "envelope">, body: Buffer): Argument[] {
   const due = delivery.delayMs ? `+${Math.round(delivery.delayMs)}` : "";
   const { uid } = delivery;
   return [
@@ -58,7 +64,7 @@ export function deliveryArguments(delivery: NewDelivery, body: Buffer): Argument
 }
 
 interface Pending {
-  readonly delivery: NewDelivery;
+  readonly delivery: PiecedDelivery;
   readonly resolve: (enqueued: Enqueued) => void;
   readonly reject: (error: unknown) => void;
 }
@@ -83,7 +89,7 @@ export class Producer {
   }
 
   /** Resolves once the delivery is in Redis. Throws QUEUE_FULL or REDIS_UNAVAILABLE; then it may be tried again. */
-  enqueue(queue: string, delivery: NewDelivery): Promise<Enqueued> {
+  enqueue(queue: string, delivery: PiecedDelivery): Promise<Enqueued> {
     if (this.#waitingCount >= WAITING_MAX) return Promise.reject(new AntiphonError("QUEUE_FULL", "Too many unsent."));
     this.#waitingCount++;
     return new Promise((resolve, reject) => {
@@ -127,7 +133,7 @@ export class Producer {
   async #sendUntilAnswered(queue: string, number: number, batch: readonly Pending[]): Promise<Reply[]> {
     const { keys, limits, random, clock = systemClock } = this.#options;
     const prefix = keys.queue(queue);
-    const apart: ExpiringValue[] = [];
+    const apart: LargeValue[] = [];
     const args: Argument[] = [limits.deliveries, limits.bytes, this.#id, number, batch.length];
     for (const { delivery } of batch) {
       const placed = placeBody(this.#options, prefix, delivery.envelope);

@@ -2,7 +2,8 @@
 
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
-import type { Cluster, Redis } from "ioredis";
+import { type Cluster, Redis } from "ioredis";
+import { type LargeValue, transact } from "./transaction.ts";
 
 export interface Script {
   readonly name: string;
@@ -49,12 +50,6 @@ export async function runScript(client: Redis | Cluster, call: Call): Promise<Re
   }
 }
 
-export interface ExpiringValue {
-  readonly key: string;
-  readonly value: Buffer;
-  readonly expireSeconds: number;
-}
-
 /**
  * Sets `values` and runs the script in one MULTI. So large values reach Redis without passing through Lua, which would
  * hash each of their bytes. When the server does not know the script, the values just expire and all is sent again.
@@ -62,18 +57,34 @@ export interface ExpiringValue {
  */
 export async function runScriptWith(
   client: Redis | Cluster,
-  values: readonly ExpiringValue[],
+  values: readonly LargeValue[],
   call: Call,
 ): Promise<Reply> {
+  if (values.length === 0) return await runScript(client, call);
+  if (client instanceof Redis) return await runOnOne(client, values, call);
   for (let tries = 0; ; tries++) {
     const multi = client.multi();
-    for (const { key, value, expireSeconds } of values) multi.set(key, value, "EX", expireSeconds, "NX");
+    for (const { key, pieces, expireSeconds } of values) {
+      multi.set(key, Buffer.concat(pieces), "EX", expireSeconds, "NX");
+    }
     multi.callBuffer("EVALSHA", call.script.sha, call.keys.length, ...call.keys, ...call.args);
     const replies = await multi.exec();
     const [error, reply] = replies?.at(-1) ?? [new Error("MULTI was discarded"), null];
     if (!error) return reply as Reply;
     if (!isNoScript(error) || tries > 0) throw error;
     await client.script("LOAD", call.script.lua);
+  }
+}
+
+async function runOnOne(client: Redis, values: readonly LargeValue[], call: Call): Promise<Reply> {
+  const args = [call.script.sha, call.keys.length, ...call.keys, ...call.args];
+  for (let tries = 0; ; tries++) {
+    try {
+      return (await transact(client, values, { name: "evalsha", args })) as Reply;
+    } catch (error) {
+      if (!isNoScript(error) || tries > 0) throw error;
+      await client.script("LOAD", call.script.lua);
+    }
   }
 }
 

@@ -2,8 +2,8 @@
 // only then the sender gets its 202. Bodies are not parsed here, unless the route says `parse: "before"`.
 
 import type { FastifyInstance, FastifyPluginAsync, FastifyReply, FastifyRequest } from "fastify";
-import { encodeEnvelope, type EnvelopeHeader, type RequestHead } from "../broker/delivery.ts";
-import type { Enqueued, NewDelivery } from "../broker/producer.ts";
+import { envelopeHead, type EnvelopeHeader, type RequestHead } from "../broker/delivery.ts";
+import type { Enqueued, PiecedDelivery } from "../broker/producer.ts";
 import type { LoadedRoute } from "../handlers/manifest.ts";
 import { readFields, readRequest } from "../handlers/request.ts";
 import { type Body, type BodyGate, discard } from "../http/body-gate.ts";
@@ -22,7 +22,7 @@ export interface WebhookOptions {
   /** The route's number in the registry. Throws REDIS_UNAVAILABLE while that is not known. */
   readonly numberOf: (routeId: string) => Promise<number>;
   /** Resolves once the delivery is durable. */
-  readonly enqueue: (delivery: NewDelivery) => Promise<Enqueued>;
+  readonly enqueue: (delivery: PiecedDelivery) => Promise<Enqueued>;
 }
 
 /** Ids that senders give to what they send; a route's own `dedupe` replaces them. */
@@ -89,17 +89,24 @@ class Door {
       route: this.#route.id,
       request: head,
     };
-    const envelope = encodeEnvelope(header, ...body.chunks);
-    const payload = envelope.subarray(envelope.length - body.bytes);
-    this.#judgeSignature(head, payload);
-    if (this.#route.parse === "before") await this.#judgeContent(head, payload);
+    const payload = await this.#judge(head, body);
     const { id } = await this.#options.enqueue({
       route: await this.#options.numberOf(this.#route.id),
-      envelope,
+      envelope: [envelopeHead(header), ...payload],
       ...this.#key(head),
       ...this.#uid(head.headers),
     });
     return reply.code(202).send({ id });
+  }
+
+  /** What is judged must be whole; what is not stays in the pieces it came in, all the way into the socket to Redis. */
+  async #judge(head: RequestHead, { chunks }: Body): Promise<readonly Buffer[]> {
+    const { hmac, parse } = this.#route;
+    if (hmac === undefined && parse !== "before") return chunks;
+    const whole = Buffer.concat([...chunks]);
+    this.#judgeSignature(head, whole);
+    if (parse === "before") await this.#judgeContent(head, whole);
+    return [whole];
   }
 
   #judgeSignature({ headers }: RequestHead, body: Buffer): void {
@@ -121,7 +128,7 @@ class Door {
   }
 
   /** A repeat is known by the id that its sender gave it. */
-  #uid(headers: Fields): Pick<NewDelivery, "uid"> {
+  #uid(headers: Fields): Pick<PiecedDelivery, "uid"> {
     const { id: route, dedupe } = this.#route;
     const names = dedupe ? [dedupe.header] : DELIVERY_IDS;
     for (const name of names) {

@@ -105,7 +105,7 @@ describe("the public server", () => {
     const first = server();
     await open(first);
     const second = new HttpServer({ ...base, port: first.port, name: "http", emit: () => {}, plugins: [] });
-    await expect(second.start()).rejects.toMatchObject({ code: "EADDRINUSE" });
+    await expect(second.start()).rejects.toMatchObject({ code: "CONFIG_INVALID" });
   });
 });
 
