@@ -71,7 +71,7 @@ export class UnitKit {
     };
     const broker = { client: await this.connect(), keys: this.keys };
     const subscriber = await this.connect("subscriber");
-    const timing = leaseTiming(options.leaseMs ?? 900);
+    const timing = leaseTiming(options.leaseMs ?? 3_000);
     const create = adapterKind("fake").create as NonNullable<ReturnType<typeof adapterKind>["create"]>;
     const settings = { url, ...options.settings };
     const unit = new Unit({
