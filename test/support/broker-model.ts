@@ -353,25 +353,29 @@ async function unlessFenced<T>(call: Promise<T>): Promise<T | undefined> {
   }
 }
 
-/** A client whose MULTI sometimes reaches the server while its reply is lost. */
+/** A client whose enqueues sometimes reach the server while their reply is lost. */
 function losingReplies(client: BrokerContext["client"], random: () => number): BrokerContext["client"] {
+  const losing = async <T>(reply: Promise<T>): Promise<T> => {
+    const answer = await reply;
+    if (random() < 0.05) throw new Error("Connection is closed.");
+    return answer;
+  };
   return new Proxy(client, {
     get(target, property) {
       const value = Reflect.get(target, property) as unknown;
-      if (property !== "multi") return typeof value === "function" ? value.bind(target) : value;
-      return () => {
-        const multi = target.multi();
-        const exec = multi.exec.bind(multi);
-        multi.exec = (async () => {
-          const replies = await exec();
-          if (random() < 0.05) throw new Error("Connection is closed.");
-          return replies;
-        }) as typeof multi.exec;
-        return multi;
+      if (typeof value !== "function") return value;
+      if (property === "callBuffer")
+        return (...words: Words) => losing(Reflect.apply(value, target, words) as Promise<unknown>);
+      if (property !== "sendCommand") return value.bind(target);
+      return (command: { name: string }) => {
+        const reply = Reflect.apply(value, target, [command]) as Promise<unknown>;
+        return command.name === "exec" ? losing(reply) : reply;
       };
     },
   });
 }
+
+type Words = (string | Buffer | number)[];
 
 const LUA_BY_SHA = new Map(
   globSync("services/broker/lua/*.lua").map((file) => {
@@ -382,8 +386,7 @@ const LUA_BY_SHA = new Map(
 
 /** A client that runs altered scripts, to show that the model sees the fault. */
 export function withFault(client: BrokerContext["client"], alter: (lua: string) => string): BrokerContext["client"] {
-  type Words = (string | Buffer | number)[];
-  const altered = (target: { callBuffer: (command: string, ...words: Words) => unknown }, words: Words): unknown => {
+  const altered = (target: BrokerContext["client"], words: Words): unknown => {
     const [sha = "", ...rest] = words;
     return target.callBuffer("EVAL", alter(LUA_BY_SHA.get(String(sha)) ?? ""), ...rest);
   };
@@ -391,14 +394,6 @@ export function withFault(client: BrokerContext["client"], alter: (lua: string) 
     get(target, property) {
       const value = Reflect.get(target, property) as unknown;
       if (property === "callBuffer") return (_command: string, ...words: Words) => altered(target, words);
-      if (property === "multi") {
-        return () => {
-          const multi = target.multi();
-          const plain = { callBuffer: multi.callBuffer.bind(multi) as (command: string, ...words: Words) => unknown };
-          multi.callBuffer = ((_command: string, ...words: Words) => altered(plain, words)) as typeof multi.callBuffer;
-          return multi;
-        };
-      }
       return typeof value === "function" ? value.bind(target) : value;
     },
   });
