@@ -220,6 +220,17 @@ export function cpuOf(pid: number): number {
   }
 }
 
+/** Seconds of CPU that all processes of the machine have used, and that its host took away. */
+export function cpuOfAll(): number {
+  const [user = 0, nice = 0, system = 0, _idle, _ioWait, irq = 0, softIrq = 0, steal = 0] = readFileSync(
+    "/proc/stat",
+    "utf8",
+  )
+    .split("\n", 1)
+    .flatMap((line) => line.split(/\s+/).slice(1).map(Number));
+  return (user + nice + system + irq + softIrq + steal) / TICKS_PER_SECOND;
+}
+
 export function freePort(): Promise<number> {
   return new Promise((resolve, reject) => {
     const server = createServer().once("error", reject);

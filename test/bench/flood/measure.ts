@@ -1,6 +1,6 @@
 // One load on one fresh subject, with pings meanwhile, until everything that was accepted has run.
 
-import { cpuOf, Measurer, memoryOf } from "../processes.ts";
+import { cpuOf, cpuOfAll, Measurer, memoryOf } from "../processes.ts";
 import type { FromLoad, Load, LoadResult } from "./load-protocol.ts";
 import type { FromPings, PingResult, ToPings } from "./pings-protocol.ts";
 import type { Subject, Surroundings } from "./subject.ts";
@@ -20,7 +20,7 @@ export interface Measured {
   readonly repeated: number;
   /** From the end of the load until all had run. */
   readonly drainMs: number;
-  /** Cores used during the load, by process. */
+  /** Cores used during the load, by process; `others` had nothing to do with it. */
   readonly cores: Readonly<Record<string, number>>;
   readonly idleMiB: number;
   readonly peakMiB: number;
@@ -78,7 +78,7 @@ async function underLoad(run: UnderLoad): Promise<Omit<Measured, "idleMiB" | "bo
     generator.tell({ ...load, port: subject.httpPort, bytes: PAYLOAD_BYTES, label: "push" });
     await generator.hear("measuring", load.warmupMs + LATE_MS);
     pings.tell({ type: "measure" });
-    const watch = new Watch({ ...subject.pids, load: generator.pid, pings: pings.pid }, tally);
+    const watch = new Watch({ ...subject.pids, load: generator.pid, pings: pings.pid, bench: process.pid }, tally);
     await generator.hear("over", limitMs);
     const watched = watch.end();
     if (pingsUntil === "over") pings.tell({ type: "stop" });
@@ -107,6 +107,7 @@ class Watch {
   readonly #at = performance.now();
   readonly #runs: number;
   readonly #cpu: Readonly<Record<string, number>>;
+  readonly #cpuOfAll = cpuOfAll();
 
   constructor(pids: Readonly<Record<string, number>>, tally: Tally) {
     this.#pids = pids;
@@ -120,7 +121,9 @@ class Watch {
     const now = cpus(this.#pids);
     const used = (name: string): number => ((now[name] ?? 0) - (this.#cpu[name] ?? 0)) / seconds;
     const cores = Object.fromEntries(Object.keys(this.#pids).map((name) => [name, used(name)]));
-    return { handledPerSecond: (this.#tally.total - this.#runs) / seconds, cores };
+    const ours = Object.values(cores).reduce((sum, one) => sum + one, 0);
+    const others = Math.max(0, (cpuOfAll() - this.#cpuOfAll) / seconds - ours);
+    return { handledPerSecond: (this.#tally.total - this.#runs) / seconds, cores: { ...cores, others } };
   }
 }
 
