@@ -56,9 +56,9 @@ export interface Taken {
 /**
  * How a run ended. `done`: finished (also discarded). `moved`: finished, and the last effect is a child that keeps the
  * origin. `block`: again after `delayMs`, its key waits. `skip`: again after `delayMs`, its key goes on. `wait`: as skip,
- * and no attempt is counted. `crash`: as block, a crash is counted. `dead`: to the dead letters.
+ * and no attempt is counted. `park`: as block, and no attempt is counted. `crash`: as block, a crash is counted. `dead`: to the dead letters.
  */
-export type SettleKind = "done" | "moved" | "block" | "skip" | "wait" | "crash" | "dead";
+export type SettleKind = "done" | "moved" | "block" | "skip" | "wait" | "park" | "crash" | "dead";
 
 export interface Settlement {
   readonly claim: ClaimRef;
@@ -197,7 +197,7 @@ function pushDelivery(args: Argument[], context: BrokerContext, s: Settlement): 
 
 function nextElement({ kind, claim }: Settlement): string {
   if (kind === "done" || kind === "moved") return "";
-  if (kind === "wait") return claim.elementText;
+  if (kind === "wait" || kind === "park") return claim.elementText;
   const element = decodeElement(claim.elementText);
   return encodeElement(
     kind === "crash" ? { ...element, crashes: element.crashes + 1 } : { ...element, attempts: element.attempts + 1 },

@@ -2,7 +2,7 @@
 
 import { adapterKind } from "../adapters/index.ts";
 import type { Config } from "../config.ts";
-import { type Tenure, tenures } from "../leader/tenures.ts";
+import { type Seat, seats } from "../leader/seats.ts";
 import { systemClock } from "../runtime/clock.ts";
 import { askRedis } from "./ask-redis.ts";
 import { columns, type Command } from "./command.ts";
@@ -14,7 +14,7 @@ export const leader: Command = {
   async run({ readConfig, options, print }) {
     const config = await readConfig("tool");
     const units = await unitsOf(config);
-    const found = await askRedis(config, (client, keys) => tenures(client, keys, units));
+    const found = await askRedis(config, (client, keys) => seats(client, keys, units));
     if (options["json"]) print(JSON.stringify(found));
     else print(columns([["UNIT", "LEADER", "EPOCH", "AGE", "LEASE LEFT"], ...found.map(row)]));
     return 0;
@@ -34,7 +34,7 @@ async function unitsOf(config: Config): Promise<string[]> {
   return units;
 }
 
-function row({ unit, leader, epoch, ageMs, remainingMs }: Tenure): string[] {
+function row({ unit, leader, epoch, ageMs, remainingMs }: Seat): string[] {
   return [unit, leader ?? "nobody", epoch ?? "-", seconds(ageMs), seconds(remainingMs)];
 }
 

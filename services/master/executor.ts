@@ -13,7 +13,9 @@ import type { Pacing } from "./pacing.ts";
 export type Verdict =
   /** With what became of words that can be edited later. */
   | { readonly kind: "done"; readonly said?: { readonly actionId: string; readonly messageId: string } }
-  /** Its room waits with it. */
+  /** Its turn has not come: its room waits with it, and no attempt is counted. */
+  | { readonly kind: "later"; readonly afterMs: number }
+  /** It failed: its room waits with it. */
   | { readonly kind: "again"; readonly afterMs: number; readonly error: string }
   | { readonly kind: "dead"; readonly error: string }
   /** The right to speak ended meanwhile: nothing is settled, the next leader finds it in doubt. */
@@ -92,7 +94,7 @@ export class Executor {
     const { adapter, pacing, tenure, unit, emit } = this.#options;
     const buckets = adapter.buckets(action);
     const waitMs = pacing.waitMs(buckets);
-    if (waitMs > 0) return { kind: "again", afterMs: waitMs, error: "" };
+    if (waitMs > 0) return { kind: "later", afterMs: waitMs };
     if (!tenure.held()) return LEFT;
     pacing.spend(buckets);
     const outcome = await this.#bounded(action, given.attempts + unclear, given.signal);
@@ -112,7 +114,7 @@ export class Executor {
     switch (outcome.kind) {
       case "rateLimited":
         pacing.block(about.buckets, retryAfterMs ?? laterMs, scope);
-        return { kind: "again", afterMs: retryAfterMs ?? laterMs, error };
+        return { kind: "later", afterMs: retryAfterMs ?? laterMs };
       case "transient":
         return { kind: "again", afterMs: retryAfterMs ?? laterMs, error };
       case "auth":

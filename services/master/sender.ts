@@ -182,6 +182,7 @@ export class Sender {
 
   #settlementOf(claim: Claim, verdict: Exclude<Verdict, { kind: "left" }>): Settlement {
     const common = { claim, origin: publicId(claim.id), effects: [], history: "" };
+    if (verdict.kind === "later") return { ...common, kind: "park", delayMs: verdict.afterMs };
     if (verdict.kind === "again" && !this.#isTooOld(claim)) {
       return { ...common, kind: "block", delayMs: verdict.afterMs, error: verdict.error };
     }

@@ -140,7 +140,7 @@ export type FromThread =
 
 /** Whether the rest of a run is un-claimed by settling one of its deliveries so, and therefore must not be started. */
 export function endsRun(kind: Settled["kind"]): boolean {
-  return kind === "block" || kind === "crash" || kind === "lost" || kind === "interrupted";
+  return kind === "block" || kind === "park" || kind === "crash" || kind === "lost" || kind === "interrupted";
 }
 
 /**

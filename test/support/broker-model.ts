@@ -17,7 +17,7 @@ const KEYS = ["a", "b\0\n:", "ключ"];
 const QUEUE = "default";
 const EFFECTS_QUEUE = "effects";
 const LIMITS = { deliveries: 1e6, bytes: 1e9 };
-const KINDS: readonly SettleKind[] = ["done", "done", "done", "done", "block", "skip", "wait", "crash", "dead"];
+const KINDS: readonly SettleKind[] = ["done", "done", "done", "done", "block", "skip", "wait", "park", "crash", "dead"];
 
 /** A small seeded generator (mulberry32): a failing schedule can be run again by its seed. */
 export function seeded(seed: number): () => number {
@@ -172,7 +172,7 @@ export class BrokerModel {
       const claim = run.shift() as Claim;
       const kind = n === count - 1 ? this.#pick(KINDS) : "done";
       outcomes.push(this.#outcome(claim, kind));
-      if (kind === "block" || kind === "crash") run.length = 0;
+      if (kind === "block" || kind === "park" || kind === "crash") run.length = 0;
     }
     return outcomes;
   }

@@ -73,7 +73,10 @@ local function unclaim_run(wid, list)
   redis.call('HDEL', P .. ':c:' .. wid, unpack(run))
 end
 
--- block and crash: the key waits with its head in place; skip, wait and dead: the key goes on.
+local HEAD_STAYS = { block = true, park = true, crash = true }
+local UNCOUNTED = { wait = true, park = true }
+
+-- block, park and crash: the key waits with its head in place; skip, wait and dead: the key goes on.
 local function fail(wid, group, out)
   local d, list = group[1], P .. ':k:' .. group.key
   local keyed, kind = group.key ~= '', group.kind
@@ -83,9 +86,9 @@ local function fail(wid, group, out)
     return
   end
   out.failed[#out.failed + 1] = d
-  d.error = kind ~= 'wait' and group.error or ''
+  d.error = UNCOUNTED[kind] and '' or group.error
   local due = decimal(now + (group.delay or 0))
-  if keyed and (kind == 'block' or kind == 'crash') then
+  if keyed and HEAD_STAYS[kind] then
     unclaim_run(wid, list)
     redis.call('LSET', list, 0, d.next)
     redis.call('ZADD', P .. ':d', due, 'K' .. group.key)

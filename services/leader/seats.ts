@@ -3,7 +3,7 @@
 import type { RedisClient } from "../redis/connect.ts";
 import type { Keys } from "../redis/keys.ts";
 
-export interface Tenure {
+export interface Seat {
   readonly unit: string;
   /** Who holds the Lease; undefined when nobody does. */
   readonly leader: string | undefined;
@@ -15,7 +15,7 @@ export interface Tenure {
   readonly remainingMs: number | undefined;
 }
 
-export async function tenures(client: RedisClient, keys: Keys, units: readonly string[]): Promise<Tenure[]> {
+export async function seats(client: RedisClient, keys: Keys, units: readonly string[]): Promise<Seat[]> {
   const [seconds = 0, micros = 0] = (await client.time()).map(Number);
   const now = seconds * 1000 + Math.floor(micros / 1000);
   return Promise.all(
