@@ -1,4 +1,5 @@
 // Runs a delivery that crashed twice alone in a child process with a memory limit, so that its next death takes nobody with it.
+// A child that survived its delivery takes the next one that waits: most suspects are innocent, and a boot costs more than a run.
 
 import { backoffMs } from "../runtime/backoff.ts";
 import type { Clock, Random } from "../runtime/clock.ts";
@@ -75,10 +76,14 @@ export class Quarantine {
     while (this.#running.size < CHILDREN_MAX) {
       const next = this.#waiting.shift();
       if (next === undefined) return;
-      this.#running.add(next);
-      this.#options.emit("quarantine.started", { id: next.run.head?.id ?? "" });
+      this.#begin(next);
       this.#boot(next);
     }
+  }
+
+  #begin(patient: Case): void {
+    this.#running.add(patient);
+    this.#options.emit("quarantine.started", { id: patient.run.head?.id ?? "" });
   }
 
   #boot(patient: Case): void {
@@ -89,7 +94,7 @@ export class Quarantine {
       data: { ...data, kind: "quarantine", index: 0, slots: 1, slotMemory },
       spawn,
       clock,
-      events: this.#eventsOf(patient),
+      events: this.#events,
     });
     patient.lane = lane;
     void clock.sleep(BOOT_MS, this.#stop.signal).then(() => {
@@ -97,22 +102,41 @@ export class Quarantine {
     });
   }
 
-  #eventsOf(patient: Case): LaneEvents {
-    const { run } = patient;
-    return {
-      ready: (lane) => {
-        if (run.isOrphaned || this.#stop.signal.aborted) this.#finish(patient, "interrupted");
-        else lane.assign(run);
-      },
-      unfit: (lane, code, message) => lane.end(`${code}: ${message}`),
-      left: () => this.#finish(patient, "answered"),
-      gone: (_lane, reason, interrupted) => this.#onGone(patient, reason, interrupted.length > 0),
-    };
+  readonly #events: LaneEvents = {
+    ready: (lane) => {
+      const patient = this.#in(lane);
+      if (patient === undefined) return;
+      if (patient.run.isOrphaned || this.#stop.signal.aborted) this.#finish(patient, "interrupted");
+      else lane.assign(patient.run);
+    },
+    unfit: (lane, code, message) => lane.end(`${code}: ${message}`),
+    left: (run) => {
+      const patient = [...this.#running].find((one) => one.run === run);
+      if (patient !== undefined) this.#answered(patient);
+    },
+    gone: (lane, reason, interrupted) => {
+      const patient = this.#in(lane);
+      if (patient !== undefined) this.#onGone(patient, reason, interrupted.length > 0);
+    },
+  };
+
+  #in(lane: Lane): Case | undefined {
+    return [...this.#running].find((patient) => patient.lane === lane);
+  }
+
+  #answered(patient: Case): void {
+    const { lane } = patient;
+    const next = this.#stop.signal.aborted || lane === undefined ? undefined : this.#waiting.shift();
+    if (next === undefined || lane === undefined) return this.#finish(patient, "answered");
+    delete patient.lane;
+    this.#begin(next);
+    next.lane = lane;
+    lane.assign(next.run);
+    this.#finish(patient, "answered");
   }
 
   #onGone(patient: Case, reason: string, wasSent: boolean): void {
     const { run } = patient;
-    if (!this.#running.has(patient)) return;
     if (!wasSent && !run.isOrphaned && !this.#stop.signal.aborted && patient.boots < BOOTS_MAX) {
       void this.#bootAgain(patient);
       return;

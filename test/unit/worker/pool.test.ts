@@ -265,6 +265,19 @@ describe("quarantine", () => {
     expect(owner.told).toEqual([]);
   });
 
+  test("a child that survived its delivery takes the next one that waits", async () => {
+    for (const serial of [1, 2, 3]) pool.add(runOf(owner, [2], serial));
+    for (const child of children.all) child.say({ type: "ready" });
+    await tick();
+    children.at(0).settle(1, "done");
+    await tick();
+    expect(children.all).toHaveLength(2);
+    expect(children.at(0).runs.map(({ claims }) => claims.map(({ serial }) => serial))).toEqual([[1], [3]]);
+    children.at(0).settle(3, "done");
+    await tick();
+    expect(children.at(0).posted.at(-1)).toMatchObject({ type: "stop" });
+  });
+
   test("at most two children run at once", () => {
     for (const serial of [1, 2, 3]) pool.add(runOf(owner, [2], serial));
     expect([children.all.length, pool.free]).toEqual([2, 1]);
