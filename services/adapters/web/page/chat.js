@@ -23,11 +23,23 @@ const shown = new Set();
 const mine = new Set();
 const said = [];
 let recalled = 0;
+/** Whether the newest line is to stay in sight: until somebody scrolls up to read. */
+let following = true;
 
 document.getElementById("room").textContent = `web:${session}`;
 document.title = `${bot} · ${session}`;
 
 follow({ url: `/chat/${session}/events`, headers, onEvent: take, onState: tell });
+
+log.addEventListener("scroll", () => {
+  following = log.scrollHeight - log.scrollTop - log.clientHeight < NEAR_PX;
+});
+// A phone's keyboard takes half of the height away.
+new ResizeObserver(keepUp).observe(log);
+
+function keepUp() {
+  if (following) log.scrollTop = log.scrollHeight;
+}
 
 /** The token comes behind the #, which browsers do not send; it is taken out of sight and kept for this tab. */
 function authorization() {
@@ -64,7 +76,6 @@ function gap() {
 }
 
 function show(line) {
-  const stay = log.scrollHeight - log.scrollTop - log.clientHeight > NEAR_PX;
   const known = lines.get(line.ref);
   const item = known ?? newLine(line);
   item.classList.remove("sending", "failed");
@@ -80,7 +91,7 @@ function show(line) {
     lines.set(line.ref, item);
     log.append(item);
   }
-  if (!stay) log.scrollTop = log.scrollHeight;
+  keepUp();
   return item;
 }
 
