@@ -48,13 +48,13 @@ test("a job goes on elsewhere when its worker is killed, and no new connection f
   const { process: killed } = await running.logged("worker-test: foo begins");
   const pid = running.pidOf(killed);
   process.kill(pid, "SIGKILL");
-  await waitFor(() => !isAlive(pid));
+  await waitFor(() => !isAlive(pid), { timeoutMs: 20_000 });
   for (let time = 0; time < 30; time++) expect(await running.say(`line ${time}`)).toBe(202);
   const done = await running.logged("worker-test: foo succeeded");
   expect(done.process).not.toBe(killed);
   // The killed one is started again.
   await waitFor(() => running.logs.filter((l) => l.process === killed && l.event === "process.started").length === 2, {
-    timeoutMs: 20_000,
+    timeoutMs: 60_000,
   });
 });
 
@@ -62,7 +62,7 @@ test("a job that fails is tried again", async () => {
   const running = await start({});
   await fetch(`${running.url}/?name=bad`);
   await waitFor(() => running.logs.some((line) => line.msg?.includes("bad begins") && line["attempt"] === 2), {
-    timeoutMs: 30_000,
+    timeoutMs: 60_000,
   });
 });
 
@@ -88,7 +88,10 @@ describe.each([
     await running.logged("worker-test: foo begins");
     await new Promise((resolve) => setTimeout(resolve, 3000)); // the job is 3 s old, not what is asserted
     await running.sigkillAll();
-    await waitFor(async () => (await running.leftovers()).length === 0, { what: "all processes are gone" });
+    await waitFor(async () => (await running.leftovers()).length === 0, {
+      what: "all processes are gone",
+      timeoutMs: 20_000,
+    });
     await running.start();
     await running.logged("worker-test: foo succeeded");
     expect(await running.ctrlC()).toEqual({ code: 0, signal: null });
@@ -98,7 +101,7 @@ describe.each([
 test("when the stack's own process is killed, its children end too", async () => {
   const running = await start({});
   await running.process.kill("SIGKILL");
-  await waitFor(async () => (await running.leftovers()).length === 0, { timeoutMs: 10_000 });
+  await waitFor(async () => (await running.leftovers()).length === 0, { timeoutMs: 60_000 });
 });
 
 const GREET = (text: string, more = ""): string => `
@@ -118,7 +121,7 @@ test("saving a handler changes the answers while the conversation goes on; a bro
   // 1. A broken one: said with file and line, the old one goes on.
   running.save("greet.ts", GREET("Hello").replace("routes:", "routes"));
   const problem = await waitFor(() => running.logs.find((line) => line.event === "dev.reload-failed"), {
-    timeoutMs: 10_000,
+    timeoutMs: 60_000,
   });
   expect(JSON.stringify(problem)).toMatch(/greet\.ts:\d+/);
   await running.say("antiphon greet again");
@@ -132,7 +135,7 @@ test("saving a handler changes the answers while the conversation goes on; a bro
     await running.hears(new RegExp(`^(Hello|Welcome) n${said}$`));
   }
   await waitFor(() => running.logs.filter((line) => line.event === "process.stopped").length === 2, {
-    timeoutMs: 20_000,
+    timeoutMs: 60_000,
   });
   for (let more = 1; more <= 4; more++) {
     await running.say(`antiphon greet m${more}`);
@@ -151,9 +154,10 @@ test("the first Ctrl-C lets what runs run on, the second ends at once", async ()
   await fetch(`${running.url}/?name=foo`);
   await running.logged("worker-test: foo begins");
   process.kill(-running.process.pid, "SIGINT");
-  await waitFor(() => running.logs.filter((line) => line.event === "process.stopping").length >= 4);
+  const stopping = (): number => running.logs.filter((line) => line.event === "process.stopping").length;
+  await waitFor(() => stopping() >= 4, { timeoutMs: 20_000 });
   expect(await running.ctrlC()).toEqual({ code: 1, signal: null });
-  await waitFor(async () => (await running.leftovers()).length === 0);
+  await waitFor(async () => (await running.leftovers()).length === 0, { timeoutMs: 20_000 });
 });
 
 test("a handler that does not load stops the start and is named with its line", async () => {

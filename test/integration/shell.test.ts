@@ -32,7 +32,7 @@ class Typist {
   /** Waits for a line of its own. */
   async sees(line: RegExp): Promise<void> {
     const seen = (): string[] => stripVTControlCharacters(this.#screen.replaceAll(ERASED, "\n")).split(/[\r\n]+/);
-    await waitFor(() => seen().some((text) => line.test(text)), { timeoutMs: 20_000 }).catch((error: unknown) => {
+    await waitFor(() => seen().some((text) => line.test(text)), { timeoutMs: 60_000 }).catch((error: unknown) => {
       throw new Error(`${String(error)}\nThe screen:\n${seen().join("\n")}`, { cause: error });
     });
   }

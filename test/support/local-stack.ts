@@ -63,7 +63,7 @@ export class LocalStack {
   /** Resolves at `antiphon is ready`. */
   async start(): Promise<void> {
     const started = this.spawn();
-    const line = await started.waitForLine(/^antiphon is ready/, 30_000);
+    const line = await started.waitForLine(/^antiphon is ready/, 60_000);
     this.#url = /http:\S+(?=\/chat)/.exec(line)?.[0] ?? "";
     this.#admin = /admin (http:\S+)/.exec(line)?.[1] ?? "";
   }
@@ -106,7 +106,7 @@ export class LocalStack {
   }
 
   /** The newest log line of the process that ran what was logged. */
-  async logged(text: string, timeoutMs = 30_000): Promise<LogLine> {
+  async logged(text: string, timeoutMs = 60_000): Promise<LogLine> {
     const find = (): LogLine | undefined => this.logs.findLast((line) => line.msg?.includes(text));
     return waitFor(find, { what: `the log line "${text}"`, timeoutMs }).catch((error: unknown) => {
       throw new Error([String(error), ...this.process.lines.slice(-40)].join("\n"), { cause: error });
@@ -133,7 +133,7 @@ export class LocalStack {
     });
     this.#lines = lines;
     void lines.run();
-    await waitFor(() => isConnected, { what: "the stream of the chat" });
+    await waitFor(() => isConnected, { what: "the stream of the chat", timeoutMs: 20_000 });
   }
 
   /** Over a connection of its own. @returns the status */
@@ -151,7 +151,7 @@ export class LocalStack {
     });
   }
 
-  async hears(text: string | RegExp, timeoutMs = 20_000): Promise<ChatLine> {
+  async hears(text: string | RegExp, timeoutMs = 40_000): Promise<ChatLine> {
     const fits = (line: ChatLine): boolean => (typeof text === "string" ? line.text === text : text.test(line.text));
     return waitFor(() => this.heard.find(fits), { what: `${text} in the chat`, timeoutMs }).catch((error: unknown) => {
       const last = this.heard.slice(-5).map((line) => line.text);
@@ -207,7 +207,10 @@ export class LocalStack {
   async remove(): Promise<void> {
     this.#lines?.stop();
     await this.#process?.end();
-    await waitFor(async () => (await this.leftovers()).length === 0, { what: "all processes are gone" });
+    await waitFor(async () => (await this.leftovers()).length === 0, {
+      what: "all processes are gone",
+      timeoutMs: 20_000,
+    });
     rmSync(this.folder, { recursive: true, force: true });
   }
 }
