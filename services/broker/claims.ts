@@ -208,12 +208,8 @@ export function decodeTaken(reply: Reply[]): Taken {
   const fence = text(reply[0]);
   const runs: Claim[][] = [];
   for (let at = 2; at + 1 < reply.length; at += 3) {
-    const claim = claimOf(
-      fence,
-      reply[at] as Buffer,
-      reply[at + 1] as Buffer,
-      (reply[at + 2] ?? null) as Buffer | null,
-    );
+    const [element, key, stored = null] = reply.slice(at, at + 3) as [Buffer, Buffer, (Buffer | null)?];
+    const claim = claimOf({ fence, element, key, stored });
     const last = runs.at(-1);
     if (claim.key !== "" && last?.[0]?.key === claim.key) last.push(claim);
     else runs.push([claim]);
@@ -236,13 +232,25 @@ export function decodeHeld(reply: Reply[]): Claim[] {
     const b = claim.indexOf(0, a + 1);
     const fence = claim.toString("latin1", 0, a);
     claims.push(
-      claimOf(fence, claim.subarray(a + 1, b), claim.subarray(b + 1), (reply[at + 1] ?? null) as Buffer | null),
+      claimOf({
+        fence,
+        element: claim.subarray(a + 1, b),
+        key: claim.subarray(b + 1),
+        stored: (reply[at + 1] ?? null) as Buffer | null,
+      }),
     );
   }
   return claims;
 }
 
-function claimOf(fence: string, elementBytes: Buffer, key: Buffer, stored: Buffer | null): Claim {
+interface ClaimBytes {
+  readonly fence: string;
+  readonly element: Buffer;
+  readonly key: Buffer;
+  readonly stored: Buffer | null;
+}
+
+function claimOf({ fence, element: elementBytes, key, stored }: ClaimBytes): Claim {
   const elementText = elementBytes.toString("latin1");
   const element = decodeElement(elementText);
   const bodyToken = stored ? tokenOf(stored) : "";

@@ -63,6 +63,8 @@ export interface EnvelopeHeader {
   readonly origin?: string;
   /** Who caused it, e.g. `web:guest`: for groups and for the audit. */
   readonly by?: string;
+  /** Whoever took the event in knew that person as an admin. */
+  readonly admin?: true;
   /** The route's id, e.g. `deploy.ship`; absent in a Message that is not matched yet. */
   readonly route?: string;
   /** Of a Message that is retried: only these routes run. */

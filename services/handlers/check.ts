@@ -76,8 +76,15 @@ export function unsignedRoutes(handlers: readonly CheckedHandler[]): Problem[] {
   );
 }
 
+/** Kinds of routes whose deliveries no person causes. */
+const NOBODY_ASKS: ReadonlySet<AnyRoute["kind"]> = new Set(["http", "cron", "every"]);
+
 function checkRoute(route: AnyRoute, around: Surroundings): string[] {
   const reasons: string[] = [];
+  if (route.restrictTo !== undefined && NOBODY_ASKS.has(route.kind))
+    reasons.push(
+      "restrictTo on a route that no person calls would refuse every run; check a signature with hmac instead",
+    );
   for (const group of route.restrictTo ?? []) {
     if (group !== ADMINS && !around.groups.includes(group))
       reasons.push(

@@ -181,8 +181,7 @@ export class RunCtx implements Ctx {
     const number = parts.numbers.get(child.route);
     if (number === undefined)
       return Promise.reject(new AntiphonError("ROUTE_UNKNOWN", `${child.route} has no number.`));
-    const by = underway.by === undefined ? {} : { by: underway.by };
-    const header = { v: 1, kind: child.kind, at: parts.clock.now(), route: child.route, ...by } as const;
+    const header = { v: 1, kind: child.kind, at: parts.clock.now(), route: child.route, ...underway.causedBy } as const;
     const delivery = { route: number, envelope: encodeEnvelope(header, child.payload), ...child.extras };
     return this.#run.write({ kind: "child", id: child.id, queue: WORK_QUEUE, delivery });
   }

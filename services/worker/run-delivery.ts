@@ -115,12 +115,12 @@ async function runNamed({ underway, gate }: DeliveryRun, route: LoadedRoute, pay
   const { restrictTo, id } = route.shape;
   if (restrictTo !== undefined) {
     const { by } = underway;
-    const membership = by === undefined ? NOBODY : await underway.parts.groups.membershipOf({ id: by });
+    const membership = by === undefined ? NOBODY : await underway.parts.groups.membershipOf(by);
     if (!membership.may(restrictTo)) {
-      underway.parts.emit("run.refused", { route: id, user: by ?? "nobody" });
+      underway.parts.emit("run.refused", { route: id, user: by?.id ?? "nobody" });
       // Anybody may call a webhook, so refusals are not kept for an operator.
       if (route.shape.kind === "http") return { kind: "done", note: "refused" };
-      return { kind: "failed", reason: `refused: ${by ?? "nobody"} is in none of ${restrictTo.join(", ")}` };
+      return { kind: "failed", reason: `refused: ${by?.id ?? "nobody"} is in none of ${restrictTo.join(", ")}` };
     }
   }
   const input = await inputOf(route, underway, payload);

@@ -30,7 +30,7 @@ export async function runMessage(given: MessageRun): Promise<Settled> {
   const { underway, payload, failed } = given;
   const message = readMessage(payload);
   if (message === undefined) return buried(underway, "the payload is no Message");
-  underway.by ??= message.user.id;
+  underway.by = message.user;
   const { manifest, bot, groups } = underway.parts;
   const matching = matchMessage(manifest.chat, message, bot);
   const here = wanted(given, matching, message);
@@ -93,14 +93,14 @@ function keyOf(route: ChatRoute, message: Message): string | undefined {
 }
 
 function childWithKey(underway: Underway, child: { route: ChatRoute; key: string; payload: Buffer }): Effect {
-  const { claim, origin, parts, place, by } = underway;
+  const { claim, origin, parts, place } = underway;
   const { id: route } = child.route;
   const header = {
     v: 1,
     kind: "message",
     at: parts.clock.now(),
     only: [route],
-    ...(by === undefined ? {} : { by }),
+    ...underway.causedBy,
   } as const;
   const id = effectId({ origin, route, operation: "enqueue", target: "message", content: child.key });
   const envelope = encodeEnvelope(header, child.payload);

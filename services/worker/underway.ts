@@ -1,5 +1,6 @@
 // A delivery that this thread runs now: where it came from, what was read of it, what shall be written with its settle.
 
+import type { Asker } from "../store/groups.ts";
 import type { EnvelopeHeader } from "../broker/delivery.ts";
 import type { Effect } from "../broker/effects.ts";
 import { AntiphonError } from "../runtime/errors.ts";
@@ -26,7 +27,7 @@ export class Underway {
   readonly effects: Effect[] = [];
   #header: EnvelopeHeader | undefined;
   #origin: string | undefined;
-  #by: string | undefined;
+  #by: Asker | undefined;
   #stop: Exclude<AbortReason, "timeout"> | undefined;
   #run: RouteRun | undefined;
   // Made on demand: most deliveries need few of these, and there are very many deliveries.
@@ -71,6 +72,12 @@ export class Underway {
     return this.#origin;
   }
 
+  /** How the envelopes of what it causes name that person. */
+  get causedBy(): Pick<EnvelopeHeader, "by" | "admin"> {
+    if (this.#by === undefined) return {};
+    return this.#by.admin === true ? { by: this.#by.id, admin: true } : { by: this.#by.id };
+  }
+
   get header(): EnvelopeHeader | undefined {
     return this.#header;
   }
@@ -78,14 +85,15 @@ export class Underway {
   set header(header: EnvelopeHeader) {
     this.#header = header;
     this.#origin = header.origin;
+    if (header.by !== undefined) this.#by = { id: header.by, ...(header.admin === true ? { admin: true } : {}) };
   }
 
   /** Who caused it; what it causes itself is theirs too. */
-  get by(): string | undefined {
-    return this.#by ?? this.#header?.by;
+  get by(): Asker | undefined {
+    return this.#by;
   }
 
-  set by(person: string) {
+  set by(person: Asker) {
     this.#by = person;
   }
 

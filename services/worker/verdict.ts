@@ -71,8 +71,15 @@ function retried(underway: Underway, { result }: Retried, verdicts: readonly Rou
 function childOf(underway: Underway, again: readonly Retried[], payload: Uint8Array): Effect {
   const { claim, parts, origin, failures } = underway;
   const only = again.map(({ route }) => route.id);
-  const by = underway.by === undefined ? {} : { by: underway.by };
-  const header = { v: 1, kind: "message", at: parts.clock.now(), origin, only, tries: failures + 1, ...by } as const;
+  const header = {
+    v: 1,
+    kind: "message",
+    at: parts.clock.now(),
+    origin,
+    only,
+    tries: failures + 1,
+    ...underway.causedBy,
+  } as const;
   const id = effectId({ origin, route: only.join(), operation: "enqueue", target: "again", content: String(failures) });
   const route = only.length === 1 ? (parts.numbers.get(only[0] ?? "") ?? 0) : 0;
   const delayMs = Math.max(...again.map(({ result }) => result.retry.delayMs));

@@ -224,6 +224,22 @@ describe("a handler that does not fit", () => {
     ]);
   });
 
+  test("restricts a route that nobody calls", async () => {
+    write({
+      "a.ts": handler(
+        "a",
+        `    one: r.post("/x", { restrictTo: ["deployers"], ${RUN} }),
+    two: r.every("1h", { restrictTo: ["admins"], ${RUN} }),`,
+      ),
+    });
+    const reason =
+      "restrictTo on a route that no person calls would refuse every run; check a signature with hmac instead";
+    expect((await problemsOf()).map((problem) => [problem.line, problem.reason])).toEqual([
+      [6, `a.one: ${reason}`],
+      [7, `a.two: ${reason}`],
+    ]);
+  });
+
   test("has a cron text, a time zone or a path that cannot be", async () => {
     write({
       "a.ts": handler(

@@ -187,6 +187,8 @@ describe("jobs and events", () => {
     await bench.say("!go", { user: "web:ann" });
     expect((await bench.drive()).map(({ kind }) => kind)).toEqual(["done", "dead"]);
     expect(bench.named("run.refused")).toMatchObject([{ route: "deploy.ship", user: "web:ann" }]);
+    await bench.say("!go", { user: "web:guest", admin: true });
+    expect((await bench.drive()).map(({ kind }) => kind)).toEqual(["done", "done"]);
   });
 });
 
