@@ -1,6 +1,7 @@
 // Matchers for vitest: `expect.extend(matchers)`, then `expect(bot.room("web:ops")).toHaveSaid("pong")`. For other runners
 // there is `RoomView.hasSaid`.
 
+import type { SyncMatcherResult } from "vitest";
 import { RoomView } from "./lines.ts";
 
 declare module "vitest" {
@@ -24,4 +25,4 @@ export const matchers = {
     const wish = `to have${pass ? " not" : ""} said ${typeof expected === "string" ? JSON.stringify(expected) : expected}`;
     return { pass, message: () => `expected the bot ${wish} in ${received.room}; it said:${said}` };
   },
-};
+} satisfies Readonly<Record<string, (...given: never[]) => SyncMatcherResult>>;

@@ -15,7 +15,7 @@ import { MasterRedis } from "../master/redis.ts";
 import { Unit } from "../master/unit.ts";
 import { databaseOf } from "../redis/connect.ts";
 import { Keys } from "../redis/keys.ts";
-import { type Random, systemClock } from "../runtime/clock.ts";
+import type { Random } from "../runtime/clock.ts";
 import { randomId } from "../runtime/ids.ts";
 import { type Part, startAll, stopAll } from "../runtime/part.ts";
 import { capabilitiesOf } from "../sdk/adapter.ts";
@@ -28,7 +28,7 @@ import { Pulse } from "../worker/pulse.ts";
 import { WEB } from "../adapters/web/manifest.ts";
 import { ChatService } from "./chat-service.ts";
 import { type CrashPoint, CrashPoints } from "./crash-points.ts";
-import { pause, type TestClock } from "./test-clock.ts";
+import { pause, TestClock } from "./test-clock.ts";
 import { TestWorker } from "./test-worker.ts";
 
 export interface StackOptions {
@@ -53,6 +53,8 @@ export class Stack {
   /** Deaths that go on in the background. */
   readonly deaths = new Set<Promise<void>>();
   readonly #options: StackOptions;
+  /** Never leaps, whatever a test does to the global clock: for Leases, because Redis' own clock does not leap either. */
+  readonly #steady = new TestClock();
   readonly #redis: MasterRedis;
   readonly #workers = new Set<TestWorker>();
   readonly #dead = new Set<string>();
@@ -70,7 +72,7 @@ export class Stack {
     this.config = config;
     const { redisUrl: url = "" } = config;
     const leaseCommandMs = leaseTiming(config.leaseMs).commandMs;
-    this.#redis = new MasterRedis({ url, pod: "test", leaseCommandMs, clock: systemClock, random, emit });
+    this.#redis = new MasterRedis({ url, pod: "test", leaseCommandMs, clock: this.#steady, random, emit });
     const keys = new Keys(config.namespace, databaseOf(url));
     this.broker = { client: this.#redis.commands, keys, clockOffsetMs: () => clock.offsetMs };
     const others = units.filter((unit) => unit !== WEB.name);
@@ -182,14 +184,14 @@ export class Stack {
     return manifestOf(found, around);
   }
 
-  /** Without admin server and watchdog, and with Leases that keep to the machine's time, for Redis does so too. */
+  /** All that a master has but its admin server and its watchdog. */
   #masterParts(): Part[] {
     const { config, broker } = this;
     const { clock, random, emit } = this.#options;
     const { leases, subscriber } = this.#redis;
     const timing = leaseTiming(config.leaseMs);
     const leading = { leases, subscriber, broker, timing, owner: "test", newId: randomId, random, emit };
-    const around: LeaderSurroundings = { ...leading, clock: systemClock };
+    const around: LeaderSurroundings = { ...leading, clock: this.#steady };
     const routes = this.#manifest.timed.map(({ shape }) => shape);
     const control = new Control({ broker, routes, clock, random, emit });
     const limits = { deliveries: config.queueLimit, bytes: config.queueBytes };

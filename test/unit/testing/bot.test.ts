@@ -1,4 +1,4 @@
-import { beforeEach, expect, test } from "vitest";
+import { beforeEach, expect, test, vi } from "vitest";
 import { matchers, testBot } from "../../../services/testing/bot.ts";
 import { waitFor } from "../../support/wait-for.ts";
 import { clockwork, journal, lab } from "./lab.ts";
@@ -149,6 +149,23 @@ test("time goes by from one thing that comes due to the next", async () => {
   await using bot = await testBot({ handlers: [clockwork] });
   await bot.clock.advance("1d");
   expect(bot.room("web:lobby").replies.toSorted()).toEqual(["cuckoo", "cuckoo", "cuckoo", "cuckoo", "good morning"]);
+});
+
+test("a handler can be given this clock's date", async () => {
+  await using bot = await testBot({ handlers: [lab, clockwork] });
+  await bot.clock.advance("36h");
+  const today = bot.clock.now().toISOString().slice(0, 10);
+  expect(today > new Date().toISOString().slice(0, 10)).toBe(true);
+  vi.setSystemTime(bot.clock.now());
+  try {
+    await bot.user("ann").in("web:ops").command("today");
+    await bot.settled();
+    await bot.clock.advance("6h");
+  } finally {
+    vi.useRealTimers();
+  }
+  expect(bot.room("web:ops").replies).toEqual([today]);
+  expect(bot.room("web:lobby").replies.filter((text) => text === "cuckoo")).toHaveLength(7);
 });
 
 test("a route's timeout is a time of this clock", async () => {

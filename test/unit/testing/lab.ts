@@ -38,6 +38,7 @@ export const lab = defineHandler({
         throw new Error("the kettle is empty");
       },
     }),
+    today: r.command("today", { run: () => new Date().toISOString().slice(0, 10) }),
     hang: r.command("hang", { run: () => new Promise(() => {}) }),
     slow: r.command("slow", {
       timeout: "10s",
