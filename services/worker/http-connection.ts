@@ -15,6 +15,8 @@ export interface HttpConnectionOptions {
 
 /** A shorter gap is waited for; in a longer one senders hear at once that they must come again. */
 const GAP_MS = 500;
+/** The same for the first contact, which takes longer. */
+const FIRST_GAP_MS = 3_000;
 
 export class HttpConnection implements Part {
   readonly name: string;
@@ -23,6 +25,7 @@ export class HttpConnection implements Part {
   #state: RedisState = "connecting";
   #detail = "";
   #awaySince: number | undefined;
+  #gapMs = FIRST_GAP_MS;
 
   /** Connects in the background. */
   constructor({ name, clock, ...rest }: HttpConnectionOptions) {
@@ -43,7 +46,7 @@ export class HttpConnection implements Part {
   check(): void {
     if (this.#state === "unfit") throw new AntiphonError("REDIS_UNFIT", this.#detail);
     const since = this.#awaySince;
-    if (since === undefined || this.#clock.monotonic() - since < GAP_MS) return;
+    if (since === undefined || this.#clock.monotonic() - since < this.#gapMs) return;
     throw new AntiphonError("REDIS_UNAVAILABLE", this.#detail);
   }
 
@@ -56,7 +59,9 @@ export class HttpConnection implements Part {
   #heard(state: RedisState, detail: string): void {
     this.#state = state;
     this.#detail = detail;
-    if (state === "ready") this.#awaySince = undefined;
-    else this.#awaySince ??= this.#clock.monotonic();
+    if (state === "ready") {
+      this.#awaySince = undefined;
+      this.#gapMs = GAP_MS;
+    } else this.#awaySince ??= this.#clock.monotonic();
   }
 }
