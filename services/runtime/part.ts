@@ -28,7 +28,7 @@ export async function startAll(parts: readonly Part[]): Promise<void> {
 /** Stops the parts from last to first. Every part is stopped whatever the others do; the first error is thrown at the end. */
 export async function stopAll(parts: readonly Part[], deadlineMs: number): Promise<void> {
   let failure: unknown;
-  for (const part of [...parts].reverse()) {
+  for (const part of parts.toReversed()) {
     try {
       await withDeadline(part.stop(deadlineMs), deadlineMs, part.name);
     } catch (error) {
