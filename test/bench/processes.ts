@@ -1,7 +1,7 @@
 // Processes of a benchmark: started, read line by line, measured through /proc, and each ended by its own id.
 
 import { type ChildProcess, fork, spawn } from "node:child_process";
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { createServer, type AddressInfo } from "node:net";
 import { createInterface } from "node:readline";
 
@@ -154,11 +154,15 @@ export class Measurer<To extends object, From extends { readonly type: string }>
       this.#heard.push(message as From);
       this.#wake();
     });
+    // Messages may still come after its exit, until the channel is closed.
+    const closed = new Promise<void>((resolve) => this.#child.once("disconnect", resolve));
     this.#ended = new Promise((resolve) => {
       this.#child.once("exit", (code, signal) => {
         everything.delete(this);
-        this.#failure = `a measuring process ended: ${signal ?? code}`;
-        this.#wake();
+        void closed.then(() => {
+          this.#failure = `a measuring process ended: ${signal ?? code}`;
+          this.#wake();
+        });
         resolve();
       });
     });
@@ -208,10 +212,25 @@ export function memoryOf(pid: number, field: "VmRSS" | "VmHWM" = "VmRSS"): numbe
   return Number(new RegExp(`${field}:\\s+(\\d+) kB`).exec(text)?.[1] ?? Number.NaN) / 1024;
 }
 
-/** Seconds of CPU that a process has used, all its threads together. */
+/** Seconds of CPU that a process has used, all its threads together; NaN of one that has ended. */
 export function cpuOf(pid: number): number {
+  return secondsIn(`/proc/${pid}/stat`);
+}
+
+/** The same by the names of its threads, without those that have ended. */
+export function cpuOfThreads(pid: number): Record<string, number> {
+  const seconds: Record<string, number> = {};
+  for (const thread of readdirSync(`/proc/${pid}/task`)) {
+    const folder = `/proc/${pid}/task/${thread}`;
+    const name = readFileSync(`${folder}/comm`, "utf8").trim();
+    seconds[name] = (seconds[name] ?? 0) + secondsIn(`${folder}/stat`);
+  }
+  return seconds;
+}
+
+function secondsIn(file: string): number {
   try {
-    const fields = readFileSync(`/proc/${pid}/stat`, "utf8")
+    const fields = readFileSync(file, "utf8")
       .replace(/^.*\) /s, "")
       .split(" ");
     return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND;

@@ -97,7 +97,7 @@ function loadOf(scenario: Scenario, seconds: number): LoadOptions {
   return { ...timed, stalled: scenario === "stalled" ? STALLED : 0 };
 }
 
-function described({ load, pings, cores, ...measured }: Measured): string {
+function described({ load, pings, cores, threads, ...measured }: Measured): string {
   const { web, chat } = pings;
   return [
     `${measured.acceptedPerSecond.toFixed(0)} accepted/s`,
@@ -108,8 +108,11 @@ function described({ load, pings, cores, ...measured }: Measured): string {
     `ping web p50 ${web.p50.toFixed(1)} p99 ${web.p99.toFixed(1)} ms (${web.count}, ${web.unanswered} unanswered)`,
     `ping chat p50 ${chat.p50.toFixed(1)} p99 ${chat.p99.toFixed(1)} ms (${chat.count}, ${chat.unanswered} unanswered)`,
     `memory ${measured.idleMiB.toFixed(0)} to ${measured.peakMiB.toFixed(0)} MiB, ready in ${measured.bootMs.toFixed(0)} ms`,
-    `cores: ${Object.entries(cores)
-      .map(([name, used]) => `${name} ${used.toFixed(2)}`)
-      .join(", ")}`,
+    `cores: ${listed(cores)}; threads: ${listed(threads)}`,
   ].join("; ");
+}
+
+function listed(cores: Readonly<Record<string, number>>): string {
+  const worthIt = Object.entries(cores).filter(([, used]) => used >= 0.01);
+  return worthIt.map(([name, used]) => `${name} ${used.toFixed(2)}`).join(", ");
 }

@@ -1,6 +1,6 @@
 // One load on one fresh subject, with pings meanwhile, until everything that was accepted has run.
 
-import { cpuOf, cpuOfAll, Measurer, memoryOf } from "../processes.ts";
+import { cpuOf, cpuOfAll, cpuOfThreads, Measurer, memoryOf } from "../processes.ts";
 import type { FromLoad, Load, LoadResult } from "./load-protocol.ts";
 import type { FromPings, PingResult, ToPings } from "./pings-protocol.ts";
 import type { Subject, Surroundings } from "./subject.ts";
@@ -22,6 +22,8 @@ export interface Measured {
   readonly drainMs: number;
   /** Cores used during the load, by process; `others` had nothing to do with it. */
   readonly cores: Readonly<Record<string, number>>;
+  /** The same of the threads of the process that takes the webhooks. */
+  readonly threads: Readonly<Record<string, number>>;
   readonly idleMiB: number;
   readonly peakMiB: number;
   readonly bootMs: number;
@@ -57,6 +59,11 @@ export async function measure({ start, load, pingsUntil }: MeasureOptions): Prom
     pings.tell({ type: "open", port: subject.httpPort, chat: true });
     await pings.hear("open", OPEN_MS);
     return { idleMiB, bootMs: subject.bootMs, ...(await underLoad({ subject, tally, pings, load, pingsUntil })) };
+  } catch (error) {
+    const last = subject?.main.hasEnded
+      ? `\n${subject.name} has ended:\n${subject.main.lines.slice(-20).join("\n")}`
+      : "";
+    throw new Error(`${String(error)}${last}`, { cause: error });
   } finally {
     await pings.end();
     await subject?.stop();
@@ -78,7 +85,7 @@ async function underLoad(run: UnderLoad): Promise<Omit<Measured, "idleMiB" | "bo
     generator.tell({ ...load, port: subject.httpPort, bytes: PAYLOAD_BYTES, label: "push" });
     await generator.hear("measuring", load.warmupMs + LATE_MS);
     pings.tell({ type: "measure" });
-    const watch = new Watch({ ...subject.pids, load: generator.pid, pings: pings.pid, bench: process.pid }, tally);
+    const watch = new Watch(subject, { load: generator.pid, pings: pings.pid }, tally);
     await generator.hear("over", limitMs);
     const watched = watch.end();
     if (pingsUntil === "over") pings.tell({ type: "stop" });
@@ -100,35 +107,52 @@ async function underLoad(run: UnderLoad): Promise<Omit<Measured, "idleMiB" | "bo
   }
 }
 
+interface Used {
+  readonly all: number;
+  readonly processes: Readonly<Record<string, number>>;
+  readonly threads: Readonly<Record<string, number>>;
+}
+
 /** What happened between its making and its end. */
 class Watch {
   readonly #pids: Readonly<Record<string, number>>;
+  readonly #main: number;
   readonly #tally: Tally;
   readonly #at = performance.now();
   readonly #runs: number;
-  readonly #cpu: Readonly<Record<string, number>>;
-  readonly #cpuOfAll = cpuOfAll();
+  readonly #before: Used;
 
-  constructor(pids: Readonly<Record<string, number>>, tally: Tally) {
-    this.#pids = pids;
+  constructor(subject: Subject, measuring: Readonly<Record<string, number>>, tally: Tally) {
+    this.#pids = { ...subject.pids, ...measuring, bench: process.pid };
+    this.#main = subject.main.pid;
     this.#tally = tally;
     this.#runs = tally.total;
-    this.#cpu = cpus(pids);
+    this.#before = this.#used();
   }
 
-  end(): Pick<Measured, "handledPerSecond" | "cores"> {
+  end(): Pick<Measured, "handledPerSecond" | "cores" | "threads"> {
     const seconds = (performance.now() - this.#at) / 1000;
-    const now = cpus(this.#pids);
-    const used = (name: string): number => ((now[name] ?? 0) - (this.#cpu[name] ?? 0)) / seconds;
-    const cores = Object.fromEntries(Object.keys(this.#pids).map((name) => [name, used(name)]));
+    const { all, processes, threads } = this.#used();
+    const cores = rates(processes, this.#before.processes, seconds);
     const ours = Object.values(cores).reduce((sum, one) => sum + one, 0);
-    const others = Math.max(0, (cpuOfAll() - this.#cpuOfAll) / seconds - ours);
-    return { handledPerSecond: (this.#tally.total - this.#runs) / seconds, cores: { ...cores, others } };
+    const others = Math.max(0, (all - this.#before.all) / seconds - ours);
+    return {
+      handledPerSecond: (this.#tally.total - this.#runs) / seconds,
+      cores: { ...cores, others },
+      threads: rates(threads, this.#before.threads, seconds),
+    };
+  }
+
+  #used(): Used {
+    const processes = Object.entries(this.#pids).map(([name, pid]) => [name, cpuOf(pid)] as const);
+    return { all: cpuOfAll(), processes: Object.fromEntries(processes), threads: cpuOfThreads(this.#main) };
   }
 }
 
-function cpus(pids: Readonly<Record<string, number>>): Record<string, number> {
-  return Object.fromEntries(Object.entries(pids).map(([name, pid]) => [name, cpuOf(pid)]));
+function rates(after: Used["threads"], before: Used["threads"], seconds: number): Record<string, number> {
+  return Object.fromEntries(
+    Object.keys(after).map((name) => [name, ((after[name] ?? 0) - (before[name] ?? 0)) / seconds]),
+  );
 }
 
 /** @returns how long it took until all had run, or nothing ran any more */
