@@ -88,14 +88,14 @@ test("validate names file, line and reason of each problem and ends with 1", () 
     export default defineHandler({
       name: "open",
       routes: (r) => ({
-        hook: r.post("/hook", { restrictTo: ["nobody"], run: () => {} }),
+        secret: r.command("secret", { restrictTo: ["nobody"], run: () => "psst" }),
       }),
     });`;
   writeFileSync(join(folder, "open.ts"), good);
   const ran = antiphon(["validate"], { ANTIPHON_HANDLERS: "./broken.ts,./open.ts", REDIS_URL: "redis://host:99999" });
   expect(ran.code).toBe(1);
   expect(ran.out).toMatch(/^broken\.ts:2: /m);
-  expect(ran.out).toMatch(/^open\.ts:5: open\.hook: the group "nobody" is not declared/m);
+  expect(ran.out).toMatch(/^open\.ts:5: open\.secret: the group "nobody" is not declared/m);
   expect(ran.out).toContain("99999");
   expect(ran.out).toMatch(/^3 problems\.$/m);
 });

@@ -51,7 +51,7 @@ test("a job goes on elsewhere when its worker is killed, and no new connection f
   await waitFor(() => !isAlive(pid), { timeoutMs: 20_000 });
   for (let time = 0; time < 30; time++) expect(await running.say(`line ${time}`)).toBe(202);
   const done = await running.logged("worker-test: foo succeeded");
-  expect(done.process).not.toBe(killed);
+  expect(running.pidOf(done.process)).not.toBe(pid);
   // The killed one is started again.
   await waitFor(() => running.logs.filter((l) => l.process === killed && l.event === "process.started").length === 2, {
     timeoutMs: 60_000,
