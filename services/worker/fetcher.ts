@@ -48,6 +48,8 @@ export class Fetcher implements Part, TakeSource {
   readonly #loop: Loop;
   readonly #order = new ClassOrder();
   #taking = true;
+  /** Woken while all slots were set aside: the bell may have overtaken the reply of a take that had found nothing yet. */
+  #missed = false;
   #dueMs: number | null = null;
   #dueTimer: NodeJS.Timeout | undefined;
   #dueWaitMs = 0;
@@ -94,6 +96,8 @@ export class Fetcher implements Part, TakeSource {
 
   got(claims: Claims, take: TakeOptions, taken?: Taken): void {
     this.#options.slots.unreserve(take.slots);
+    if (this.#missed) this.wake();
+    this.#missed = false;
     if (taken === undefined) return;
     this.#options.accept(claims, taken.runs);
     this.due(taken.nextDueMs);
@@ -124,7 +128,10 @@ export class Fetcher implements Part, TakeSource {
   async #tick(): Promise<void> {
     const claims = this.#options.claims();
     const take = claims === undefined ? undefined : this.ask();
-    if (claims === undefined || take === undefined) return;
+    if (claims === undefined || take === undefined) {
+      this.#missed = true;
+      return;
+    }
     try {
       this.got(claims, take, await claims.take(take));
     } catch (error) {

@@ -40,19 +40,19 @@ class Generator {
     ].join("\r\n");
   }
 
-  async run(post: (message: FromLoad) => void): Promise<void> {
+  async run(tell: (message: FromLoad) => Promise<void>): Promise<void> {
     const { connections, warmupMs, durationMs, stalled } = this.#load;
     for (let index = 0; index < connections; index++) new Sender(this).open();
     await Promise.race([sleep(warmupMs), this.#finished.promise]);
     this.#phase = "measuring";
-    post({ type: "measuring" });
+    void tell({ type: "measuring" });
     const startedAt = performance.now();
     for (let index = 0; index < stalled; index++) this.#stall(index);
     await Promise.race([sleep(durationMs), this.#finished.promise]);
     const ms = performance.now() - startedAt;
     const inTime = { acceptedInTime: this.#acceptedInTime, latency: this.#latency() };
     this.#phase = "over";
-    post({ type: "over" });
+    void tell({ type: "over" });
     if (this.#underway > 0) await Promise.race([sleep(LATE_MS), this.#finished.promise]);
     for (const socket of this.#stalled) socket.destroy();
     const result: LoadResult = {
@@ -64,7 +64,7 @@ class Generator {
       broken: this.#broken,
       ...inTime,
     };
-    post(result);
+    await tell(result);
   }
 
   get port(): number {
@@ -208,7 +208,13 @@ function sleep(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
-process.once("message", (load) => {
-  void new Generator(load as Load).run((message) => process.send?.(message)).finally(() => process.disconnect());
+/** Resolves when it has left the process. */
+function post(message: FromLoad): Promise<void> {
+  return new Promise((resolve) => process.send?.(message, () => resolve()));
+}
+
+process.once("message", async (load) => {
+  await new Generator(load as Load).run(post);
+  process.disconnect();
 });
 process.once("disconnect", () => process.exit(0));

@@ -7,6 +7,8 @@ import { waitFor } from "../../support/wait-for.ts";
 let takes: TakeOptions[];
 let free: number;
 let reserved: number;
+/** How often nothing was left to set aside. */
+let refused: number;
 let reply: (take: TakeOptions) => Promise<Taken>;
 let accepted: number;
 let fetcher: Fetcher;
@@ -16,7 +18,7 @@ const claims = { take: (take: TakeOptions) => (takes.push(take), reply(take)) } 
 const nothing: Taken = { runs: [], nextDueMs: null };
 
 beforeEach(async () => {
-  [takes, free, reserved, accepted, ahead] = [[], 40, 0, 0, 0];
+  [takes, free, reserved, refused, accepted, ahead] = [[], 40, 0, 0, 0, 0];
   reply = async () => nothing;
   fetcher = new Fetcher({
     queue: "q",
@@ -24,6 +26,7 @@ beforeEach(async () => {
       slots: 40,
       reserve: (most) => {
         const slots = Math.min(most, free - reserved);
+        if (slots === 0) refused++;
         reserved += slots;
         return slots;
       },
@@ -73,6 +76,19 @@ test("the bell wakes it at once", async () => {
   await waitFor(() => takes.length === 1);
   const before = performance.now();
   fetcher.wake();
+  await waitFor(() => takes.length === 2);
+  expect(performance.now() - before).toBeLessThan(500);
+});
+
+test("a bell that overtakes the reply of a take is not lost", async () => {
+  await fetcher.start();
+  await waitFor(() => takes.length === 1);
+  const underWay = [fetcher.ask(), fetcher.ask()].filter((take) => take !== undefined);
+  expect(reserved).toBe(40);
+  fetcher.wake();
+  await waitFor(() => refused > 0);
+  const before = performance.now();
+  for (const take of underWay) fetcher.got(claims, take, nothing);
   await waitFor(() => takes.length === 2);
   expect(performance.now() - before).toBeLessThan(500);
 });
