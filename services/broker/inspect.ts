@@ -35,32 +35,6 @@ export async function queueDepth(context: BrokerContext, name: string): Promise<
   }
 }
 
-export interface DeadLetter {
-  readonly number: string;
-  readonly elementText: string;
-  readonly key: string;
-  readonly reason: string;
-  readonly at: number;
-}
-
-/** The newest dead letters. */
-export async function deadLetters(context: BrokerContext, queue: string, limit: number): Promise<DeadLetter[]> {
-  const prefix = context.keys.queue(queue);
-  try {
-    const pairs = await context.client.zrevrange(`${prefix}:x`, 0, limit - 1, "WITHSCORES");
-    const letters: Omit<DeadLetter, "reason">[] = [];
-    for (let index = 0; index + 1 < pairs.length; index += 2) {
-      const [elementText = "", key = ""] = (pairs[index] as string).split(/\0(.*)/s);
-      letters.push({ elementText, key, number: elementText.split(":")[1] ?? "", at: Number(pairs[index + 1]) });
-    }
-    if (letters.length === 0) return [];
-    const reasons = await context.client.hmget(`${prefix}:xe`, ...letters.map((letter) => letter.number));
-    return letters.map((letter, index) => ({ ...letter, reason: reasons[index] ?? "" }));
-  } catch (error) {
-    throw translate(error);
-  }
-}
-
 export interface Held {
   readonly queue: string;
   readonly wid: string;

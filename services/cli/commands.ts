@@ -21,6 +21,7 @@ const COMMANDS: Readonly<Record<string, Entry>> = {
     load: async () => (await import("./validate.ts")).validate,
   },
   queue: { about: "what waits, runs and failed", load: async () => (await import("./queue.ts")).queue },
+  dead: { about: "what failed for good: list, run again, forget", load: async () => (await import("./dead.ts")).dead },
   leader: { about: "who leads which unit", load: async () => (await import("./leader.ts")).leader },
 };
 

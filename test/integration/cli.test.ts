@@ -1,5 +1,6 @@
 // The command line as scripts meet it: exit codes, what is printed where, and the commands that look into Redis.
 
+import { createHmac } from "node:crypto";
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -126,6 +127,28 @@ test("queue lists the queues with what is in them", async () => {
   const queues = JSON.parse(ran.out) as { name: string; claimed: number }[];
   expect(queues.find(({ name }) => name === "default")?.claimed).toBe(1);
   expect(queues.map(({ name }) => name)).toContain("chat");
+});
+
+test("dead lists what failed for good by the id that was told, runs it again and forgets it", async () => {
+  const env = { REDIS_URL: redisUrl };
+  const body = "{not json";
+  const signature = `sha256=${createHmac("sha256", "development").update(body).digest("hex")}`;
+  const sent = await fetch(`${stack.url}/hooks/github`, {
+    method: "POST",
+    body,
+    headers: { "content-type": "application/json", "x-hub-signature-256": signature },
+  });
+  const { id } = (await sent.json()) as { id: string };
+  const letters = (): { id: string; reason: string }[] =>
+    JSON.parse(antiphon(["dead", "ls", "--json"], env).out) as { id: string; reason: string }[];
+  await waitFor(() => letters().some((letter) => letter.id === id && letter.reason.includes("INPUT_INVALID")));
+  expect(antiphon(["dead"], env).out).toMatch(new RegExp(`${id} +default +github\\.webhook`));
+  expect(antiphon(["dead", "retry", id], env).out).toContain("1 will run again");
+  await waitFor(() => letters().length === 1);
+  expect(antiphon(["dead", "purge", id, "nosuchid"], env)).toMatchObject({ code: 1 });
+  expect(letters()).toEqual([]);
+  expect(antiphon(["dead", "purge"], env).code).toBe(2);
+  expect(antiphon(["dead", "retyr", id], env).problems).toContain("Did you mean retry?");
 });
 
 test("without a Redis that answers the commands end with 1 and say so", () => {

@@ -4,7 +4,8 @@ import { randomUUID } from "node:crypto";
 import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
 import type { BrokerContext } from "../../services/broker/connection.ts";
-import { deadLetters, unfinished } from "../../services/broker/inspect.ts";
+import { deadLetters } from "../../services/broker/dead.ts";
+import { unfinished } from "../../services/broker/inspect.ts";
 import { readConfig } from "../../services/config-read.ts";
 import { closeRedis, openRedis } from "../../services/redis/connect.ts";
 import { Keys } from "../../services/redis/keys.ts";
@@ -162,7 +163,7 @@ async function whatCameOf(world: World): Promise<unknown> {
     const histories = await Promise.all(
       ["chat", "default"].map((queue) => client.lrange(`${keys.queue(queue)}:h`, 0, -1)),
     );
-    const dead = await Promise.all(["chat", "default"].map((queue) => deadLetters(broker, queue, 100)));
+    const dead = await Promise.all(["chat", "default"].map((queue) => deadLetters(broker, queue, { limit: 100 })));
     return {
       lines,
       statuses,

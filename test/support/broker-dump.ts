@@ -55,7 +55,7 @@ export async function dump(
     claims: new Map(known.wids.map((wid, index) => [wid, values[afterLists + index] as Record<string, string>])),
     delayed,
     parked,
-    dead: lines(afterClaims + 1).map(idOf),
+    dead: lines(afterClaims + 1),
     bodies: new Set(lines(afterClaims + 2)),
     workers: new Set(lines(afterClaims + 3)),
   };

@@ -1,5 +1,6 @@
 // The parts of a master around one unit of the fake chat service, in this process, and a look into Redis beside them.
 
+import { deadLetters } from "../../services/broker/dead.ts";
 import { adapterKind } from "../../services/adapters/index.ts";
 import type { BrokerContext } from "../../services/broker/connection.ts";
 import { decodeEnvelope } from "../../services/broker/delivery.ts";
@@ -123,8 +124,8 @@ export class UnitKit {
   }
 
   async dead(): Promise<string[]> {
-    const { client, keys } = await this.broker();
-    return client.hvals(`${keys.outbox("fake")}:xe`);
+    const letters = await deadLetters(await this.broker(), "outbox/fake", { limit: 100 });
+    return letters.map((letter) => letter.reason);
   }
 
   async close(): Promise<void> {

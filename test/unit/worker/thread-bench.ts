@@ -6,7 +6,8 @@ import { Claims, type Settlement } from "../../../services/broker/claims.ts";
 import type { BrokerContext } from "../../../services/broker/connection.ts";
 import type { Effect } from "../../../services/broker/effects.ts";
 import { type EnvelopeHeader, encodeEnvelope, type Kind } from "../../../services/broker/delivery.ts";
-import { type DeadLetter, deadLetters, queueDepth } from "../../../services/broker/inspect.ts";
+import { type DeadLetter, deadLetters } from "../../../services/broker/dead.ts";
+import { queueDepth } from "../../../services/broker/inspect.ts";
 import { type NewDelivery, Producer } from "../../../services/broker/producer.ts";
 import { registerRoutes } from "../../../services/broker/routes.ts";
 import { manifestOf } from "../../../services/handlers/loader.ts";
@@ -236,7 +237,7 @@ export class ThreadBench {
   }
 
   dead(queue: string): Promise<DeadLetter[]> {
-    return deadLetters(this.context, queue, 100);
+    return deadLetters(this.context, queue, { limit: 100 });
   }
 
   named(name: EventName): Record<string, unknown>[] {

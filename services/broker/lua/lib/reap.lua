@@ -1,3 +1,4 @@
+-- @include broker/lua/lib/dead
 -- Takes back what a dead worker held. Crashes grow for the suspects only: the head of each run, and all unkeyed ones.
 local function split_claim(value)
   local a = string.find(value, NUL, 1, true)
@@ -12,11 +13,6 @@ local function crashed(element)
   crashes = crashes + (crashes % 10 >= 2 and 10 or 1)
   local dead = crashes % 10 >= 3 or crashes >= 100
   return table.concat({ class, id, attempts, crashes, route }, ':'), dead
-end
-
-local function bury(element, key, reason)
-  redis.call('ZADD', P .. ':x', now, element .. NUL .. key)
-  redis.call('HSET', P .. ':xe', id_of(element), reason)
 end
 
 local function reap_key(key)

@@ -1,3 +1,4 @@
+-- @include broker/lua/lib/dead
 -- @include broker/lua/lib/effects
 -- Settlements are read from ARGV, checked, then written; a delivery is owned if its claim is, to the byte, the one sent.
 -- A delivery has nine arguments before its effects: id, claim, element, next element, origin, whether the
@@ -100,8 +101,7 @@ local function fail(wid, group, out)
     out.released = out.released + release_key(wid, group.key, redis.call('LINDEX', list, 0))
   end
   if kind == 'dead' then
-    redis.call('ZADD', P .. ':x', now, d.next .. NUL .. group.key)
-    redis.call('HSET', P .. ':xe', d.id, group.error)
+    bury(d.next, group.key, group.error)
   else
     redis.call('ZADD', P .. ':d', due, 'J' .. d.next .. NUL .. group.key)
   end
