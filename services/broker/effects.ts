@@ -2,7 +2,7 @@
 
 import { publicId, randomId } from "../runtime/ids.ts";
 import { bellOf } from "../redis/keys.ts";
-import { type Argument, type Call, loadScript, type Reply, runScriptWith, text } from "../redis/scripts.ts";
+import { type Argument, type Call, loadScript, type Reply, runScriptWith, text, utf8 } from "../redis/scripts.ts";
 import { placeBody } from "./bodies.ts";
 import type { ClaimRef } from "./claims.ts";
 import { type BrokerContext, translate, withOffset } from "./connection.ts";
@@ -24,6 +24,8 @@ export type Effect = Common &
     | { readonly kind: "store"; readonly handler: string; readonly field: string; readonly value: string | null }
     | { readonly kind: "group"; readonly group: string; readonly user: string; readonly member: boolean }
     | { readonly kind: "ref"; readonly actionId: string; readonly messageId: string }
+    /** Its ref is the result: of a repeat the first one. */
+    | { readonly kind: "step"; readonly result: string }
   );
 
 /** The backlog of a web chat session or bus channel. */
@@ -62,6 +64,8 @@ function effectBody(context: BrokerContext, effect: Effect, body?: Buffer): [str
       const group = context.keys.group(effect.group);
       return effect.member ? ["set", [group, effect.user, "1"]] : ["unset", [group, effect.user]];
     }
+    case "step":
+      return ["step", [effect.result]];
     case "ref":
       return ["ref", [context.keys.ref(effect.actionId), effect.messageId, REF_AGE_MS]];
   }
@@ -106,7 +110,20 @@ export async function writeEffects(context: BrokerContext, call: EffectCall): Pr
   });
   try {
     const refs = (await runScriptWith(context.client, values, script)) as Reply[];
-    return refs.map((ref, index) => (call.effects[index]?.kind === "child" ? publicId(text(ref)) : text(ref)));
+    return refs.map((ref, index) => (call.effects[index]?.kind === "child" ? publicId(text(ref)) : utf8(ref)));
+  } catch (error) {
+    throw translate(error);
+  }
+}
+
+/** The ref of an effect that an earlier run of this origin wrote; null when none did. */
+export async function readEffect(
+  context: BrokerContext,
+  queue: string,
+  effect: { origin: string; id: string },
+): Promise<string | null> {
+  try {
+    return await context.client.hget(`${context.keys.queue(queue)}:e:${effect.origin}`, effect.id);
   } catch (error) {
     throw translate(error);
   }

@@ -78,6 +78,12 @@ export interface Ctx<C = unknown> {
   readonly log: Log;
   readonly store: Store;
   readonly bot: Bot;
+  /**
+   * Runs `fn` and remembers its result (JSON), so that a retry or the run after a crash gets it back without `fn`. It runs
+   * again only if the process died between its end and the record: give outside systems `${idempotencyKey}:${name}`.
+   * A step that throws is not remembered. Names are unique within a run. @throws INPUT_INVALID, VALUE_TOO_LARGE, CLAIM_LOST
+   */
+  step<T>(name: string, fn: () => T | Promise<T>): Promise<T>;
   enqueue<S extends Schema>(job: Job<S>, input: In<S>, options?: EnqueueOptions): Promise<Queued>;
   emit<S extends Schema>(event: Event<S>, payload: In<S>, options?: Id): Promise<void>;
   send(room: Room, text: string, options?: Id & { readonly thread?: string }): Promise<Sent>;

@@ -7,15 +7,17 @@ import { never } from "./mortal.ts";
 /** What ctx can do, when it is durable. */
 const DEEDS = ["reply", "send", "edit", "react", "topic", "join", "leave", "enqueue", "emit"] as const;
 type Deed = (typeof DEEDS)[number];
+const STEP = "step:";
 
 export interface CrashPoint {
   /** The id of a route, e.g. `deploy.ship`. */
   readonly during: string;
   /**
    * `begin` (the default): before the handler's first line. `reply`, `edit` …: when the first of them is durable and the
-   * handler does not know it yet. `run`: the handler has returned, and nobody has been told.
+   * handler does not know it yet; `step:push` likewise: the step's record. `run`: the handler has returned, and nobody has
+   * been told.
    */
-  readonly after?: "begin" | Deed | "run";
+  readonly after?: "begin" | Deed | `step:${string}` | "run";
 }
 
 /** Who dies: a worker; of a delivery in quarantine only its child. */
@@ -49,8 +51,13 @@ export class CrashPoints {
 
   add(point: CrashPoint): void {
     const { after = "begin" } = point;
-    if (after !== "begin" && after !== "run" && !DEEDS.includes(after))
-      throw new TypeError(`crashWorker: after must be begin, run or one of ${DEEDS.join(", ")}`);
+    if (
+      after !== "begin" &&
+      after !== "run" &&
+      !after.startsWith(STEP) &&
+      !(DEEDS as readonly string[]).includes(after)
+    )
+      throw new TypeError(`crashWorker: after must be begin, run, step:<name> or one of ${DEEDS.join(", ")}`);
     this.#armed.push(point);
   }
 
@@ -95,9 +102,12 @@ export class CrashPoints {
     const { after = "begin" } = point;
     if (after === "begin") return die;
     if (after === "run") return (ctx) => Promise.resolve(run(ctx)).then(die);
+    const [name, step] = after.startsWith(STEP) ? ["step", after.slice(STEP.length)] : [after, undefined];
     return (ctx) => {
-      const deed = ctx[after] as (...given: unknown[]) => Promise<unknown>;
-      Object.defineProperty(ctx, after, { value: (...given: unknown[]) => deed(...given).then(die) });
+      const deed = ctx[name] as (...given: unknown[]) => Promise<unknown>;
+      const value = (...given: unknown[]): Promise<unknown> =>
+        step === undefined || given[0] === step ? deed(...given).then(die) : deed(...given);
+      Object.defineProperty(ctx, name, { value });
       return run(ctx);
     };
   }

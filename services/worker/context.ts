@@ -12,6 +12,7 @@ import type { Message, Room } from "../sdk/message.ts";
 import { runSchema } from "../sdk/schema.ts";
 import { readRef, refOf } from "./rooms.ts";
 import type { RouteRun, What } from "./route-run.ts";
+import { step } from "./steps.ts";
 import { storeOf } from "./store-access.ts";
 
 /** An Action without what follows from where and how often it is said. */
@@ -112,6 +113,10 @@ export class RunCtx implements Ctx {
 
   get leave(): Ctx["leave"] {
     return (room, options = {}) => this.#change(room, { op: "leave" }, { content: "", id: options.id });
+  }
+
+  get step(): Ctx["step"] {
+    return (name, fn) => this.#tracked(() => step(this.#run, name, fn));
   }
 
   get enqueue(): Ctx["enqueue"] {

@@ -30,6 +30,7 @@ export class RouteRun {
   #controller: AbortController | undefined;
   #abortedBy: AntiphonError | undefined;
   #stray: { readonly error: unknown } | undefined;
+  #steps: Set<string> | undefined;
   #isOver = false;
 
   constructor(underway: Underway, route: LoadedRoute, attempt: number) {
@@ -45,6 +46,12 @@ export class RouteRun {
   get store(): RunStore {
     this.#store ??= this.underway.store.open(this.route.handler.shape.name);
     return this.#store;
+  }
+
+  /** Names of steps that this run has made. */
+  get steps(): Set<string> {
+    this.#steps ??= new Set();
+    return this.#steps;
   }
 
   /** Its writes are settled with the delivery. */

@@ -1,4 +1,6 @@
 import { beforeEach, expect, test } from "vitest";
+import { z } from "zod";
+import { defineHandler, job } from "../../../services/sdk/index.ts";
 import { testBot } from "../../../services/testing/bot.ts";
 import { waitFor } from "../../support/wait-for.ts";
 import { journal, lab } from "./lab.ts";
@@ -41,6 +43,31 @@ test("what was said before the crash is not said again", async () => {
   await room.command("thread");
   await bot.settled();
   expect(bot.room("irc/libera:#ops").replies).toEqual(["aaa", "below"]);
+});
+
+test("a step that is recorded is not made again after a crash; one that is not, is", async () => {
+  const made: string[] = [];
+  const Push = job("steps.push", z.object({}));
+  const steps = defineHandler({
+    name: "steps",
+    routes: (r) => ({
+      go: r.command("go", { run: async ({ enqueue }) => void (await enqueue(Push, {})) }),
+      push: r.job(Push, {
+        run: async ({ step, send }) => {
+          const sha = await step("push", () => made.push("push"));
+          await step("tell", () => made.push("tell"));
+          await send("web:ops", `pushed ${sha}`);
+        },
+      }),
+    }),
+  });
+  await using bot = await testBot({ handlers: [steps], workers: 2 });
+  bot.fault.crashWorker({ during: "steps.push", after: "step:push" });
+  await bot.user("ann").in("web:ops").command("go");
+  await bot.settled();
+  expect(made).toEqual(["push", "tell"]);
+  expect(bot.replies).toEqual(["pushed 1"]);
+  expect(() => bot.fault.crashWorker({ during: "steps.push", after: "stop" as never })).toThrow("step:<name>");
 });
 
 test("a crash before the first line", async () => {

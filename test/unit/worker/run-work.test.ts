@@ -114,6 +114,62 @@ describe("jobs and events", () => {
     expect(await bench.depth("default")).toMatchObject({ stored: 0 });
   });
 
+  test("a step that was made is not made again: its result comes back, also after the step beside it failed", async () => {
+    const made: string[] = [];
+    const seen: unknown[] = [];
+    const bench = await open([
+      defineHandler({
+        name: "deploy",
+        routes: (r) => ({
+          ship: r.job(Ship, {
+            run: async ({ step, attempt }) => {
+              const push = async (): Promise<{ sha: string; at: Date }> => {
+                made.push(`push ${attempt}`);
+                return { sha: "abc", at: new Date(0) };
+              };
+              seen.push(await step("push", push));
+              await step("announce", () => {
+                made.push(`announce ${attempt}`);
+                if (attempt === 1) throw new Error("not yet");
+              });
+            },
+          }),
+        }),
+      }),
+    ]);
+    await bench.add("default", { kind: "job", route: "deploy.ship" }, { payload: '{"app":"api"}' });
+    await bench.drive();
+    bench.offsetMs += 2_000;
+    await bench.drive();
+    expect(made).toEqual(["push 1", "announce 1", "announce 2"]);
+    expect(seen).toEqual([{ sha: "abc", at: "1970-01-01T00:00:00.000Z" }, seen[0]]);
+    expect(await bench.depth("default")).toMatchObject({ stored: 0 });
+    expect(await bench.context.client.keys(`${bench.context.keys.tag}:*:e:*`)).toEqual([]);
+  });
+
+  test("a step's name used twice, or one that is none, is a coded error", async () => {
+    const codes: unknown[] = [];
+    const bench = await open([
+      defineHandler({
+        name: "deploy",
+        routes: (r) => ({
+          ship: r.job(Ship, {
+            run: async ({ step }) => {
+              const code = (error: unknown): void => void codes.push((error as { code?: unknown }).code);
+              await step("one", () => 1);
+              await step("one", () => 2).catch(code);
+              await step("", () => 3).catch(code);
+              await step("large", () => "x".repeat(300_000)).catch(code);
+            },
+          }),
+        }),
+      }),
+    ]);
+    await bench.add("default", { kind: "job", route: "deploy.ship" }, { payload: '{"app":"api"}' });
+    expect((await bench.drive()).map(({ kind }) => kind)).toEqual(["done"]);
+    expect(codes).toEqual(["INPUT_INVALID", "INPUT_INVALID", "VALUE_TOO_LARGE"]);
+  });
+
   test("wrong input is refused where it is enqueued, and so is a job that nobody has", async () => {
     const codes: unknown[] = [];
     const bench = await open([

@@ -9,6 +9,8 @@ local function write_effect(kind, args, at)
     redis.call('HSET', args[at], args[at + 1], args[at + 2])
   elseif kind == 'unset' then -- hash, field
     redis.call('HDEL', args[at], args[at + 1])
+  elseif kind == 'step' then -- result
+    return args[at]
   elseif kind == 'ref' then -- key, value, ms
     redis.call('SET', args[at], args[at + 1], 'PX', args[at + 2])
   end
