@@ -11,7 +11,7 @@ const STOP_MS = 2500;
  * V8 collects a heap that may not grow beyond 2 GB several times as often, and a young generation too small for the
  * requests in flight copies all of them each time: with 256 and 8 a webhook of 71 KB cost twice the CPU time.
  */
-const LIMITS = { maxOldGenerationSizeMb: 2048, maxYoungGenerationSizeMb: 32 };
+const LIMITS = { maxOldGenerationSizeMb: 2048, maxYoungGenerationSizeMb: 24 };
 
 export class HttpPart implements Part {
   readonly name = "HTTP thread";
