@@ -129,11 +129,19 @@ export class ActiveRun {
   }
 
   giveUp(): void {
-    const { head, failure } = this;
+    this.#answerUnrun({ kind: "crash", error: this.failure?.detail ?? "" });
+  }
+
+  /** Not here and not now: the head waits in the broker, its key with it, and nothing is counted. */
+  putOff(delayMs: number): void {
+    this.#answerUnrun({ kind: "park", delayMs });
+  }
+
+  #answerUnrun(end: Pick<Settled, "kind" | "error" | "delayMs">): void {
+    const { head } = this;
     if (head === undefined) return;
     const serial = this.#firstSerial + this.#answered;
-    const error = failure?.detail ?? "";
-    this.answer({ serial, kind: "crash", error, origin: publicId(head.id), effects: [], history: "" });
+    this.answer({ serial, ...end, origin: publicId(head.id), effects: [], history: "" });
   }
 
   /** Hands back every delivery after the one with this serial; all of them when nothing has started. */

@@ -15,6 +15,7 @@ import type { Spawn } from "./threads.ts";
 /** A thread that lived this long died for another reason than the one before it. */
 const SETTLED_MS = 60_000;
 const REPLACE_BACKOFF = { firstMs: 100, maxMs: 10_000 };
+const NO_CHILD_DELAY = { firstMs: 1000, maxMs: 1000 };
 
 export interface PoolOptions {
   readonly kind: "chat" | "work";
@@ -201,15 +202,23 @@ export class Pool implements Part, LaneEvents {
   }
 
   #place(run: ActiveRun): void {
-    if (run.needsQuarantine) {
-      this.#quarantined.add(run);
-      this.#options.quarantine.add(run, (back) => this.left(back));
-      return;
-    }
+    if (run.needsQuarantine) return this.#isolate(run);
     let best: Lane | undefined;
     for (const lane of this.#lanes) if (lane !== undefined && lane.free > (best?.free ?? 0)) best = lane;
     if (best === undefined) this.#waiting.push(run);
     else best.assign(run);
+  }
+
+  /** Where too many wait for a child already, this one waits in the broker: others may have one, or outlive this process. */
+  #isolate(run: ActiveRun): void {
+    const { quarantine, random } = this.#options;
+    if (quarantine.isFull) {
+      run.putOff(backoffMs(0, NO_CHILD_DELAY, random));
+      this.#remove(run);
+    } else {
+      this.#quarantined.add(run);
+      quarantine.add(run, (back) => this.left(back));
+    }
   }
 
   #serveWaiting(): void {

@@ -12,6 +12,8 @@ import type { Spawn } from "./threads.ts";
 
 /** Children at once: each is a process of its own. */
 const CHILDREN_MAX = 2;
+/** Runs that have a child or wait for one here. All of them are blamed a little when this process dies. */
+const RUNS_MAX = 4;
 const BOOT_MS = 30_000;
 const TEARDOWN_MS = 5000;
 /** A child that died this often before its delivery began is not to blame on the handlers' setup any more. */
@@ -41,6 +43,10 @@ export class Quarantine {
 
   constructor(options: QuarantineOptions) {
     this.#options = options;
+  }
+
+  get isFull(): boolean {
+    return this.#running.size + this.#waiting.length >= RUNS_MAX;
   }
 
   /** Runs the head of this run; `back` hears when it is answered, or has its failure when the child died. */

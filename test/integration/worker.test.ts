@@ -118,6 +118,22 @@ describe("a delivery that kills what runs it", () => {
   });
 });
 
+test("more deliveries that crashed twice than may wait for a child here all run in one, once", async () => {
+  const names = Array.from({ length: 8 }, (_, index) => `${index}`);
+  for (const name of names) await lab.enqueue("note", name);
+  const { client, keys } = lab.broker;
+  const waiting = `${keys.queue("default")}:w1`;
+  for (const [index, element] of (await client.lrange(waiting, 0, -1)).entries()) {
+    const [cls, id, attempts, , route] = element.split(":");
+    await client.lset(waiting, index, [cls, id, attempts, 2, route].join(":"));
+  }
+  const worker = await lab.work();
+  await waitFor(async () => (await left()) === 0, { timeoutMs: 30_000 });
+  const notes = lab.lines.filter((line) => line.startsWith("note"));
+  expect(notes.toSorted()).toEqual(names.map((name) => `note ${name}`));
+  expect(told(worker, "quarantine.ended")).toHaveLength(names.length);
+});
+
 test("a quarantine child does not outlive the worker that started it", async () => {
   const child = fork(fileURLToPath(new URL("../../services/worker/child.ts", import.meta.url)), {
     serialization: "advanced",

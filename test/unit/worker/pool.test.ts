@@ -278,9 +278,12 @@ describe("quarantine", () => {
     expect(children.at(0).posted.at(-1)).toMatchObject({ type: "stop" });
   });
 
-  test("at most two children run at once", () => {
-    for (const serial of [1, 2, 3]) pool.add(runOf(owner, [2], serial));
-    expect([children.all.length, pool.free]).toEqual([2, 1]);
+  test("at most two children run at once, and as many runs wait for one; others are put off, uncounted", () => {
+    for (const serial of [1, 2, 3, 4]) pool.add(runOf(owner, [2], serial));
+    expect([children.all.length, pool.free]).toEqual([2, 0]);
+    pool.add(runOf(owner, [2, 0], 5));
+    expect(owner.told).toEqual(["park c1 -c2", "over"]);
+    expect(pool.busy).toBe(4);
   });
 });
 
