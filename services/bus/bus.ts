@@ -18,7 +18,7 @@ import { type Beginning, type Conn, type Face, Stream } from "./stream.ts";
 const PUBLISH = loadScript(new URL("./lua/publish.lua", import.meta.url));
 
 /** What a channel keeps; the broker, which publishes within its own scripts, keeps the same. */
-const RETENTION = { messages: 1000, ageMs: 7 * 24 * 3_600_000 } as const;
+export const RETENTION = { messages: 1000, ageMs: 7 * 24 * 3_600_000 } as const;
 
 const BACKLOG_MAX = 300;
 /** What follows when a live reader missed something for good. */
