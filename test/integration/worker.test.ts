@@ -243,12 +243,12 @@ test("an outcome that could not be written while Redis was away is written when 
 
 test("a worker whose main thread is silent too long is fenced: its runs write nothing, others take over, it comes back", async () => {
   const one = await lab.work();
+  await lab.enqueue("tell", "a", { ms: 8000 });
+  await said("tell a");
   const two = new Worker(new URL("../support/handling-thread.ts", import.meta.url), {
     workerData: { url, place: lab.place },
   });
   await once(two, "message");
-  await lab.enqueue("tell", "a", { ms: 6500 });
-  await said("tell a");
   const mine = (await lab.broker.client.hvals(`${lab.broker.keys.queue("default")}:wi`)).length;
   expect(mine).toBe(2);
   Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 7000);
