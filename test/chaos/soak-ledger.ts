@@ -81,7 +81,11 @@ function byKey(accepted: readonly SoakEvent[]): Map<string, SoakEvent[]> {
 }
 
 function differ(what: string, found: readonly string[], expected: readonly string[]): string[] {
-  return found.join() === expected.join() ? [] : [`${what} ${found.join()}, accepted ${expected.join()}`];
+  const at = expected.findIndex((one, index) => found[index] !== one);
+  if (at < 0 && found.length === expected.length) return [];
+  const first = at < 0 ? expected.length : at;
+  const told = `${what} (${found.length} of ${expected.length})`;
+  return [`${told}: number ${first + 1} is ${found[first] ?? "missing"}, accepted was ${expected[first] ?? "nothing"}`];
 }
 
 /** Every line and every answer once, answers in the order of the lines. */

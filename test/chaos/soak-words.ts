@@ -23,5 +23,5 @@ export const orderField = (key: string): string => `order ${key}`;
 export const fakeRoomOf = (event: string): string => `room${Number(event) % FAKE_ROOMS}`;
 export const textOfHook = (event: string): string => `hook ${event}`;
 export const textOfReply = (event: string): string => `done ${event}`;
-/** Whether its run says so itself, or leaves that to the settle. */
+/** Whether its run says so as soon as it begins, or leaves it to the settle. */
 export const saysAtOnce = (event: string): boolean => Number(event) % 2 === 0;

@@ -21,8 +21,13 @@ let redis: Redis;
 let list = "";
 let worker = "";
 
-/** `act` happens in the middle of the run. */
+/**
+ * One run. Its store lists what was settled under a key, in order, or of an event without a key how often: right only if
+ * each is settled once. It is read at once, because what the delivery before this one stored must be there by then.
+ */
 async function noted<T>(work: Work, ctx: Ctx, act: () => Promise<T>): Promise<T> {
+  const field = work.key === "" ? words.onceField(work.event) : words.orderField(work.key);
+  const settled = (await ctx.store.get(field, z.array(z.string()))) ?? [];
   const run = randomUUID();
   const note = async (phase: words.RunNote["phase"]): Promise<void> => {
     const line: words.RunNote = { phase, run, event: work.event, delivery: ctx.idempotencyKey, worker };
@@ -32,15 +37,9 @@ async function noted<T>(work: Work, ctx: Ctx, act: () => Promise<T>): Promise<T>
   await sleep(work.ms / 2);
   const result = await act();
   await sleep(work.ms / 2);
+  ctx.store.set(field, [...settled, work.event]);
   await note("end");
   return result;
-}
-
-/** Lists what was settled under a key, in order; of an event without a key, how often. Right only if each is settled once. */
-async function count({ event, key }: Work, { store }: Ctx): Promise<void> {
-  const field = key === "" ? words.onceField(event) : words.orderField(key);
-  const before = await store.get(field, z.array(z.string()));
-  store.set(field, [...(before ?? []), event]);
 }
 
 export default defineHandler({
@@ -61,27 +60,23 @@ export default defineHandler({
         return noted(work, ctx, async () => {
           await ctx.enqueue(child, { of: work.event });
           if (work.key === "") await ctx.send(`fake:${words.fakeRoomOf(work.event)}`, words.textOfHook(work.event));
-          await count(work, ctx);
         });
       },
     }),
     child: r.job(child, {
       run: (ctx) => {
         const work = { event: words.childOf(ctx.input.of), key: "", ms: words.CHILD_MS };
-        return noted(work, ctx, () => count(work, ctx));
+        return noted(work, ctx, async () => undefined);
       },
     }),
-    // Said now, while the run goes on, or with its settle.
+    // Answered at once or with the settle: in both cases after what the line before it was answered.
     line: r.command("soak <event> <key> <ms>", {
       args: z.object({ event: z.string(), key: z.string(), ms: z.coerce.number() }),
-      run: (ctx) => {
+      run: async (ctx) => {
         const { args: work } = ctx;
-        return noted(work, ctx, async () => {
-          await count(work, ctx);
-          if (!words.saysAtOnce(work.event)) return words.textOfReply(work.event);
-          await ctx.reply(words.textOfReply(work.event));
-          return undefined;
-        });
+        const answer = words.textOfReply(work.event);
+        if (words.saysAtOnce(work.event)) await ctx.reply(answer);
+        return noted(work, ctx, async () => (words.saysAtOnce(work.event) ? undefined : answer));
       },
     }),
   }),
