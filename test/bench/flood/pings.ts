@@ -8,7 +8,7 @@ import { FakeChat } from "../../support/fake-chat.ts";
 import { quantile } from "../statistics.ts";
 import type { FromPings, Pinged, ToPings } from "./pings-protocol.ts";
 
-const EVERY_MS = 20;
+const EVERY_MS = 50;
 /** As many pings may be under way; what is planned beyond that waits, and the wait counts. */
 const SESSIONS = 48;
 const LATE_MS = 5_000;
