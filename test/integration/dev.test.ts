@@ -94,8 +94,14 @@ describe("the whole stack is killed in the middle of a job", () => {
     await running.logged("worker-test: foo succeeded");
     expect(await running.ctrlC()).toEqual({ code: 0, signal: null });
   };
-  test("the next start finishes the job, on the embedded Valkey", finishes(true));
-  withServer("redis-server", () => test("the next start finishes the job, on redis-server", finishes(false)));
+  describe("on the embedded Valkey", () => {
+    test("the next start finishes the job", finishes(true));
+  });
+  describe("on redis-server", () => {
+    withServer("redis-server", () => {
+      test("the next start finishes the job", finishes(false));
+    });
+  });
 });
 
 test("when the stack's own process is killed, its children end too", async () => {
