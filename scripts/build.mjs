@@ -1,19 +1,20 @@
-// Builds dist/: JavaScript and types by tsc, beside them the files that are read at run time.
+// Builds dist/, or the folder that is named: JavaScript and types by tsc, beside them the files that are read at run time.
 
 import { spawnSync } from "node:child_process";
 import { chmodSync, copyFileSync, globSync, mkdirSync, rmSync } from "node:fs";
-import { dirname, join, relative } from "node:path";
+import { dirname, join, relative, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const source = join(root, "services");
-const target = join(root, "dist");
+const target = resolve(process.argv[2] ?? join(root, "dist"));
 /** Everything in services/ that is no TypeScript: Lua scripts, the web chat's page. */
 const ASSETS = "**/*.{lua,html,css,js,svg,json}";
 
 rmSync(target, { recursive: true, force: true });
 const tsc = join(root, "node_modules", "typescript", "bin", "tsc");
-const compiled = spawnSync(process.execPath, [tsc, "-p", join(root, "tsconfig.build.json")], { stdio: "inherit" });
+const options = ["-p", join(root, "tsconfig.build.json"), "--outDir", target];
+const compiled = spawnSync(process.execPath, [tsc, ...options], { stdio: "inherit" });
 if (compiled.status !== 0) process.exit(compiled.status ?? 1);
 
 for (const file of globSync(ASSETS, { cwd: source })) {

@@ -3,7 +3,7 @@
 import { redisVersion } from "../redis.ts";
 import type { BenchOptions } from "../benches.ts";
 import type { Finished } from "../report.ts";
-import { startAntiphon } from "./antiphon.ts";
+import { buildAntiphon, startAntiphon } from "./antiphon.ts";
 import { installHubot, startHubot } from "./hubot.ts";
 import { bootStack, type Masters, restMasters } from "./idle.ts";
 import { killWorkers } from "./kill.ts";
@@ -34,6 +34,7 @@ const PLAN: readonly (readonly [Scenario, readonly Subject[]])[] = [
 export async function flood(options: BenchOptions): Promise<Finished> {
   const { rounds, seconds, note } = options;
   const hubotVersion = installHubot();
+  buildAntiphon();
   const results = new Map<string, Measured[]>();
   const masters: Masters[] = [];
   for (let round = 1; round <= rounds; round++) {
@@ -50,7 +51,7 @@ export async function flood(options: BenchOptions): Promise<Finished> {
   return {
     name: "flood",
     conditions: [
-      `Hubot ${hubotVersion}, redis-server ${redisVersion()}; one worker and one master with default settings`,
+      `Hubot ${hubotVersion}, redis-server ${redisVersion()}; one worker and one master, built, with default settings`,
       `webhooks of ${PAYLOAD_BYTES} bytes, JSON like GitHub's push, parsed by both; each has its own x-github-delivery, by which Antiphon dedupes`,
       `flood: ${CONNECTIONS} keep-alive connections, ${seconds} s after ${WARMUP_MS / 1000} s; burn: ${BURNS} webhooks; good senders: ${GOOD_CONNECTIONS} connections`,
       "meanwhile a ping every 50 ms in the web chat and in a chat service, measured from its planned moment",
