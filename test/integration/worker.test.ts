@@ -114,7 +114,7 @@ describe("a delivery that kills what runs it", () => {
     expect(lab.lines).toEqual([own, own, expect.stringContaining("exit a in a process"), "note behind it"]);
     expect(lab.lines[2]).not.toContain(`${process.pid}`);
     expect(told(worker, "quarantine.ended")).toMatchObject([{ outcome: "exit code 3" }]);
-    expect(await dead()).toBe(1);
+    await waitFor(async () => (await dead()) === 1);
   });
 });
 
