@@ -1,7 +1,7 @@
 // Builds and starts Antiphon as production runs it: a worker and a master, each a process, on a redis-server of their own.
 
 import { execFileSync } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
+import { copyFileSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -10,16 +10,18 @@ import { type Persistence, startRedis } from "../redis.ts";
 import type { Subject, Surroundings } from "./subject.ts";
 
 const BUILD = fileURLToPath(new URL("../../../scripts/build.mjs", import.meta.url));
-/** Inside the project, whose packages it needs, and apart from dist/, which is somebody's. */
+const PACKAGE = fileURLToPath(new URL("../../../package.json", import.meta.url));
+/** Laid out like the package; inside the project, whose dependencies it needs, and apart from its dist/, which is in use. */
 const BUILT = fileURLToPath(new URL("../../../.antiphon/bench", import.meta.url));
-const ENTRY = join(BUILT, "main.js");
+const ENTRY = join(BUILT, "dist", "main.js");
 const HANDLERS = fileURLToPath(new URL("../handlers", import.meta.url));
 /** So that the flood's backlog is no reason for a 503: what is refused is not what is measured here. */
 const QUEUE_BYTES = 8 * 1024 ** 3;
 
 /** From the sources as they are now. */
 export function buildAntiphon(): void {
-  execFileSync(process.execPath, [BUILD, BUILT], { stdio: ["ignore", "ignore", "inherit"] });
+  execFileSync(process.execPath, [BUILD, join(BUILT, "dist")], { stdio: ["ignore", "ignore", "inherit"] });
+  copyFileSync(PACKAGE, join(BUILT, "package.json"));
 }
 
 export interface ModeOptions extends Surroundings {
