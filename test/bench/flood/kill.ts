@@ -114,7 +114,9 @@ function post(port: number, number: string): Promise<void> {
   return new Promise((resolve, reject) => {
     const headers = { "content-type": "application/json", "x-github-delivery": number };
     const asked = request({ port, host: "127.0.0.1", method: "POST", path: "/hooks/hold", headers, agent: false });
-    asked.once("error", reject).once("response", (answer) => {
+    // Kept for good: the connection may break again when the worker that answered is killed.
+    asked.on("error", reject).once("response", (answer) => {
+      answer.on("error", reject);
       answer.resume();
       if (answer.statusCode === 202) answer.once("end", resolve);
       else reject(new Error(`/hooks/hold answered ${answer.statusCode}`));
