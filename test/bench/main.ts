@@ -62,6 +62,11 @@ function positive(text: string): number {
 }
 
 endAllOnExit();
+// Processes are killed on purpose here: a connection of theirs that is reset after its use is no reason to end.
+process.on("uncaughtException", (error: NodeJS.ErrnoException) => {
+  process.stderr.write(`${error.stack ?? error.message}\n`);
+  if (error.code !== "ECONNRESET") process.exit(1);
+});
 const { values, positionals } = read();
 const names = positionals.length > 0 ? positionals : Object.keys(BENCHES);
 if (names.some((name) => !Object.hasOwn(BENCHES, name))) usage();
