@@ -54,7 +54,7 @@ export async function flood(options: BenchOptions): Promise<Finished> {
       `Hubot ${hubotVersion}, redis-server ${redisVersion()}; one worker and one master, built, with default settings`,
       `webhooks of ${PAYLOAD_BYTES} bytes, JSON like GitHub's push, parsed by both; each has its own x-github-delivery, by which Antiphon dedupes`,
       `flood: ${CONNECTIONS} keep-alive connections, ${seconds} s after ${WARMUP_MS / 1000} s; burn: ${BURNS} webhooks; good senders: ${GOOD_CONNECTIONS} connections`,
-      "meanwhile a ping every 50 ms in the web chat and in a chat service, measured from its planned moment",
+      "meanwhile, whatever becomes of those before, a ping every 50 ms in the web chat and in a chat service",
       `medians of ${rounds} rounds in alternating order, each with fresh processes; load, Redis and bot share the cores`,
     ],
     rows: rowsOf({ results, masters, kills, boots }),

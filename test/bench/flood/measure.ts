@@ -56,7 +56,7 @@ export async function measure({ start, load, pingsUntil }: MeasureOptions): Prom
     subject = await start({ tallyPort: tally.port, chatPort });
     await sleep(REST_MS);
     const idleMiB = memoryOf(subject.main.pid);
-    pings.tell({ type: "open", port: subject.httpPort, chat: true });
+    pings.tell({ type: "open", port: subject.httpPort });
     await pings.hear("open", OPEN_MS);
     return { idleMiB, bootMs: subject.bootMs, ...(await underLoad({ subject, tally, pings, load, pingsUntil })) };
   } catch (error) {

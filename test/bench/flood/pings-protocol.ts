@@ -2,7 +2,7 @@
 
 export type ToPings =
   /** Where the subject's web chat is; open sessions there and wait for the client of the chat service. */
-  | { readonly type: "open"; readonly port: number; readonly chat: boolean }
+  | { readonly type: "open"; readonly port: number }
   /** What was measured so far does not count. */
   | { readonly type: "measure" }
   /** Send no more, wait a moment for what is under way, answer `result`. */
@@ -19,7 +19,6 @@ export interface Pinged {
 export interface PingResult {
   readonly type: "result";
   readonly web: Pinged;
-  /** From the chat service; without one, nothing was counted. */
   readonly chat: Pinged;
 }
 

@@ -1,6 +1,6 @@
-// Says `ping` at a steady pace, whatever becomes of the pings before, and measures from the planned moment to the pong:
-// in the web chat (POST to event) and in the fake chat service (said to posted). A process of its own, so that nothing
-// else is in its loop.
+// Says `ping` at a steady pace, whatever becomes of the pings before, and measures how long the pong takes: in the web chat
+// (POST to event) and in the fake chat service (said to posted), by turns. A process of its own, so that nothing else is in
+// its loop.
 
 import { randomUUID } from "node:crypto";
 import { Agent, get, request } from "node:http";
@@ -8,18 +8,19 @@ import { FakeChat } from "../../support/fake-chat.ts";
 import { quantile } from "../statistics.ts";
 import type { FromPings, Pinged, ToPings } from "./pings-protocol.ts";
 
+/** In each of the two chats. */
 const EVERY_MS = 50;
-/** As many pings may be under way; what is planned beyond that waits, and the wait counts. */
+/** As many pings may be under way; what is due beyond that waits, and the wait counts. */
 const SESSIONS = 48;
 const LATE_MS = 5_000;
 const TEXT = "antiphon ping";
 const PONG = "pong";
 
-/** Pings of one kind: sessions that are free take what is planned. */
+/** Pings of one kind: sessions that are free take what is due. */
 class Series {
   readonly #say: (session: number) => void;
   readonly #free = Array.from({ length: SESSIONS }, (_, index) => index);
-  readonly #plannedAt = new Map<number, number>();
+  readonly #dueAt = new Map<number, number>();
   #waiting: number[] = [];
   #latencies: number[] = [];
   #since = 0;
@@ -28,15 +29,16 @@ class Series {
     this.#say = say;
   }
 
-  plan(at: number): void {
-    this.#waiting.push(at);
+  /** Counted from now, also when it has to wait for a session. */
+  ping(): void {
+    this.#waiting.push(performance.now());
     this.#start();
   }
 
   pong(session: number): void {
-    const at = this.#plannedAt.get(session);
+    const at = this.#dueAt.get(session);
     if (at === undefined) return;
-    this.#plannedAt.delete(session);
+    this.#dueAt.delete(session);
     if (at >= this.#since) this.#latencies.push(performance.now() - at);
     this.#free.push(session);
     this.#start();
@@ -48,7 +50,7 @@ class Series {
   }
 
   get unanswered(): number {
-    return [...this.#plannedAt.values(), ...this.#waiting].filter((at) => at >= this.#since).length;
+    return [...this.#dueAt.values(), ...this.#waiting].filter((at) => at >= this.#since).length;
   }
 
   get result(): Pinged {
@@ -61,14 +63,13 @@ class Series {
     while (this.#waiting.length > 0) {
       const session = this.#free.shift();
       if (session === undefined) return;
-      this.#plannedAt.set(session, this.#waiting.shift() as number);
+      this.#dueAt.set(session, this.#waiting.shift() as number);
       this.#say(session);
     }
   }
 }
 
 const chat = await FakeChat.start();
-let isChat = false;
 let port = 0;
 /** One connection per session, opened before the load: a person in a web chat has one too. */
 const agents = Array.from({ length: SESSIONS }, () => new Agent({ keepAlive: true, maxSockets: 1 }));
@@ -116,19 +117,22 @@ function listen(session: number): Promise<void> {
 /** Resolves when each session has been answered once. */
 async function open(): Promise<void> {
   for (let session = 0; session < SESSIONS; session++) await listen(session);
-  if (isChat) while (chat.connected.length === 0) await sleep(10);
-  for (let session = 0; session < SESSIONS; session++) plan();
+  while (chat.connected.length === 0) await sleep(10);
+  for (let session = 0; session < SESSIONS; session++) for (const series of [inWeb, inChat]) series.ping();
   while (inWeb.unanswered + inChat.unanswered > 0) await sleep(10);
 }
 
-function plan(at = performance.now()): void {
-  inWeb.plan(at);
-  if (isChat) inChat.plan(at);
-}
+let timer: NodeJS.Timeout | undefined;
 
-let plannedAt = 0;
-function pace(): void {
-  for (; plannedAt <= performance.now(); plannedAt += EVERY_MS) plan(plannedAt);
+/** That this process wakes late is not the bot's doing: it delays a ping and is no part of its time. */
+function pace(nextAt: number, series: readonly [Series, Series]): void {
+  let [now, other] = series;
+  let at = nextAt;
+  for (; at <= performance.now(); at += EVERY_MS / 2) {
+    now.ping();
+    [now, other] = [other, now];
+  }
+  timer = setTimeout(() => pace(at, [now, other]), Math.max(1, at - performance.now()));
 }
 
 async function finish(): Promise<void> {
@@ -137,19 +141,17 @@ async function finish(): Promise<void> {
   post({ type: "result", web: inWeb.result, chat: inChat.result });
 }
 
-let timer: NodeJS.Timeout | undefined;
 async function hear(message: ToPings): Promise<void> {
   if (message.type === "open") {
-    ({ port, chat: isChat } = message);
+    ({ port } = message);
     await open();
-    plannedAt = performance.now();
-    timer = setInterval(pace, EVERY_MS / 4);
+    pace(performance.now(), [inWeb, inChat]);
     post({ type: "open" });
   } else if (message.type === "measure") {
     inWeb.forget();
     inChat.forget();
   } else {
-    clearInterval(timer);
+    clearTimeout(timer);
     await finish();
   }
 }
