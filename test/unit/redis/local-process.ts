@@ -8,7 +8,7 @@ const server = await startLocalRedis({
   embeddedOnly: kind === "embedded",
   onProblem: (detail) => console.log(`problem ${detail}`),
 });
-console.log(`ready ${server.kind} ${server.url}`);
 process.once("SIGTERM", () => {
   void server.stop().then(() => console.log("stopped"));
 });
+console.log(`ready ${server.kind} ${server.url}`);
