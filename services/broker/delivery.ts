@@ -51,6 +51,16 @@ export function verdictOf(crashes: number): "run" | "quarantine" | "dead" {
   return crashes % 10 >= 2 ? "quarantine" : "run";
 }
 
+/** When a delivery was enqueued, ms since 1970 by the server's clock: its number was drawn from that clock, in µs. */
+export function enqueuedAtMs(id: string): number {
+  return Math.floor(Number(id) / 1000);
+}
+
+/** When a delivery was claimed, likewise: from its claim fence. */
+export function claimedAtMs(fence: string): number {
+  return Math.floor(Number(fence) / 1000);
+}
+
 export type Kind = "message" | "webhook" | "event" | "job" | "cron";
 
 /** What a producer says about a delivery. One line of JSON; the payload's raw bytes follow it. */
@@ -71,6 +81,10 @@ export interface EnvelopeHeader {
   readonly only?: readonly string[];
   /** Of a Message that is retried: failures of these routes before this delivery. */
   readonly tries?: number;
+  /** What middleware around the enqueue gave it, for middleware around the run. */
+  readonly meta?: Readonly<Record<string, string>>;
+  /** Labels, to be looked for. */
+  readonly tags?: readonly string[];
   /** Of a webhook. */
   readonly request?: RequestHead;
 }
