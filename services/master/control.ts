@@ -11,6 +11,7 @@ import type { TimedRoute } from "./slots.ts";
 export interface ControlOptions {
   readonly broker: BrokerContext;
   readonly routes: readonly TimedRoute[];
+  readonly thereSince?: () => number | undefined;
   readonly clock: Clock;
   readonly random: Random;
   readonly emit: Emit;

@@ -61,7 +61,7 @@ export function masterParts(options: MasterOptions, routes: readonly TimedRoute[
   const limits = { deliveries: config.queueLimit, bytes: config.queueBytes };
   const settings = config.adapterSettings;
   const connections = new Connections({ around, adapters: config.adapters, settings, limits });
-  const control = new Control({ ...common, routes });
+  const control = new Control({ ...common, routes, thereSince: () => redis.thereSince });
   redis.onOutage(() => control.outage());
   const controlLeader = leaderOf("control", control, around);
   const leaders = (): readonly Part[] => [controlLeader, ...connections.leaders];

@@ -1,11 +1,15 @@
 // Sees from outside that a worker died: its connection is gone. Then its claims come back at once instead of by time.
 //
-// Not promised: that it always sees it. Where the server does not tell, and after an outage, workers are reaped by time.
+// Nobody is reaped for an outage: after one all connections are new ones. Until the living had time to register again only
+// those are taken for dead whom this reaper itself saw connected since then. A master that was there all along knows that
+// there was no outage, so as a new leader it waits for nothing.
+//
+// Not promised: that it always sees it. Where the server does not tell, workers are reaped by time.
 
 import type { BrokerContext } from "../broker/connection.ts";
 import { queueNames, reapClosed, type RegisteredWorker, registeredWorkers } from "../broker/reap.ts";
 import type { Tenure } from "../leader/leader.ts";
-import { connectedOf } from "../redis/clients.ts";
+import { connectedOf, shownName, workerConnection } from "../redis/clients.ts";
 import type { Clock, Random } from "../runtime/clock.ts";
 import { hasCode } from "../runtime/errors.ts";
 import { Loop } from "../runtime/loop.ts";
@@ -14,15 +18,17 @@ import type { Emit } from "../telemetry/events.ts";
 export interface ReaperOptions {
   readonly broker: BrokerContext;
   readonly tenure: Tenure;
+  /** Since when this process has been connected to Redis without a break, by the monotonic clock; undefined: it is not. */
+  readonly thereSince?: (() => number | undefined) | undefined;
   readonly clock: Clock;
   readonly random: Random;
   readonly emit: Emit;
 }
 
-const LOOK_MS = 500;
+const LOOK_MS = 300;
 /** For a worker that only lost its connection: it is back and registered within this time. */
 const RECONNECT_MS = 700;
-/** After an outage, all connections are new ones; the living get as long as a claim lasts to register again. */
+/** The living get as long as a claim lasts to register again. */
 const OUTAGE_MS = 5_000;
 
 export class Reaper {
@@ -30,13 +36,14 @@ export class Reaper {
   readonly #loop: Loop;
   /** Who was seen without a connection, and since when. */
   readonly #missing = new Map<string, number>();
+  /** Who was seen connected since the last outage. */
+  #seen = new Set<string>();
   #quietUntil: number;
   #blind = false;
 
   constructor(options: ReaperOptions) {
     this.#options = options;
-    // A new leader cannot know whether an outage has just ended.
-    this.#quietUntil = options.clock.monotonic() + OUTAGE_MS;
+    this.#quietUntil = (options.thereSince?.() ?? options.clock.monotonic()) + OUTAGE_MS;
     this.#loop = new Loop({
       name: "reaper",
       intervalMs: () => this.#pauseMs(),
@@ -59,11 +66,12 @@ export class Reaper {
   outage(): void {
     this.#quietUntil = this.#options.clock.monotonic() + OUTAGE_MS;
     this.#missing.clear();
+    this.#seen.clear();
   }
 
   async #tick(): Promise<void> {
     const { broker, tenure, clock } = this.#options;
-    if (!tenure.held() || this.#blind || clock.monotonic() < this.#quietUntil) return;
+    if (!tenure.held() || this.#blind) return;
     const queues = (await queueNames(broker)).filter((name) => !name.startsWith("outbox/"));
     // On a Cluster a worker has no single connection, and none to tell.
     const workers = (await registeredWorkers(broker, queues)).filter((worker) => worker.clientId !== "");
@@ -73,9 +81,20 @@ export class Reaper {
       this.#blind = true;
       return;
     }
-    const gone = workers.filter((worker) => !connected.has(worker.clientId));
+    this.#see(workers, connected);
+    const isQuiet = clock.monotonic() < this.#quietUntil;
+    const mayJudge = (worker: RegisteredWorker): boolean => !isQuiet || this.#seen.has(nameOf(worker));
+    const gone = workers.filter((worker) => !connected.has(worker.clientId) && mayJudge(worker));
     this.#forgetOthers(gone);
     for (const worker of gone) await this.#consider(worker);
+  }
+
+  /** By name too: a server that was started again numbers its connections from 1, so the number may be another's. */
+  #see(workers: readonly RegisteredWorker[], connected: ReadonlyMap<string, string>): void {
+    const isHere = (worker: RegisteredWorker): boolean =>
+      connected.get(worker.clientId) === shownName(workerConnection(worker.info.split(" ")[1] ?? ""));
+    const seen = workers.filter((worker) => isHere(worker) || this.#seen.has(nameOf(worker)));
+    this.#seen = new Set(seen.map((worker) => nameOf(worker)));
   }
 
   async #consider(worker: RegisteredWorker): Promise<void> {

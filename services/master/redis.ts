@@ -24,6 +24,7 @@ export class MasterRedis implements Part {
   readonly #options: MasterRedisOptions;
   readonly #onOutage: (() => void)[] = [];
   #contact = false;
+  #thereSince: number | undefined;
 
   /** Connects in the background: a Redis that is away is waited for, not complained about. */
   constructor(options: MasterRedisOptions) {
@@ -49,6 +50,11 @@ export class MasterRedis implements Part {
     return this.#contact;
   }
 
+  /** Since when the commands connection has been there and fit without a break, by the monotonic clock. */
+  get thereSince(): number | undefined {
+    return this.#thereSince;
+  }
+
   states(): ReadonlyMap<Purpose, RedisState> {
     return this.#states;
   }
@@ -66,8 +72,13 @@ export class MasterRedis implements Part {
         this.#states.set(purpose, state);
         emit("redis.state", { connection: purpose, state, ...(detail === undefined ? {} : { detail }) });
         if (purpose !== "commands") return;
-        if (state === "ready") this.#contact = true;
-        else for (const listener of this.#onOutage) listener();
+        if (state === "ready") {
+          this.#contact = true;
+          this.#thereSince ??= clock.monotonic();
+        } else {
+          this.#thereSince = undefined;
+          for (const listener of this.#onOutage) listener();
+        }
       },
     });
   }

@@ -6,6 +6,7 @@
 import { Cluster, Redis } from "ioredis";
 import { type Clock, type Random, systemClock } from "../runtime/clock.ts";
 import { withDeadline } from "../runtime/part.ts";
+import { shownName } from "./clients.ts";
 import { clusterOptions, type OptionsFor, type Purpose, redisOptions } from "./options.ts";
 import { parseRedisUrl } from "./url.ts";
 import { type RedisState, Watch } from "./watch.ts";
@@ -38,7 +39,7 @@ export function openRedis(options: ConnectOptions): RedisClient {
   const { clock = systemClock, random = Math.random } = options;
   const o: OptionsFor = {
     purpose: options.purpose,
-    connectionName: `antiphon:${options.name.replaceAll(/\s/g, "_")}`,
+    connectionName: shownName(options.name),
     commandTimeoutMs: options.commandTimeoutMs,
     random,
   };

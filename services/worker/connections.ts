@@ -1,5 +1,6 @@
 // The main thread's two connections to Redis: one for commands, one for bells. Nobody else in this thread opens any.
 
+import { workerConnection } from "../redis/clients.ts";
 import { closeRedis, openRedis, type RedisClient, type RedisState } from "../redis/connect.ts";
 import type { Clock, Random } from "../runtime/clock.ts";
 import type { Part } from "../runtime/part.ts";
@@ -31,7 +32,7 @@ export class Connections implements Part {
       openRedis({
         url,
         purpose,
-        name: `worker-${purpose}:${pod}`,
+        name: purpose === "commands" ? workerConnection(pod) : `worker-${purpose}:${pod}`,
         clock,
         random,
         onState: (state, detail) => {

@@ -47,8 +47,8 @@ export class UnitKit {
     this.keys = new Keys(namespace, 0);
   }
 
-  async connect(purpose: Purpose = "commands"): Promise<RedisClient> {
-    const client = openRedis({ url: this.#url, name: "kit", purpose, onState: () => {} });
+  async connect(purpose: Purpose = "commands", name = "kit"): Promise<RedisClient> {
+    const client = openRedis({ url: this.#url, name, purpose, onState: () => {} });
     this.#closing.push(() => closeRedis(client));
     await waitFor(() => client.status === "ready", { what: "a connection to Redis" });
     return client;

@@ -4,15 +4,22 @@ import type { BrokerContext } from "../../../services/broker/connection.ts";
 import { Producer } from "../../../services/broker/producer.ts";
 import type { Tenure } from "../../../services/leader/leader.ts";
 import { Reaper } from "../../../services/master/reaper.ts";
-import { connectedOf } from "../../../services/redis/clients.ts";
+import { connectedOf, shownName, workerConnection } from "../../../services/redis/clients.ts";
 import type { RedisClient } from "../../../services/redis/connect.ts";
-import { type Clock, systemClock } from "../../../services/runtime/clock.ts";
+import { systemClock } from "../../../services/runtime/clock.ts";
 import { randomId } from "../../../services/runtime/ids.ts";
 import { eachServer } from "../../support/redis.ts";
 import { UnitKit } from "../../support/unit-kit.ts";
 import { waitFor } from "../../support/wait-for.ts";
 
 const EPOCH = "7";
+
+interface TestedWorker {
+  readonly client: RedisClient;
+  readonly clientId: string;
+  readonly claims: Claims;
+  readonly wid: string;
+}
 
 eachServer((_name, getUrl) => {
   let kit: UnitKit;
@@ -32,10 +39,10 @@ eachServer((_name, getUrl) => {
     await kit.close();
   });
 
-  /** One whose quiet time after the start is already over. */
-  async function startReaper(): Promise<Reaper> {
-    let skipMs = 0;
-    const clock: Clock = { ...systemClock, monotonic: () => performance.now() + skipMs };
+  /** One that has been connected for so long, by default long enough. */
+  async function startReaper({ thereMs = 5_000 } = {}): Promise<Reaper> {
+    const clock = systemClock;
+    const since = clock.monotonic() - thereMs;
     const tenure: Tenure = {
       unit: "control",
       epoch: EPOCH,
@@ -44,18 +51,18 @@ eachServer((_name, getUrl) => {
       assert: () => {},
     };
     const emit = (name: string, fields: object): void => void told.push(`${name} ${JSON.stringify(fields)}`);
-    reaper = new Reaper({ broker, tenure, clock, random: Math.random, emit });
-    skipMs = 5_000;
+    reaper = new Reaper({ broker, tenure, thereSince: () => since, clock, random: Math.random, emit });
     await reaper.start();
     return reaper;
   }
 
-  async function worker(queue = "default"): Promise<{ client: RedisClient; claims: Claims; wid: string }> {
-    const client = await kit.connect();
+  async function worker(queue = "default"): Promise<TestedWorker> {
+    const client = await kit.connect("commands", workerConnection("pod"));
     const wid = `w-${randomId()}`;
     const claims = new Claims({ client, keys: kit.keys, queue, wid });
-    await claims.register({ clientId: String(await client.client("ID")), pod: "pod" });
-    return { client, claims, wid };
+    const clientId = String(await client.client("ID"));
+    await claims.register({ clientId, pod: "pod" });
+    return { client, clientId, claims, wid };
   }
 
   async function give(count: number): Promise<void> {
@@ -94,9 +101,7 @@ eachServer((_name, getUrl) => {
       return id !== before && id;
     });
     await worker1.claims.register({ clientId: String(after), pod: "pod" });
-    const until = performance.now() + 1_500;
-    await waitFor(() => performance.now() > until);
-    expect(told).toEqual([]);
+    await nobodyIsReaped();
     expect(await worker1.claims.held()).toHaveLength(1);
   });
 
@@ -105,9 +110,51 @@ eachServer((_name, getUrl) => {
     const running = await startReaper();
     running.outage();
     dead.client.disconnect();
+    await nobodyIsReaped();
+  });
+
+  /** Over more looks than it would take. */
+  async function nobodyIsReaped(): Promise<void> {
     const until = performance.now() + 1_500;
     await waitFor(() => performance.now() > until);
     expect(told).toEqual([]);
+  }
+
+  test("a new leader that was connected all along takes back at once what was lost before it led", async () => {
+    const dead = await worker();
+    const living = await worker();
+    await give(1);
+    await dead.claims.take({ slots: 1, run: 1, order: "0123" });
+    dead.client.disconnect();
+    const from = performance.now();
+    await startReaper({ thereMs: 5_000 });
+    await living.claims.beat();
+    await waitFor(() => told.length > 0);
+    expect(performance.now() - from).toBeLessThan(2_000);
+  });
+
+  test("a master that has just come leaves alone whom it never saw, and takes back at once from whom it saw die", async () => {
+    const before = await worker();
+    const seen = await worker();
+    before.client.disconnect();
+    await waitFor(async () => (await connectedOf(broker.client, [before.clientId]))?.size === 0);
+    await startReaper({ thereMs: 0 });
+    await nobodyIsReaped();
+    const from = performance.now();
+    seen.client.disconnect();
+    await waitFor(() => told.length > 0);
+    expect(performance.now() - from).toBeLessThan(2_000);
+    expect(told).toEqual([`claims.reaped ${JSON.stringify({ queue: "default", from: seen.wid, deliveries: 0 })}`]);
+  });
+
+  test("a connection that only bears a worker's number is not that worker's", async () => {
+    const other = await kit.connect();
+    const { claims } = await worker();
+    await claims.register({ clientId: String(await other.client("ID")), pod: "pod" });
+    await startReaper({ thereMs: 0 });
+    await nobodyIsReaped();
+    other.disconnect();
+    await nobodyIsReaped();
   });
 
   test("a reaper that lost control reaps nobody", async () => {
@@ -117,9 +164,7 @@ eachServer((_name, getUrl) => {
     await broker.client.set(kit.keys.epoch("control"), "8");
     await startReaper();
     dead.client.disconnect();
-    const until = performance.now() + 1_500;
-    await waitFor(() => performance.now() > until);
-    expect(told).toEqual([]);
+    await nobodyIsReaped();
     expect(await broker.client.hlen(`${kit.keys.queue("default")}:c:${dead.wid}`)).toBe(1);
   });
 
@@ -129,7 +174,7 @@ eachServer((_name, getUrl) => {
     const [idA, idB] = [String(await a.client("ID")), String(await b.client("ID"))];
     b.disconnect();
     await waitFor(async () => (await connectedOf(broker.client, [idA, idB]))?.size === 1);
-    expect(await connectedOf(broker.client, [idA, idB])).toEqual(new Set([idA]));
-    expect(await connectedOf(broker.client, [])).toEqual(new Set());
+    expect(await connectedOf(broker.client, [idA, idB])).toEqual(new Map([[idA, shownName("kit")]]));
+    expect(await connectedOf(broker.client, [])).toEqual(new Map());
   });
 });
