@@ -95,3 +95,48 @@ export const groups: Kind<Readonly<Record<string, readonly string[]>>> = {
     return entries.every(fits) ? (Object.fromEntries(entries) as Record<string, string[]>) : undefined;
   },
 };
+
+/** A queue to serve; `*` is every other one. */
+export interface Served {
+  readonly queue: string;
+  readonly weight: number;
+}
+
+const SERVED = /^(\*|[^{}:\s,+!*/]{1,64})(?::([1-9]\d{0,2}))?$/;
+
+export const servedQueues: Kind<readonly Served[]> = {
+  says: "a list of queues, each with or without a weight from 1 to 999, e.g. high:5,default, and * for all others",
+  read: (raw, written) => {
+    const matches = list.read(raw, written)?.map((entry) => SERVED.exec(entry));
+    const found = matches?.flatMap((match) =>
+      match ? [{ queue: match[1] ?? "", weight: Number(match[2] ?? 1) }] : [],
+    );
+    if (found === undefined || found.length !== matches?.length) return undefined;
+    return new Set(found.map(({ queue }) => queue)).size === found.length ? found : undefined;
+  },
+};
+
+/** Which tags to serve. */
+export interface ServedTags {
+  /** All that are not in `never`, and what has none. */
+  readonly all: boolean;
+  readonly untagged: boolean;
+  readonly only: readonly string[];
+  readonly never: readonly string[];
+}
+
+const TAG = /^!?[^{}:\s,+!*/-][^{}:\s,+!*/]{0,63}$/;
+
+export const servedTags: Kind<ServedTags> = {
+  says: "*, a list of tags like gpu,eu (only these), *,!gpu (all but these) or - (what has no tag)",
+  read: (raw, written) => {
+    const terms = list.read(raw, written);
+    if (!terms?.every((term) => term === "*" || term === "-" || TAG.test(term))) return undefined;
+    const all = terms.includes("*");
+    const never = terms.filter((term) => term.startsWith("!")).map((term) => term.slice(1));
+    const only = terms.filter((term) => TAG.test(term) && !term.startsWith("!"));
+    const untagged = terms.includes("-");
+    const isContrary = all ? only.length > 0 || untagged : never.length > 0;
+    return isContrary ? undefined : { all, untagged, only, never };
+  },
+};

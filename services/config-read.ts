@@ -108,6 +108,10 @@ function contradictions(values: Values, purpose: ConfigFor): string[] {
       problems.push(
         "ANTIPHON_WORKER_CONCURRENCY is less than ANTIPHON_WORKER_THREADS: some threads could never run anything.",
       );
+    const { queues, tags } = values;
+    // Of settings that could not be read nothing more is said.
+    if (queues?.every(({ queue }) => queue === "chat") && tags && !tags.all && !tags.untagged)
+      problems.push("ANTIPHON_QUEUES and ANTIPHON_TAGS leave nothing to serve: Messages have no tags.");
   }
   return problems;
 }

@@ -10,6 +10,10 @@ import {
   type Person,
   redisUrl,
   secretText,
+  type Served,
+  servedQueues,
+  type ServedTags,
+  servedTags,
   text,
   wholeNumber,
 } from "./config-kinds.ts";
@@ -45,6 +49,10 @@ export interface Values {
   readonly adminToken: string | undefined;
   readonly workerThreads: number;
   readonly workerConcurrency: number;
+  readonly recycleJobs: number;
+  readonly recycleHeapMb: number;
+  readonly queues: readonly Served[];
+  readonly tags: ServedTags;
   readonly drainMs: number;
   readonly leaseMs: number;
   readonly queueLimit: number;
@@ -181,6 +189,32 @@ export const SETTINGS: { readonly [K in keyof Values]: Row<Values[K]> } = {
     kind: wholeNumber({ min: 8, max: 10_000 }),
     preset: always(32),
     sentence: "Deliveries that one worker has in flight at once.",
+  },
+  recycleJobs: {
+    variable: "ANTIPHON_WORKER_RECYCLE_JOBS",
+    kind: wholeNumber({ min: 0, max: 1_000_000_000 }),
+    preset: always(0),
+    sentence: "Deliveries after which a handler thread is replaced by a new one; 0 = never.",
+  },
+  recycleHeapMb: {
+    variable: "ANTIPHON_WORKER_RECYCLE_HEAP_MB",
+    kind: wholeNumber({ min: 0, max: 65_536 }),
+    preset: always(0),
+    sentence: "MB of heap and buffers above which a handler thread is replaced by a new one; 0 = never.",
+  },
+  queues: {
+    variable: "ANTIPHON_QUEUES",
+    kind: servedQueues,
+    preset: always([{ queue: "*", weight: 1 }]),
+    presetSaid: "`*`",
+    sentence: "Which queues a worker serves, and how often each comes first: `high:5,default`.",
+  },
+  tags: {
+    variable: "ANTIPHON_TAGS",
+    kind: servedTags,
+    preset: always({ all: true, untagged: false, only: [], never: [] }),
+    presetSaid: "`*`",
+    sentence: "Which tags it serves: `gpu,eu` (only these), `*,!gpu` (all but these), `-` (what has none).",
   },
   drainMs: {
     variable: "ANTIPHON_DRAIN_MS",

@@ -71,6 +71,10 @@ describe("defaults", () => {
       adminToken: undefined,
       workerThreads: 3,
       workerConcurrency: 32,
+      recycleJobs: 0,
+      recycleHeapMb: 0,
+      queues: [{ queue: "*", weight: 1 }],
+      tags: { all: true, untagged: false, only: [], never: [] },
       drainMs: 25_000,
       leaseMs: 6_000,
       queueLimit: 1_000_000,
@@ -132,6 +136,30 @@ describe("each setting", () => {
     adminToken: [["t", "t"]],
     workerThreads: [["8", 8]],
     workerConcurrency: [["100", 100]],
+    recycleJobs: [["5000", 5000]],
+    recycleHeapMb: [["200", 200]],
+    queues: [
+      [
+        "high:5, default",
+        [
+          { queue: "high", weight: 5 },
+          { queue: "default", weight: 1 },
+        ],
+      ],
+      [
+        "high:5,*",
+        [
+          { queue: "high", weight: 5 },
+          { queue: "*", weight: 1 },
+        ],
+      ],
+    ],
+    tags: [
+      ["gpu,eu", { all: false, untagged: false, only: ["gpu", "eu"], never: [] }],
+      ["*,!gpu", { all: true, untagged: false, only: [], never: ["gpu"] }],
+      ["-", { all: false, untagged: true, only: [], never: [] }],
+      ["gpu,-", { all: false, untagged: true, only: ["gpu"], never: [] }],
+    ],
     drainMs: [["0", 0]],
     leaseMs: [["3000", 3000]],
     queueLimit: [["10", 10]],
@@ -154,6 +182,10 @@ describe("each setting", () => {
     adminToken: ["  "],
     workerThreads: ["1", "65", "two"],
     workerConcurrency: ["7", "1e9"],
+    recycleJobs: ["-1"],
+    recycleHeapMb: ["a lot"],
+    queues: ["high:0", "high:1000", "high:5,high", "a b", "default+gpu", "outbox/irc", "high:"],
+    tags: ["*,gpu", "!gpu", "*,-", "a b", "gpu,gpu", "!"],
     drainMs: ["-1", "25s"],
     leaseMs: ["499", "600001"],
     queueLimit: ["0"],
@@ -287,6 +319,11 @@ describe("unknown names are refused with the likely meaning", () => {
 });
 
 describe("contradictions", () => {
+  test("a worker that would serve nothing", async () => {
+    const env = { REDIS_URL: "redis://x", ANTIPHON_QUEUES: "chat", ANTIPHON_TAGS: "gpu" };
+    expect(await problems({ purpose: "worker", env })).toContain("leave nothing to serve");
+  });
+
   test("a master and a worker need REDIS_URL", async () => {
     expect(await problems({ purpose: "master" })).toContain("REDIS_URL is missing");
     expect(await problems({ purpose: "worker" })).toContain("REDIS_URL is missing");
