@@ -98,7 +98,8 @@ function checkRoute(route: AnyRoute, around: Surroundings): string[] {
       );
   }
   if (!(route.timeoutMs > 0) || route.timeoutMs > 2 ** 31) reasons.push('its timeout is no duration such as "10m"');
-  if (!Number.isInteger(route.attempts) || route.attempts < 1) reasons.push("attempts must be a whole number from 1");
+  if (!(Number.isInteger(route.attempts) || route.attempts === Number.POSITIVE_INFINITY) || route.attempts < 1)
+    reasons.push("attempts must be a whole number from 1");
   if (route.kind === "cron") reasons.push(...cronProblems(route.spec, route.tz));
   if (route.kind === "every" && !(route.periodMs >= 1000)) reasons.push("its period must be a duration of at least 1s");
   if (route.kind === "http" && RESERVED.test(route.path)) reasons.push(`${route.path} belongs to Antiphon itself`);

@@ -15,7 +15,7 @@ import {
   type Report,
 } from "./build-options.ts";
 import type { RequestInfo, SignatureFormat } from "./options.ts";
-import type { HmacCheck, HttpRoute, Method } from "./routes.ts";
+import type { HmacCheck, HttpRoute, Method, Placed } from "./routes.ts";
 
 export const HTTP_OPTIONS = [
   "body",
@@ -37,7 +37,7 @@ const CONTENT_TYPES = Object.freeze(["application/json", "application/x-www-form
 const SEGMENT = /^(?::[A-Za-z_][A-Za-z0-9_]*|[A-Za-z0-9._~!$&'()+,;=@%-]+)$/;
 const FORMATS: ReadonlySet<unknown> = new Set<SignatureFormat>(["github", "slack", "hex", "base64"]);
 
-type HttpPart = Omit<HttpRoute, "id" | "run" | "help" | "restrictTo" | "attempts" | "timeoutMs" | "needs">;
+type HttpPart = Omit<HttpRoute, "run" | keyof Placed>;
 
 export function readHttp(method: Method, given: { path: unknown; options: Options }, report: Report): HttpPart {
   const { path, options } = given;

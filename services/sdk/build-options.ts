@@ -1,6 +1,5 @@
 // Reads options that may be anything: authors also write plain JavaScript. Each reader reports what is wrong and goes on.
 
-import type { Capability } from "./adapter.ts";
 import { durationMs } from "./duration.ts";
 import type { Schema } from "./infer.ts";
 import { isSchema } from "./schema.ts";
@@ -71,45 +70,4 @@ export function readHeaderName(options: Options, key: string, report: Report): s
   if (typeof value === "string" && HEADER_NAME.test(value)) return value.toLowerCase();
   report(`${key}.header must be the name of a header`);
   return "";
-}
-
-const CAPABILITIES: ReadonlySet<unknown> = new Set<Capability>([
-  "thread",
-  "edit",
-  "react",
-  "topic",
-  "join",
-  "buttons",
-  "modal",
-  "file",
-]);
-
-export interface CommonRoute {
-  readonly help?: string;
-  readonly restrictTo?: readonly string[];
-  readonly attempts: number;
-  readonly timeoutMs: number;
-  readonly needs: readonly Capability[];
-}
-
-export interface Defaults {
-  readonly attempts: number;
-  readonly timeoutMs: number;
-}
-
-const ATTEMPTS_MAX = 100;
-
-/** The options that every route has. */
-export function readCommon(options: Options, defaults: Defaults, report: Report): CommonRoute {
-  const help = options["help"];
-  if (help !== undefined && typeof help !== "string") report("help must be a text");
-  const needs = readTexts(options, "needs", report) ?? Object.freeze([]);
-  for (const need of needs) if (!CAPABILITIES.has(need)) report(`needs: no adapter can do "${need}"`);
-  return {
-    ...present("help", typeof help === "string" ? help : undefined),
-    ...present("restrictTo", readTexts(options, "restrictTo", report)),
-    attempts: readCount(options, "attempts", { max: ATTEMPTS_MAX, report }) ?? defaults.attempts,
-    timeoutMs: readDuration(options, "timeout", report) ?? defaults.timeoutMs,
-    needs: needs as readonly Capability[],
-  };
 }

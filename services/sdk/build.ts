@@ -2,12 +2,18 @@
 
 import { HTTP_OPTIONS, readHttp } from "./build-http.ts";
 import {
-  type CommonRoute,
+  COMMON_OPTIONS,
   type Defaults,
+  readCommon,
+  readPlaced,
+  readWork,
+  WORK_ATTEMPTS,
+  WORK_OPTIONS,
+} from "./build-common.ts";
+import {
   isRecord,
   type Options,
   present,
-  readCommon,
   readFunction,
   readSchema,
   refuseUnknown,
@@ -17,7 +23,8 @@ import type { Event, Job } from "./context.ts";
 import { durationMs } from "./duration.ts";
 import type { ChatKey } from "./options.ts";
 import { readPattern } from "./pattern.ts";
-import type { AnyRoute, Method } from "./routes.ts";
+import { PLACE_OPTIONS } from "./place.ts";
+import type { AnyRoute, Method, Placed } from "./routes.ts";
 import { isSchema } from "./schema.ts";
 
 /** A route as an author wrote it; nothing in it is checked yet. */
@@ -30,19 +37,19 @@ export interface Draft {
 }
 
 const CHAT: Defaults = { attempts: 1, timeoutMs: 60_000 };
-const WORK: Defaults = { attempts: 5, timeoutMs: 600_000 };
+const WORK: Defaults = { attempts: WORK_ATTEMPTS, timeoutMs: 600_000 };
 const PERIOD_MS_MIN = 1000;
 
-const COMMON = ["help", "restrictTo", "attempts", "timeout", "needs", "run"];
+const PLACED = [...WORK_OPTIONS, ...PLACE_OPTIONS];
 const KNOWN: Readonly<Record<AnyRoute["kind"], ReadonlySet<string>>> = {
-  command: new Set([...COMMON, "key", "args"]),
-  hear: new Set([...COMMON, "key", "args"]),
-  fallback: new Set([...COMMON, "key"]),
-  http: new Set([...COMMON, ...HTTP_OPTIONS]),
-  job: new Set(COMMON),
-  event: new Set(COMMON),
-  cron: new Set([...COMMON, "tz"]),
-  every: new Set(COMMON),
+  command: new Set([...COMMON_OPTIONS, "key", "args"]),
+  hear: new Set([...COMMON_OPTIONS, "key", "args"]),
+  fallback: new Set([...COMMON_OPTIONS, "key"]),
+  http: new Set([...COMMON_OPTIONS, ...PLACED, ...HTTP_OPTIONS]),
+  job: new Set([...COMMON_OPTIONS, ...WORK_OPTIONS]),
+  event: new Set([...COMMON_OPTIONS, ...PLACED]),
+  cron: new Set([...COMMON_OPTIONS, ...PLACED, "tz"]),
+  every: new Set([...COMMON_OPTIONS, ...PLACED]),
 };
 
 /** Undefined when there was something to report. */
@@ -61,12 +68,13 @@ export function buildRoute(draft: Draft, id: string, report: Report): AnyRoute |
   if (typeof options["run"] !== "function") tell("run is no function");
   const isChat = kind === "command" || kind === "hear" || kind === "fallback";
   const common = readCommon(options, isChat ? CHAT : WORK, tell);
-  const chat = isChat ? present("key", readChatKey(options, tell)) : {};
-  const route = { id, ...common, ...chat, ...readKind(draft, options, tell), run: options["run"] };
+  const own = isChat ? present("key", readChatKey(options, tell)) : readWork(options, tell);
+  const place = isChat || kind === "job" ? {} : readPlaced(options, tell);
+  const route = { id, ...common, ...own, ...place, ...readKind(draft, options, tell), run: options["run"] };
   return sound ? (Object.freeze(route) as AnyRoute) : undefined;
 }
 
-type KindPart<R> = R extends AnyRoute ? Omit<R, "id" | "run" | "key" | keyof CommonRoute> : never;
+type KindPart<R> = R extends AnyRoute ? Omit<R, "run" | "key" | keyof Placed> : never;
 
 function readKind({ kind, method, subject }: Draft, options: Options, report: Report): KindPart<AnyRoute> {
   switch (kind) {

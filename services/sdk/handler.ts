@@ -2,9 +2,11 @@
 // instanceof: the author's copy of this library and ours are different modules.
 
 import { buildRoute, type Draft } from "./build.ts";
+import { type Options, refuseUnknown, type Report } from "./build-options.ts";
 import type { Event, Job } from "./context.ts";
 import type { Out, Schema } from "./infer.ts";
 import type { Route, Routes } from "./options.ts";
+import { PLACE_OPTIONS, type PlaceOptions, readPlace } from "./place.ts";
 import type { AnyRoute, Method } from "./routes.ts";
 import { isSchema } from "./schema.ts";
 
@@ -120,21 +122,26 @@ function routesInto(drafts: Map<unknown, Draft>): Record<keyof Routes<unknown>, 
 }
 
 /** A contract for work: export it; `enqueue` and `r.job` take it. */
-export function job<S extends Schema>(name: string, input: S): Job<S> {
-  checkContract("job", name, input);
-  return Object.freeze({ kind: "job", name, input });
+export function job<S extends Schema>(name: string, input: S, options: PlaceOptions = {}): Job<S> {
+  const problems = contractProblems(name, input);
+  const report: Report = (text) => void problems.push(text);
+  refuseUnknown(options as Options, new Set(PLACE_OPTIONS), report);
+  const place = readPlace(options as Options, report);
+  if (problems.length > 0) throw refusal(`job ${JSON.stringify(name)}`, problems, job);
+  return Object.freeze({ kind: "job", name, input, ...place });
 }
 
 /** A contract for something that happened: export it; `emit` and `r.on` take it. */
 export function event<S extends Schema>(name: string, payload: S): Event<S> {
-  checkContract("event", name, payload);
+  const problems = contractProblems(name, payload);
+  if (problems.length > 0) throw refusal(`event ${JSON.stringify(name)}`, problems, event);
   return Object.freeze({ kind: "event", name, payload });
 }
 
-function checkContract(kind: "job" | "event", name: unknown, schema: unknown): void {
+function contractProblems(name: unknown, schema: unknown): string[] {
   const problems: string[] = [];
   if (typeof name !== "string" || !CONTRACT_NAME.test(name))
     problems.push("the name must be a letter and then letters, digits, dots, - or _");
   if (!isSchema(schema)) problems.push("the second argument must be a Standard Schema");
-  if (problems.length > 0) throw refusal(`${kind} ${JSON.stringify(name)}`, problems, kind === "job" ? job : event);
+  return problems;
 }

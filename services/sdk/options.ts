@@ -5,6 +5,8 @@ import type { ChatCtx, Ctx, Event, Job } from "./context.ts";
 import type { Duration } from "./duration.ts";
 import type { Args, Fields, OnlyKnown, Or, Out, PathParams, Schema } from "./infer.ts";
 import type { Message } from "./message.ts";
+import type { PlaceOptions } from "./place.ts";
+import type { NoRetry, RetryPolicy } from "./retry.ts";
 
 export type Run<X> = (ctx: X) => unknown;
 
@@ -12,12 +14,28 @@ export interface CommonOptions {
   readonly help?: string;
   /** Groups; a member of any of them may. Unknown groups stop the start. */
   readonly restrictTo?: readonly string[];
-  /** Runs before it is a dead letter. Default: 1 in chat, 5 elsewhere. */
+  /** Runs before it is a dead letter. Default: 1 in chat, 10 elsewhere; without end where `retry` is a list or function. */
   readonly attempts?: number;
+  /** When it is tried again. Default: after 1 s, doubled each time up to 5 min, each shortened at random by up to a half. */
+  readonly retry?: RetryPolicy;
+  /** Errors that make a dead letter at once. */
+  readonly noRetry?: NoRetry;
   /** Default: 60 s in chat, 10 min elsewhere. */
   readonly timeout?: Duration;
+  /** MB of heap of the thread it runs in: over it the run fails, and the thread is replaced. */
+  readonly maxHeap?: number;
   /** What an adapter must be able to do; the start fails when none can. */
   readonly needs?: readonly Capability[];
+  /** For middleware, which finds it in `ctx.route.meta`. */
+  readonly meta?: Readonly<Record<string, unknown>>;
+}
+
+/** Routes of work. Limits count over all workers; what is over one waits and holds no slot. */
+export interface WorkOptions extends CommonOptions {
+  /** At most `limit` runs begin per time, of the route or of each ordering key. */
+  readonly rate?: { readonly limit: number; readonly per: Duration; readonly by?: "route" | "key" };
+  /** Runs at a time. */
+  readonly concurrency?: number;
 }
 
 export interface ChatOptions extends CommonOptions {
@@ -37,7 +55,7 @@ export interface RequestInfo {
   readonly headers: Fields;
 }
 
-export interface HttpOptions<C, P extends string, B, Q, U, H> extends CommonOptions {
+export interface HttpOptions<C, P extends string, B, Q, U, H> extends WorkOptions, PlaceOptions {
   readonly body?: B;
   readonly query?: Q;
   readonly params?: U;
@@ -107,11 +125,11 @@ export interface Routes<C> {
   fallback(options: ChatOptions & { readonly run: Run<ChatCtx<C>> }): Route;
   on<S extends Schema>(
     event: Event<S>,
-    options: CommonOptions & { readonly run: Run<Ctx<C> & { readonly payload: Out<S> }> },
+    options: WorkOptions & PlaceOptions & { readonly run: Run<Ctx<C> & { readonly payload: Out<S> }> },
   ): Route;
   job<S extends Schema>(
     job: Job<S>,
-    options: CommonOptions & { readonly run: Run<Ctx<C> & { readonly input: Out<S> }> },
+    options: WorkOptions & { readonly run: Run<Ctx<C> & { readonly input: Out<S> }> },
   ): Route;
   readonly get: HttpVerb<C>;
   readonly post: HttpVerb<C>;
@@ -119,7 +137,7 @@ export interface Routes<C> {
   readonly patch: HttpVerb<C>;
   readonly delete: HttpVerb<C>;
   /** Once per cluster, at five-field cron times of the time zone. */
-  cron(spec: string, options: CommonOptions & { readonly tz: string; readonly run: Run<Ctx<C>> }): Route;
+  cron(spec: string, options: WorkOptions & PlaceOptions & { readonly tz: string; readonly run: Run<Ctx<C>> }): Route;
   /** Once per cluster and period. */
-  every(period: Duration, options: CommonOptions & { readonly run: Run<Ctx<C>> }): Route;
+  every(period: Duration, options: WorkOptions & PlaceOptions & { readonly run: Run<Ctx<C>> }): Route;
 }

@@ -22,7 +22,13 @@ export interface Discard {
   readonly reason: string;
 }
 
-export type RunOutcome = Done | RetryLater | Discard;
+/** Failed for good: a dead letter at once, whatever attempts are left. */
+export interface Fail {
+  readonly "~outcome": "fail";
+  readonly reason: string;
+}
+
+export type RunOutcome = Done | RetryLater | Discard | Fail;
 
 export function done(value?: unknown): Done {
   return Object.freeze(value === undefined ? { "~outcome": "done" } : { "~outcome": "done", value });
@@ -39,7 +45,11 @@ export function discard(reason: string): Discard {
   return Object.freeze({ "~outcome": "discard", reason });
 }
 
-const KINDS: ReadonlySet<unknown> = new Set(["done", "retryLater", "discard"]);
+export function fail(reason: string): Fail {
+  return Object.freeze({ "~outcome": "fail", reason });
+}
+
+const KINDS: ReadonlySet<unknown> = new Set(["done", "retryLater", "discard", "fail"]);
 
 /** Whether a returned or thrown value is an Outcome. By its shape: the author's copy of this library is another one. */
 export function isOutcome(value: unknown): value is RunOutcome {

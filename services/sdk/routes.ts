@@ -5,16 +5,47 @@ import type { ChatCtx, Ctx, Event, Job } from "./context.ts";
 import type { Schema } from "./infer.ts";
 import type { PatternPart } from "./pattern.ts";
 import type { ChatKey, RequestInfo, Run, SignatureFormat } from "./options.ts";
+import type { PriorityClass } from "./place.ts";
+import type { RetryPlan } from "./retry.ts";
 
-interface Base {
+export interface Base {
   /** `<handler>.<key>`: the unit of permission, metric, retry and compatibility. */
   readonly id: string;
   readonly help?: string;
   /** Absent: everybody may. */
   readonly restrictTo?: readonly string[];
+  /** Infinite where `retry` says itself when to end. */
   readonly attempts: number;
+  /** Absent: exponential. */
+  readonly retry?: RetryPlan;
+  readonly noRetry?: (error: unknown) => boolean;
   readonly timeoutMs: number;
+  /** Of the thread it runs in. */
+  readonly maxHeapMb?: number;
   readonly needs: readonly Capability[];
+  /** For middleware. */
+  readonly meta: Readonly<Record<string, unknown>>;
+}
+
+export interface RateLimit {
+  readonly limit: number;
+  readonly perMs: number;
+  /** Of all runs of the route, or of each ordering key's. */
+  readonly by: "route" | "key";
+}
+
+/** What nobody said. */
+export interface Work extends Base {
+  readonly rate?: RateLimit;
+  /** Runs at a time over all workers. */
+  readonly concurrency?: number;
+}
+
+/** Work that no author enqueues: the route says where it waits. */
+export interface Placed extends Work {
+  /** The broker's name, with the tag. Absent in handlers of an older library: `default`. */
+  readonly queue?: string;
+  readonly class?: PriorityClass;
 }
 
 interface Chat extends Base {
@@ -52,7 +83,7 @@ export interface HmacCheck {
   readonly format: SignatureFormat;
 }
 
-export interface HttpRoute extends Base {
+export interface HttpRoute extends Placed {
   readonly kind: "http";
   readonly method: Method;
   readonly path: string;
@@ -72,26 +103,26 @@ export interface HttpRoute extends Base {
   >;
 }
 
-export interface JobRoute extends Base {
+export interface JobRoute extends Work {
   readonly kind: "job";
   readonly job: Job;
   readonly run: Run<Ctx & { readonly input: unknown }>;
 }
 
-export interface EventRoute extends Base {
+export interface EventRoute extends Placed {
   readonly kind: "event";
   readonly event: Event;
   readonly run: Run<Ctx & { readonly payload: unknown }>;
 }
 
-export interface CronRoute extends Base {
+export interface CronRoute extends Placed {
   readonly kind: "cron";
   readonly spec: string;
   readonly tz: string;
   readonly run: Run<Ctx>;
 }
 
-export interface EveryRoute extends Base {
+export interface EveryRoute extends Placed {
   readonly kind: "every";
   readonly periodMs: number;
   readonly run: Run<Ctx>;

@@ -21,6 +21,8 @@ export interface EventFields {
   "run.refused": { route: string; user: string };
   "run.dead": { route: string; origin: string; reason: string };
   "run.interrupted": { route: string; origin: string };
+  "retry.exhausted": { route: string; origin: string; attempt: number; everyMs: number };
+  "retry.unfit": { route: string; origin: string; error: unknown };
   "run.timeout": { route: string; origin: string; afterMs: number };
   "thread.ended": { thread: number; reason: string; deliveries: number };
   "thread.started": { thread: number; kind: string };
@@ -66,6 +68,8 @@ export const LEVELS: Readonly<Record<Exclude<EventName, "log">, Level>> = {
   "run.refused": "warn",
   "run.dead": "error",
   "run.interrupted": "info",
+  "retry.exhausted": "warn",
+  "retry.unfit": "warn",
   "run.timeout": "warn",
   "thread.ended": "warn",
   "thread.started": "debug",

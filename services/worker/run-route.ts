@@ -7,7 +7,7 @@ import { AntiphonError, hasCode } from "../runtime/errors.ts";
 import { isOutcome, type RunOutcome } from "../sdk/outcome.ts";
 import type { AnyRoute } from "../sdk/routes.ts";
 import type { Failure } from "./protocol.ts";
-import { newErrorId, reasonOf, retryOf, type RouteResult } from "./results.ts";
+import { againAfter, newErrorId, reasonOf, type RouteResult, shortened } from "./results.ts";
 import { RouteRun } from "./route-run.ts";
 import type { Started } from "./slots.ts";
 import type { Underway } from "./underway.ts";
@@ -70,6 +70,8 @@ function judge(run: RouteRun, outcome: RunOutcome, say: Calling["say"]): RouteRe
     }
     case "discard":
       return { kind: "done", note: `discarded: ${outcome.reason}` };
+    case "fail":
+      return failedForGood(run, shortened(String(outcome.reason)));
     case "retryLater": {
       const { delayMs, mode } = outcome;
       const again = run.attempt < run.shape.attempts;
@@ -95,10 +97,18 @@ function interrupted(run: RouteRun): RouteResult {
 
 /** What the route's policy makes of an error: another attempt, or none. */
 function failure(run: Failing, error: unknown): RouteResult {
-  const retry = retryOf(run.shape, run.attempt, run.parts.random);
+  const { shape, attempt, parts, underway } = run;
+  const { retry, isExhausted, problem } = againAfter(shape, { attempt, error }, parts.random);
+  const which = { route: shape.id, origin: underway.origin };
+  if (problem !== undefined) parts.emit("retry.unfit", { ...which, error: problem });
   if (retry === undefined) return lastAttempt(run, error);
+  if (isExhausted) parts.emit("retry.exhausted", { ...which, attempt, everyMs: retry.delayMs });
   const errorId = tell(run, error, `again in ${retry.delayMs} ms`);
   return { kind: "failed", reason: reasonOf(error), retry, errorId };
+}
+
+function failedForGood(run: Failing, reason: string): RouteResult {
+  return { kind: "failed", reason, errorId: tell(run, reason, "dead letter") };
 }
 
 function lastAttempt(run: Failing, error: unknown): RouteResult {

@@ -69,9 +69,9 @@ describe("a handler", () => {
 });
 
 describe("routes get their defaults", () => {
-  test("chat runs once and for a minute, work five times and for ten", () => {
+  test("chat runs once and for a minute, work ten times and for ten minutes", () => {
     const chat = { attempts: 1, timeoutMs: 60_000, needs: [] };
-    const work = { attempts: 5, timeoutMs: 600_000, needs: [] };
+    const work = { attempts: 10, timeoutMs: 600_000, needs: [] };
     expect(only((r) => r.command("a", { run }))).toMatchObject(chat);
     expect(only((r) => r.hear(/a/, { run }))).toMatchObject(chat);
     expect(only((r) => r.fallback({ run }))).toMatchObject(chat);
@@ -94,9 +94,11 @@ describe("routes get their defaults", () => {
       kind: "http",
       method: "POST",
       path: "/hooks/:repo",
-      attempts: 5,
+      attempts: 10,
       timeoutMs: 600_000,
       needs: [],
+      meta: {},
+      queue: "default",
       parse: "after",
       limitBytes: 1_048_576,
       contentTypes: ["application/json", "application/x-www-form-urlencoded", "text/plain"],

@@ -1,10 +1,10 @@
 // Outcomes are plain data that another copy of the library can read.
 
 import { expect, test } from "vitest";
-import { discard, done, isOutcome, retryLater } from "../../../services/sdk/outcome.ts";
+import { discard, done, fail, isOutcome, retryLater } from "../../../services/sdk/outcome.ts";
 
 test("outcomes are plain frozen data that survives a copy", () => {
-  for (const outcome of [done(), done("said"), retryLater("10s"), discard("too old")]) {
+  for (const outcome of [done(), done("said"), retryLater("10s"), discard("too old"), fail("gone")]) {
     expect(Object.isFrozen(outcome)).toBe(true);
     expect(isOutcome(JSON.parse(JSON.stringify(outcome)))).toBe(true);
   }
