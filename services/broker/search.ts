@@ -5,7 +5,7 @@
 
 import { publicId } from "../runtime/ids.ts";
 import { type BrokerContext, translate } from "./connection.ts";
-import { decodeElement, type Element, type EnvelopeHeader } from "./delivery.ts";
+import { claimedAtMs, decodeElement, type Element, enqueuedAtMs, type EnvelopeHeader } from "./delivery.ts";
 import { readEnvelopes } from "./search-bodies.ts";
 import { firstPlace, type Leaf, type LeafState, lookAt, type Place, type Position } from "./search-places.ts";
 import { readRoutes } from "./routes.ts";
@@ -79,10 +79,10 @@ export async function searchDeliveries(context: BrokerContext, query: SearchQuer
 async function search(context: BrokerContext, query: SearchQuery): Promise<SearchPage> {
   const [fits, nowMs] = await Promise.all([elementFilter(context, query), serverNowMs(context)]);
   const found: FoundDelivery[] = [];
-  let at = query.cursor === undefined ? startOf(query, 0) : readCursor(query.cursor);
+  let at = query.cursor === undefined ? startOf(query, 0) : readCursor(query);
   for (let step = 0; at !== undefined && step < STEPS_MAX && found.length < query.limit; step++) {
     const queue = query.queues[at.queue];
-    if (queue === undefined) return { found, cursor: undefined };
+    if (queue === undefined) break;
     const { leaves, next } = await lookAt(context, queue, { position: at.position, wanted: query });
     const candidates = leaves.slice(at.skip).filter((leaf) => fits(leaf) && ageFits(leaf, nowMs, query));
     const matches = await readMatches(context, { queue, leaves: candidates, query });
@@ -92,7 +92,7 @@ async function search(context: BrokerContext, query: SearchQuery): Promise<Searc
     if (last !== undefined) at = { ...at, skip: leaves.indexOf(last.leaf) + 1 };
     else at = next === undefined ? startOf(query, at.queue + 1) : { queue: at.queue, position: next, skip: 0 };
   }
-  return { found, cursor: at === undefined ? undefined : writeCursor(at) };
+  return { found, cursor: at === undefined ? undefined : writeCursor(query, at) };
 }
 
 interface Cursor {
@@ -108,27 +108,24 @@ function startOf(query: SearchQuery, queue: number): Cursor | undefined {
   return { queue, position: { place: firstPlace(query), offset: 0, keys: [] }, skip: 0 };
 }
 
-function writeCursor({ queue, position, skip }: Cursor): string {
-  return Buffer.from(JSON.stringify([queue, position.place, position.offset, position.keys, skip])).toString(
-    "base64url",
-  );
+/** With the queue's name, for there may be more queues by the next call. */
+function writeCursor({ queues }: SearchQuery, { queue, position, skip }: Cursor): string {
+  const parts = [queues[queue], position.place, position.offset, position.keys, skip];
+  return Buffer.from(JSON.stringify(parts)).toString("base64url");
 }
 
-/** A cursor that is none of ours begins anew. */
-function readCursor(text: string): Cursor | undefined {
+/** A cursor that is none of ours, or of a queue that is gone, finds nothing. */
+function readCursor({ queues, cursor = "" }: SearchQuery): Cursor | undefined {
   try {
-    const [queue, place, offset, keys, skip] = JSON.parse(Buffer.from(text, "base64url").toString()) as [
-      number,
-      Place,
-      number,
-      Position["keys"],
-      number,
-    ];
-    return { queue, position: { place, offset, keys }, skip };
+    const parts = JSON.parse(Buffer.from(cursor, "base64url").toString()) as CursorParts;
+    const [name, place, offset, keys, skip] = parts;
+    return queues.includes(name) ? { queue: queues.indexOf(name), position: { place, offset, keys }, skip } : undefined;
   } catch {
     return undefined;
   }
 }
+
+type CursorParts = [queue: string, place: Place, offset: number, keys: Position["keys"], skip: number];
 
 async function elementFilter(context: BrokerContext, query: SearchQuery): Promise<(leaf: Leaf) => boolean> {
   const { route, key } = query;
@@ -145,10 +142,9 @@ function ageFits(leaf: Leaf, nowMs: number, { olderThanMs, youngerThanMs }: Sear
   return (olderThanMs === undefined || ageMs > olderThanMs) && (youngerThanMs === undefined || ageMs < youngerThanMs);
 }
 
-/** Ids and fences tell the server's time in µs. */
 function sinceOf(leaf: Leaf): number {
   if (leaf.state === "dead") return leaf.atMs ?? 0;
-  return Math.floor(Number(leaf.fence ?? decodeElement(leaf.element).id) / 1000);
+  return leaf.fence === undefined ? enqueuedAtMs(decodeElement(leaf.element).id) : claimedAtMs(leaf.fence);
 }
 
 interface Match {
