@@ -26,6 +26,7 @@ import { readPattern } from "./pattern.ts";
 import { PLACE_OPTIONS } from "./place.ts";
 import type { AnyRoute, Method, Placed } from "./routes.ts";
 import { isSchema } from "./schema.ts";
+import { readTimed, TIMED_OPTIONS } from "./timed.ts";
 
 /** A route as an author wrote it; nothing in it is checked yet. */
 export interface Draft {
@@ -48,8 +49,8 @@ const KNOWN: Readonly<Record<AnyRoute["kind"], ReadonlySet<string>>> = {
   http: new Set([...COMMON_OPTIONS, ...PLACED, ...HTTP_OPTIONS]),
   job: new Set([...COMMON_OPTIONS, ...WORK_OPTIONS]),
   event: new Set([...COMMON_OPTIONS, ...PLACED]),
-  cron: new Set([...COMMON_OPTIONS, ...PLACED, "tz"]),
-  every: new Set([...COMMON_OPTIONS, ...PLACED]),
+  cron: new Set([...COMMON_OPTIONS, ...PLACED, ...TIMED_OPTIONS, "tz"]),
+  every: new Set([...COMMON_OPTIONS, ...PLACED, ...TIMED_OPTIONS]),
 };
 
 /** Undefined when there was something to report. */
@@ -91,9 +92,9 @@ function readKind({ kind, method, subject }: Draft, options: Options, report: Re
     case "event":
       return { kind, event: readContract<Event>("event", subject, report) };
     case "cron":
-      return { kind, ...readCron(subject, options, report) };
+      return { kind, ...readCron(subject, options, report), ...readTimed(options, report) };
     case "every":
-      return { kind, periodMs: readPeriod(subject, report) };
+      return { kind, periodMs: readPeriod(subject, report), ...readTimed(options, report) };
   }
 }
 

@@ -7,6 +7,7 @@ import type { Args, Fields, OnlyKnown, Or, Out, PathParams, Schema } from "./inf
 import type { Message } from "./message.ts";
 import type { PlaceOptions } from "./place.ts";
 import type { NoRetry, RetryPolicy } from "./retry.ts";
+import type { TimedCtx, TimedOptions } from "./timed.ts";
 
 export type Run<X> = (ctx: X) => unknown;
 
@@ -137,7 +138,13 @@ export interface Routes<C> {
   readonly patch: HttpVerb<C>;
   readonly delete: HttpVerb<C>;
   /** Once per cluster, at five-field cron times of the time zone. */
-  cron(spec: string, options: WorkOptions & PlaceOptions & { readonly tz: string; readonly run: Run<Ctx<C>> }): Route;
+  cron(
+    spec: string,
+    options: WorkOptions & PlaceOptions & TimedOptions & { readonly tz: string; readonly run: Run<Ctx<C> & TimedCtx> },
+  ): Route;
   /** Once per cluster and period. */
-  every(period: Duration, options: WorkOptions & PlaceOptions & { readonly run: Run<Ctx<C>> }): Route;
+  every(
+    period: Duration,
+    options: WorkOptions & PlaceOptions & TimedOptions & { readonly run: Run<Ctx<C> & TimedCtx> },
+  ): Route;
 }

@@ -7,6 +7,7 @@ import type { PatternPart } from "./pattern.ts";
 import type { ChatKey, RequestInfo, Run, SignatureFormat } from "./options.ts";
 import type { PriorityClass } from "./place.ts";
 import type { RetryPlan } from "./retry.ts";
+import type { TimedCtx, TimedOptions } from "./timed.ts";
 
 export interface Base {
   /** `<handler>.<key>`: the unit of permission, metric, retry and compatibility. */
@@ -115,17 +116,17 @@ export interface EventRoute extends Placed {
   readonly run: Run<Ctx & { readonly payload: unknown }>;
 }
 
-export interface CronRoute extends Placed {
+export interface CronRoute extends Placed, TimedOptions {
   readonly kind: "cron";
   readonly spec: string;
   readonly tz: string;
-  readonly run: Run<Ctx>;
+  readonly run: Run<Ctx & TimedCtx>;
 }
 
-export interface EveryRoute extends Placed {
+export interface EveryRoute extends Placed, TimedOptions {
   readonly kind: "every";
   readonly periodMs: number;
-  readonly run: Run<Ctx>;
+  readonly run: Run<Ctx & TimedCtx>;
 }
 
 export type ChatRoute = CommandRoute | HearRoute | FallbackRoute;

@@ -43,3 +43,14 @@ function readChoice<T extends string>(options: Options, { name, choices, report 
     report(`${name} must be one of ${choices.map((choice) => `"${choice}"`).join(", ")}`);
   return found;
 }
+
+/** What a run is given of its delivery's payload. An operator's "run now" and an older release give no slot or none that is one. */
+export function timedCtx(payload: string, nowMs: number): TimedCtx {
+  try {
+    const { slot } = JSON.parse(payload) as { readonly slot?: unknown };
+    if (typeof slot === "number" && Number.isSafeInteger(slot)) return { slot: new Date(slot) };
+  } catch {
+    // As if there were none.
+  }
+  return { slot: new Date(nowMs) };
+}

@@ -9,6 +9,7 @@ import { AntiphonError, hasCode } from "../runtime/errors.ts";
 import type { Schema } from "../sdk/infer.ts";
 import type { AnyRoute } from "../sdk/routes.ts";
 import { runSchema } from "../sdk/schema.ts";
+import { timedCtx } from "../sdk/timed.ts";
 import { NOBODY } from "../store/groups.ts";
 import { RunCtx } from "./context.ts";
 import type { Failure, Settled } from "./protocol.ts";
@@ -137,6 +138,8 @@ type Input = { readonly ok: true; readonly value: object } | { readonly ok: fals
 async function inputOf(route: LoadedRoute, underway: Underway, payload: Buffer): Promise<Input> {
   if (isKind(route, "job")) return read("input", route.shape.job.input, payload);
   if (isKind(route, "event")) return read("payload", route.shape.event.payload, payload);
+  if (isKind(route, "cron") || isKind(route, "every"))
+    return { ok: true, value: timedCtx(payload.toString("utf8"), underway.header?.at ?? 0) };
   if (!isKind(route, "http")) return { ok: true, value: {} };
   const request = underway.header?.request;
   if (request === undefined) return { ok: false, reason: "a webhook without its request" };

@@ -54,7 +54,8 @@ export const withoutSchemas = defineHandler({
         same<typeof params, { readonly id: string }>(true);
       },
     }),
-    later: r.every("5m", { run: () => retryLater("10s", { mode: "skip" }) }),
+    later: r.every("5m", { misfire: "skip", run: () => retryLater("10s", { mode: "skip" }) }),
+    nightly: r.cron("0 3 * * *", { tz: "UTC", overlap: "skip", run: ({ slot }) => slot.toISOString() }),
     never: r.fallback({ key: (message) => message.room, run: (ctx: ChatCtx) => (ctx.said ? discard("no") : done()) }),
   }),
 });
