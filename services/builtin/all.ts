@@ -4,5 +4,9 @@ import groups from "./groups.ts";
 import help from "./help.ts";
 import info from "./info.ts";
 import ping from "./ping.ts";
+import { runLog } from "./run-log.ts";
 
 export const BUILTINS = Object.freeze([help, ping, info, groups]);
+
+/** With these a worker logs every run; for the log level `debug`, because they stand around every run. */
+export const TALKATIVE = Object.freeze([...BUILTINS, runLog]);

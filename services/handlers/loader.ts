@@ -4,12 +4,13 @@ import { suggestion } from "../runtime/suggest.ts";
 import type { HandlerShape } from "../sdk/routes.ts";
 import { type CheckedHandler, checkHandlers, shapeProblem, type Surroundings, unsignedRoutes } from "./check.ts";
 import { type LoadedHandler, Manifest } from "./manifest.ts";
-import { type Found, importModules } from "./modules.ts";
+import { middlewareOf } from "./middleware.ts";
+import { type Found, importModules, looksLikeMiddleware } from "./modules.ts";
 import { HandlersUnfit, keyLine, type Problem } from "./problem.ts";
 import { settleConfig, type SettingsSource, sortVariables, type Written } from "./settings.ts";
 
 export interface HandlerSurroundings extends Surroundings, SettingsSource {
-  /** Values that come with Antiphon; each gives way to an author's handler of the same name. */
+  /** Values that come with Antiphon; each gives way to an author's handler or middleware of the same name. */
   readonly builtins: readonly unknown[];
 }
 
@@ -37,9 +38,10 @@ async function assemble(
   loadProblems: readonly Problem[],
 ): Promise<Manifest> {
   const problems: Problem[] = [];
+  const ours = around.builtins.map((value) => ({ file: "antiphon", value }));
+  const middleware = middlewareOf(found, ours, problems);
   const authors = shaped(found, problems, false);
   const names = new Set(authors.map(({ shape }) => shape.name));
-  const ours = around.builtins.map((value) => ({ file: "antiphon", value }));
   const builtins = shaped(ours, problems, true).filter(({ shape }) => !names.has(shape.name));
   const handlers = [...authors, ...builtins];
   problems.push(...checkHandlers(handlers, around));
@@ -57,12 +59,13 @@ async function assemble(
   if (loadProblems.length === 0) problems.push(...straySettings(handlers, around.settings, variables.stray));
   if (loadProblems.length > 0) throw new HandlersUnfit("HANDLER_LOAD_FAILED", [...loadProblems, ...problems]);
   if (problems.length > 0) throw new HandlersUnfit("HANDLER_INVALID", problems);
-  return new Manifest(loaded, unsignedRoutes(handlers));
+  return new Manifest(loaded, unsignedRoutes(handlers), middleware);
 }
 
 function shaped(found: readonly Found[], problems: Problem[], builtin: boolean): CheckedHandler[] {
   const handlers: CheckedHandler[] = [];
   for (const { file, value } of found) {
+    if (looksLikeMiddleware(value)) continue;
     const reason = shapeProblem(value);
     if (reason === undefined) handlers.push({ file, builtin, shape: value as HandlerShape });
     else problems.push({ file, ...keyLine(file, "default"), reason });

@@ -2,6 +2,7 @@
 
 import type { CronRoute, EventRoute, EveryRoute, HandlerShape, HttpRoute, JobRoute, AnyRoute } from "../sdk/routes.ts";
 import { type ChatTable, chatTable } from "../sdk/match.ts";
+import type { Middleware } from "../sdk/middleware.ts";
 import type { Problem } from "./problem.ts";
 
 export interface LoadedHandler {
@@ -20,6 +21,8 @@ export interface LoadedRoute<S extends AnyRoute = AnyRoute> {
 
 export class Manifest {
   readonly handlers: readonly LoadedHandler[];
+  /** From the outermost to the innermost. */
+  readonly middleware: readonly Middleware[];
   readonly routes: readonly LoadedRoute[];
   readonly chat: ChatTable;
   readonly http: readonly LoadedRoute<HttpRoute>[];
@@ -30,8 +33,13 @@ export class Manifest {
   readonly #jobs = new Map<string, LoadedRoute<JobRoute>>();
   readonly #subscribers = new Map<string, LoadedRoute<EventRoute>[]>();
 
-  constructor(handlers: readonly LoadedHandler[], warnings: readonly Problem[]) {
+  constructor(
+    handlers: readonly LoadedHandler[],
+    warnings: readonly Problem[],
+    middleware: readonly Middleware[] = [],
+  ) {
     this.handlers = handlers;
+    this.middleware = middleware.toSorted((a, b) => a.order - b.order);
     this.warnings = warnings;
     this.routes = handlers.flatMap((handler) =>
       Object.values(handler.shape.routes).map((shape) => ({ handler, shape })),

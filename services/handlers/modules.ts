@@ -54,13 +54,25 @@ async function importOne(file: string, found: Found[], problems: Problem[]): Pro
     return;
   }
   if ("default" in module) found.push({ file, value: module["default"] });
-  else if (Object.values(module).some((value) => looksLikeHandler(value))) {
-    problems.push({ file, reason: "the handler must be the default export" });
+  else {
+    const what = Object.values(module)
+      .map(kindOf)
+      .find((kind) => kind !== undefined);
+    if (what !== undefined) problems.push({ file, reason: `the ${what} must be the default export` });
   }
+}
+
+function kindOf(value: unknown): string | undefined {
+  if (looksLikeMiddleware(value)) return "middleware";
+  return looksLikeHandler(value) ? "handler" : undefined;
 }
 
 export function looksLikeHandler(value: unknown): value is { format: unknown; name: unknown; routes: unknown } {
   return typeof value === "object" && value !== null && "format" in value && "name" in value && "routes" in value;
+}
+
+export function looksLikeMiddleware(value: unknown): value is { format: unknown; name: unknown } {
+  return typeof value === "object" && value !== null && "kind" in value && value.kind === "middleware";
 }
 
 async function filesOf(source: string, cwd: string): Promise<string[]> {

@@ -24,6 +24,11 @@ export const ERROR_TABLE = {
     retryable: false,
     remedy: "Mend every line listed; `antiphon validate` checks without starting.",
   },
+  MIDDLEWARE_FAILED: {
+    sentence: "A middleware failed.",
+    retryable: false,
+    remedy: "Mend the middleware that is named; its error stands behind the name.",
+  },
   REDIS_UNAVAILABLE: {
     sentence: "Redis does not answer.",
     retryable: true,

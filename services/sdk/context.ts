@@ -66,6 +66,28 @@ export interface Bot {
   readonly handlers: readonly string[];
 }
 
+/** The route that runs. */
+export interface RouteInfo {
+  /** `<handler>.<key>`. */
+  readonly id: string;
+  readonly handler: string;
+  readonly kind: "command" | "hear" | "fallback" | "http" | "job" | "event" | "cron" | "every";
+  /** What its option `meta` says, for middleware. */
+  readonly meta: Readonly<Record<string, unknown>>;
+}
+
+/** What runs, as the broker knows it. */
+export interface DeliveryInfo {
+  /** The origin id: what the sender was told. Retries keep it. */
+  readonly id: string;
+  readonly kind: "message" | "webhook" | "event" | "job" | "cron";
+  readonly queue: string;
+  /** The ordering key, where it has one. */
+  readonly key?: string;
+  /** What middleware around its enqueue gave it. */
+  readonly meta: Readonly<Record<string, string>>;
+}
+
 /** Every run of every route. */
 export interface Ctx<C = unknown> {
   readonly config: C;
@@ -75,6 +97,8 @@ export interface Ctx<C = unknown> {
   readonly attempt: number;
   /** Equal in all attempts of this delivery, different between deliveries: give it to outside systems. */
   readonly idempotencyKey: string;
+  readonly route: RouteInfo;
+  readonly delivery: DeliveryInfo;
   readonly log: Log;
   readonly store: Store;
   readonly bot: Bot;

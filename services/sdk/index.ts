@@ -1,6 +1,7 @@
 // The public API on one screen: what `import … from "antiphon"` gives.
 
 export { defineHandler, event, job } from "./handler.ts";
+export { defineMiddleware } from "./middleware.ts";
 export { discard, done, retryLater } from "./outcome.ts";
 
 export type { Capability } from "./adapter.ts";
@@ -9,6 +10,7 @@ export type {
   ChatCtx,
   CommandInfo,
   Ctx,
+  DeliveryInfo,
   EnqueueOptions,
   Event,
   GroupChange,
@@ -19,6 +21,7 @@ export type {
   Log,
   Queued,
   ReplyOptions,
+  RouteInfo,
   Sent,
   Store,
 } from "./context.ts";
@@ -26,5 +29,15 @@ export type { Duration } from "./duration.ts";
 export type { Handler } from "./handler.ts";
 export type { Fields, In, Out, PathParams, PatternArgs, Schema } from "./infer.ts";
 export type { Message, Person, Room } from "./message.ts";
+export type {
+  EnqueueCall,
+  EnqueueChange,
+  EnqueuedIds,
+  EnqueueMiddleware,
+  Meta,
+  Middleware,
+  RunMiddleware,
+  RunningCtx,
+} from "./middleware.ts";
 export type { ChatKey, HttpVerb, RequestInfo, Route, Routes, Run, SignatureFormat } from "./options.ts";
 export type { Discard, Done, RetryLater, RunOutcome } from "./outcome.ts";

@@ -6,11 +6,13 @@ import type { Config } from "../config.ts";
 import { readConfig } from "../config-read.ts";
 import { randomId } from "../runtime/ids.ts";
 import type { Handler } from "../sdk/handler.ts";
+import type { Middleware } from "../sdk/middleware.ts";
 import type { HandlerShape } from "../sdk/routes.ts";
 import type { Level } from "../telemetry/events.ts";
 
 export interface TestBotOptions {
-  readonly handlers: readonly Handler[];
+  /** And middleware. */
+  readonly handlers: readonly (Handler | Middleware)[];
   /** Settings of handlers by their name, as in the settings file. */
   readonly config?: Readonly<Record<string, unknown>>;
   /** Group -> names or ids of its fixed members. Left out: those that the handlers name, open to `user(…, { groups })`. */
@@ -71,7 +73,7 @@ function idsOf(person: string, units: readonly string[]): string[] {
   return person.includes(":") ? [person] : units.map((unit) => `${unit}:${person}`);
 }
 
-function namedGroups(handlers: readonly Handler[]): Record<string, readonly string[]> {
+function namedGroups(handlers: TestBotOptions["handlers"]): Record<string, readonly string[]> {
   // What is no handler at all is found and told when they are checked.
   const shapes = handlers as unknown as readonly (Partial<HandlerShape> | undefined)[];
   const names = shapes.flatMap((shape) =>

@@ -19,7 +19,6 @@ import type { Random } from "../runtime/clock.ts";
 import { randomId } from "../runtime/ids.ts";
 import { type Part, startAll, stopAll } from "../runtime/part.ts";
 import { capabilitiesOf } from "../sdk/adapter.ts";
-import type { Handler } from "../sdk/handler.ts";
 import type { Emit } from "../telemetry/events.ts";
 import { HandlersLife } from "../worker/handlers-life.ts";
 import { type HttpParts, httpParts } from "../worker/http-parts.ts";
@@ -28,12 +27,13 @@ import { Pulse } from "../worker/pulse.ts";
 import { WEB } from "../adapters/web/manifest.ts";
 import { ChatService } from "./chat-service.ts";
 import { type CrashPoint, CrashPoints } from "./crash-points.ts";
+import type { TestBotOptions } from "./options.ts";
 import { pause, TestClock } from "./test-clock.ts";
 import { TestWorker } from "./test-worker.ts";
 
 export interface StackOptions {
   readonly config: Config;
-  readonly handlers: readonly Handler[];
+  readonly handlers: TestBotOptions["handlers"];
   /** `web`, and units of other services. */
   readonly units: readonly string[];
   readonly workers: number;

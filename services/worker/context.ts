@@ -5,11 +5,25 @@ import { createHash } from "node:crypto";
 import { encodeEnvelope } from "../broker/delivery.ts";
 import { AntiphonError } from "../runtime/errors.ts";
 import type { Action } from "../sdk/action.ts";
-import type { Bot, Ctx, EnqueueOptions, Event, Id, Job, Log, Queued, Sent, Store } from "../sdk/context.ts";
+import type {
+  Bot,
+  Ctx,
+  DeliveryInfo,
+  EnqueueOptions,
+  Event,
+  Id,
+  Job,
+  Log,
+  RouteInfo,
+  Sent,
+  Store,
+} from "../sdk/context.ts";
 import { durationMs } from "../sdk/duration.ts";
 import type { In, Schema } from "../sdk/infer.ts";
 import type { Message, Room } from "../sdk/message.ts";
+import type { Meta } from "../sdk/middleware.ts";
 import { runSchema } from "../sdk/schema.ts";
+import { aroundEnqueue, deliveryInfo, routeInfo } from "./around.ts";
 import { readRef, refOf } from "./rooms.ts";
 import type { RouteRun, What } from "./route-run.ts";
 import { step } from "./steps.ts";
@@ -48,6 +62,14 @@ export class RunCtx implements Ctx {
       .update(`${this.#run.underway.origin}\n${this.#run.shape.id}`)
       .digest("hex")
       .slice(0, 32);
+  }
+
+  get route(): RouteInfo {
+    return routeInfo(this.#run);
+  }
+
+  get delivery(): DeliveryInfo {
+    return deliveryInfo(this.#run);
   }
 
   get bot(): Bot {
@@ -120,11 +142,26 @@ export class RunCtx implements Ctx {
   }
 
   get enqueue(): Ctx["enqueue"] {
-    return (job, input, options = {}) => this.#tracked(() => this.#enqueue(job, input, options));
+    return (job, input, options = {}) => {
+      return this.#tracked(async () => {
+        const call = { kind: "job", name: job.name, input, options } as const;
+        const [id = ""] = await aroundEnqueue(this.#run, call, ({ input, options, meta }) =>
+          this.#enqueue(job, input as typeof call.input, { ...options, meta }),
+        );
+        return { id };
+      });
+    };
   }
 
   get emit(): Ctx["emit"] {
-    return (event, payload, options = {}) => this.#tracked(() => this.#emit(event, payload, options));
+    return (event, payload, options = {}) => {
+      return this.#tracked(async () => {
+        const call = { kind: "event", name: event.name, input: payload, options } as const;
+        await aroundEnqueue(this.#run, call, ({ input, options, meta }) =>
+          this.#emit(event, input as typeof payload, { ...options, meta }),
+        );
+      });
+    };
   }
 
   /** Writes one Action; `target` is the room unless said otherwise. */
@@ -152,7 +189,7 @@ export class RunCtx implements Ctx {
     });
   }
 
-  async #enqueue<S extends Schema>(job: Job<S>, input: In<S>, options: EnqueueOptions): Promise<Queued> {
+  async #enqueue<S extends Schema>(job: Job<S>, input: In<S>, options: EnqueueOptions & Given): Promise<string[]> {
     const run = this.#run;
     const route = run.parts.manifest.job(job.name);
     if (route === undefined) throw new AntiphonError("ROUTE_UNKNOWN", `job ${job.name}`);
@@ -167,10 +204,11 @@ export class RunCtx implements Ctx {
       ...(uid === undefined ? {} : { uid: { id: `job:${job.name}\n${uid}`, ttlMs: UID_MS } }),
       ...(delayMs === 0 ? {} : { delayMs }),
     };
-    return { id: await this.#child({ id, route: route.shape.id, kind: "job", payload, extras }) };
+    const { meta } = options;
+    return [await this.#child({ id, route: route.shape.id, kind: "job", payload, extras, meta })];
   }
 
-  async #emit<S extends Schema>(event: Event<S>, payload: In<S>, options: Id): Promise<void> {
+  async #emit<S extends Schema>(event: Event<S>, payload: In<S>, options: Id & Given): Promise<string[]> {
     const run = this.#run;
     const content = await checkedPayload(`event ${event.name}`, event.payload, payload);
     const what: What = { operation: "emit", target: event.name, content, id: options.id };
@@ -178,7 +216,8 @@ export class RunCtx implements Ctx {
       route: shape.id,
       id: run.effectId({ ...what, target: `${event.name}\n${shape.id}` }),
     }));
-    await Promise.all(ids.map(({ id, route }) => this.#child({ id, route, kind: "event", payload: content })));
+    const { meta } = options;
+    return Promise.all(ids.map(({ id, route }) => this.#child({ id, route, kind: "event", payload: content, meta })));
   }
 
   #child(child: Child): Promise<string> {
@@ -186,7 +225,9 @@ export class RunCtx implements Ctx {
     const number = parts.numbers.get(child.route);
     if (number === undefined)
       return Promise.reject(new AntiphonError("ROUTE_UNKNOWN", `${child.route} has no number.`));
-    const header = { v: 1, kind: child.kind, at: parts.clock.now(), route: child.route, ...underway.causedBy } as const;
+    const meta = child.meta === undefined ? {} : { meta: child.meta };
+    const { kind, route } = child;
+    const header = { v: 1, kind, at: parts.clock.now(), route, ...meta, ...underway.causedBy } as const;
     const delivery = { route: number, envelope: encodeEnvelope(header, child.payload), ...child.extras };
     return this.#run.write({ kind: "child", id: child.id, queue: WORK_QUEUE, delivery });
   }
@@ -201,7 +242,12 @@ export class RunCtx implements Ctx {
   }
 }
 
-interface Child {
+/** What middleware gave it. */
+interface Given {
+  readonly meta: Meta | undefined;
+}
+
+interface Child extends Given {
   readonly id: string;
   readonly route: string;
   readonly kind: "job" | "event";

@@ -11,6 +11,7 @@ import type { AnyRoute } from "../sdk/routes.ts";
 import { runSchema } from "../sdk/schema.ts";
 import { timedCtx } from "../sdk/timed.ts";
 import { NOBODY } from "../store/groups.ts";
+import { callRoute } from "./around.ts";
 import { RunCtx } from "./context.ts";
 import type { Failure, Settled } from "./protocol.ts";
 import { reasonOf, type RouteResult } from "./results.ts";
@@ -128,7 +129,7 @@ async function runNamed({ underway, gate }: DeliveryRun, route: LoadedRoute, pay
   if (!input.ok) return { kind: "failed", reason: `INPUT_INVALID: ${input.reason}` };
   return runRoute(underway, route, {
     gate,
-    call: (run) => (route.shape.run as (ctx: RunCtx) => unknown)(Object.assign(new RunCtx(run), input.value)),
+    call: (run) => callRoute(run, Object.assign(new RunCtx(run), input.value)),
   });
 }
 

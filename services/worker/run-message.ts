@@ -8,6 +8,7 @@ import { type Matched, matchMessage, type Matching, orderingKeyOf } from "../sdk
 import type { Message } from "../sdk/message.ts";
 import type { ChatRoute } from "../sdk/routes.ts";
 import { runSchema } from "../sdk/schema.ts";
+import { callRoute } from "./around.ts";
 import { ChatRunCtx, type Heard } from "./chat-context.ts";
 import { checkedText } from "./context.ts";
 import type { Failure, Settled } from "./protocol.ts";
@@ -128,7 +129,7 @@ async function runMatched(given: MessageRun, matched: Matched, heard: Heard): Pr
       const args = await argsOf(matched, misfit);
       if (misfit.issues !== undefined) return undefined;
       const ctx = Object.assign(new ChatRunCtx(run, heard), { args, match: matched.match });
-      return (route.run as (ctx: ChatRunCtx) => unknown)(ctx);
+      return callRoute(run, ctx);
     },
     say: (run, value) => (typeof value === "string" ? sayIn(run, heard.message, value) : undefined),
   });

@@ -4,7 +4,7 @@
 import { readFileSync } from "node:fs";
 import type { BrokerContext } from "../broker/connection.ts";
 import { registerRoutes } from "../broker/routes.ts";
-import { BUILTINS } from "../builtin/all.ts";
+import { BUILTINS, TALKATIVE } from "../builtin/all.ts";
 import { isUnsigned } from "../handlers/check.ts";
 import { loadHandlers } from "../handlers/loader.ts";
 import type { Manifest } from "../handlers/manifest.ts";
@@ -127,7 +127,7 @@ export class ThreadLife {
 }
 
 function loadOptions(config: ThreadConfig): Parameters<typeof loadHandlers>[0] {
-  const { handlers, cwd, settings, handlerVariables, groups, adapters } = config;
+  const { handlers, cwd, settings, handlerVariables, groups, adapters, log } = config;
   return {
     sources: handlers,
     cwd,
@@ -135,7 +135,7 @@ function loadOptions(config: ThreadConfig): Parameters<typeof loadHandlers>[0] {
     environment: handlerVariables,
     groups: Object.keys(groups),
     adapters,
-    builtins: BUILTINS,
+    builtins: log.level === "debug" ? TALKATIVE : BUILTINS,
   };
 }
 

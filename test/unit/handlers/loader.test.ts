@@ -302,3 +302,34 @@ describe("settings", () => {
     ]);
   });
 });
+
+describe("middleware", () => {
+  const middleware = (name: string, order: number): string =>
+    `import { defineMiddleware } from "SDK"; export default defineMiddleware({ name: "${name}", order: ${order}, run: (ctx, next) => next() });`;
+  const handler = `import { defineHandler } from "SDK"; export default defineHandler({ name: "a", routes: (r) => ({ a: r.command("a", { run: () => "" }) }) });`;
+
+  test("is found beside handlers and sorted by its order", async () => {
+    write({
+      "a.ts": handler,
+      "b.ts": middleware("last", 1),
+      "c.ts": middleware("first", -1),
+      "d.ts": middleware("late", 1),
+    });
+    const manifest = await load();
+    expect(manifest.middleware.map(({ name }) => name)).toEqual(["first", "last", "late"]);
+    expect(manifest.handlers.map(({ shape }) => shape.name)).toEqual(["a"]);
+  });
+
+  test("is refused when two have one name, when it is of another format, when it is no default export", async () => {
+    write({
+      "a.ts": middleware("one", 0),
+      "b.ts": middleware("one", 0),
+      "c.ts": `export default { kind: "middleware", format: 2, name: "new", order: 0 };`,
+      "d.ts": `import { defineMiddleware } from "SDK"; export const it = defineMiddleware({ name: "it", run: () => {} });`,
+    });
+    const problems = await problemsOf();
+    expect(problems.map(({ reason }) => reason).join("\n")).toMatch(
+      /must be the default export[^]*also defined in[^]*format 2/,
+    );
+  });
+});

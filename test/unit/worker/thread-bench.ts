@@ -14,6 +14,7 @@ import { manifestOf } from "../../../services/handlers/loader.ts";
 import { closeRedis, openRedis, type RedisClient } from "../../../services/redis/connect.ts";
 import { Keys } from "../../../services/redis/keys.ts";
 import type { Handler } from "../../../services/sdk/handler.ts";
+import type { Middleware } from "../../../services/sdk/middleware.ts";
 import type { EventFields, EventName } from "../../../services/telemetry/events.ts";
 import {
   type AdapterFacts,
@@ -31,7 +32,8 @@ import { waitFor } from "../../support/wait-for.ts";
 
 export interface BenchOptions {
   readonly url: string;
-  readonly handlers: readonly Handler[];
+  /** And middleware. */
+  readonly handlers: readonly (Handler | Middleware)[];
   readonly settings?: Readonly<Record<string, unknown>>;
   readonly groups?: Readonly<Record<string, readonly string[]>>;
   readonly admins?: readonly string[];
