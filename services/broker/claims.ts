@@ -55,10 +55,10 @@ export interface Taken {
 
 /**
  * How a run ended. `done`: finished (also discarded). `moved`: finished, and the last effect is a child that keeps the
- * origin. `block`: again after `delayMs`, its key waits. `skip`: again after `delayMs`, its key goes on. `wait`: as skip,
+ * origin. `gone`: there was nothing to run, for it was cancelled or goes on under another number. `block`: again after `delayMs`, its key waits. `skip`: again after `delayMs`, its key goes on. `wait`: as skip,
  * and no attempt is counted. `park`: as block, and no attempt is counted. `crash`: as block, a crash is counted. `dead`: to the dead letters.
  */
-export type SettleKind = "done" | "moved" | "block" | "skip" | "wait" | "park" | "crash" | "dead";
+export type SettleKind = "done" | "moved" | "gone" | "block" | "skip" | "wait" | "park" | "crash" | "dead";
 
 export interface Settlement {
   readonly claim: ClaimRef;
@@ -79,12 +79,27 @@ export interface Settled {
   readonly taken?: Taken;
 }
 
+/** What an operator told the pod to do: take nothing more until told otherwise, or stop as on SIGTERM. */
+export type Order = "quiet" | "stop" | "";
+
+export interface Beat {
+  /** Deliveries that are this claimer's by Redis' account. */
+  readonly held: number;
+  readonly nextDueMs: number | null;
+  readonly order: Order;
+}
+
+const HISTORY_LENGTH = 1000;
+const HISTORY_AGE_MS = 86_400_000;
+
 export interface ClaimsOptions extends BrokerContext {
   readonly queue: string;
   /** Claimer id, new at every start and after every fencing. */
   readonly wid: string;
   /** Entries kept of finished deliveries; 0 = none. */
   readonly historyLength?: number;
+  /** How long they are kept. */
+  readonly historyAgeMs?: number;
 }
 
 export class Claims {
@@ -114,7 +129,7 @@ export class Claims {
 
   /** Settles and takes in one round trip. Throws FENCED, and then nothing was written. */
   async settle(settlements: readonly Settlement[], take: TakeOptions = NO_TAKE): Promise<Settled> {
-    const { historyLength = 1000 } = this.#options;
+    const { historyLength = HISTORY_LENGTH } = this.#options;
     const head = [this.wid, this.bell, ...takeArguments(take), historyLength];
     return decodeSettled(
       (await this.#call("settle", [...head, ...settleArguments(this.#options, settlements)])) as Reply[],
@@ -122,9 +137,10 @@ export class Claims {
   }
 
   /** Renews every claim; due once a second. Throws FENCED. */
-  async beat(): Promise<{ held: number; nextDueMs: number | null }> {
-    const [held, nextDue] = (await this.#call("beat", [this.wid])) as Reply[];
-    return { held: Number(held), nextDueMs: dueOf(nextDue) };
+  async beat(): Promise<Beat> {
+    const { historyAgeMs = HISTORY_AGE_MS } = this.#options;
+    const [held, nextDue, order] = (await this.#call("beat", [this.wid, historyAgeMs])) as Reply[];
+    return { held: Number(held), nextDueMs: dueOf(nextDue), order: text(order) as Order };
   }
 
   /** Everything Redis says this claimer holds, runs in order. */
@@ -196,7 +212,7 @@ function pushDelivery(args: Argument[], context: BrokerContext, s: Settlement): 
 }
 
 function nextElement({ kind, claim }: Settlement): string {
-  if (kind === "done" || kind === "moved") return "";
+  if (kind === "done" || kind === "moved" || kind === "gone") return "";
   if (kind === "wait" || kind === "park") return claim.elementText;
   const element = decodeElement(claim.elementText);
   return encodeElement(

@@ -26,6 +26,10 @@ export type Effect = Common &
     | { readonly kind: "ref"; readonly actionId: string; readonly messageId: string }
     /** Its ref is the result: of a repeat the first one. */
     | { readonly kind: "step"; readonly result: string }
+    /** Remembered with the origin until it has ended; the last value counts. */
+    | { readonly kind: "note"; readonly field: string; readonly value: string }
+    /** What came of the delivery, for whoever awaits it. */
+    | { readonly kind: "result"; readonly origin: string; readonly value: string; readonly ttlMs: number }
   );
 
 /** The backlog of a web chat session or bus channel. */
@@ -66,6 +70,12 @@ function effectBody(context: BrokerContext, effect: Effect, body?: Buffer): [str
     }
     case "step":
       return ["step", [effect.result]];
+    case "note":
+      return ["note", [effect.field, effect.value]];
+    case "result": {
+      const { origin, value, ttlMs } = effect;
+      return ["result", [context.keys.result(origin), value, ttlMs, context.keys.resultBell(origin)]];
+    }
     case "ref":
       return ["ref", [context.keys.ref(effect.actionId), effect.messageId, REF_AGE_MS]];
   }

@@ -25,9 +25,23 @@ export interface NewDelivery {
   readonly class?: PriorityClass;
   /** Ordering key; any bytes. */
   readonly key?: string;
-  /** A second delivery with the same id within `ttlMs` is the first one. */
-  readonly uid?: { readonly id: string; readonly ttlMs: number };
+  readonly uid?: Uid;
   readonly delayMs?: number;
+  /** In place of `delayMs`: ms since 1970, by the server's clock. */
+  readonly dueAtMs?: number;
+  /** Public ids of at most 5,000 deliveries: it is held until all have ended. A dead letter has not, for it may run again. */
+  readonly after?: readonly string[];
+}
+
+/** A second delivery with the same id is the first one: its public id is answered, with `duplicate`. */
+export interface Uid {
+  readonly id: string;
+  /** With `until`, only how long at most it is remembered. */
+  readonly ttlMs: number;
+  /** Left out: for `ttlMs`. `end`: until the first one is done, dead or cancelled. `start`: until a worker takes it. */
+  readonly until?: "start" | "end";
+  /** What becomes of the first one if nobody has claimed it: it gets the new body; `debounce`: and the new due time. */
+  readonly repeat?: "keep" | "replace" | "debounce";
 }
 
 /** A delivery whose envelope is still in the pieces it came in; they are not joined if it is large. */
@@ -50,17 +64,26 @@ export interface QueueLimits {
 
 /** A delivery as lib/enqueue.lua reads it. */
 export function deliveryArguments(delivery: Omit<NewDelivery, "envelope">, body: Buffer): Argument[] {
-  const due = delivery.delayMs ? `+${Math.round(delivery.delayMs)}` : "";
-  const { uid } = delivery;
+  const { key = "", uid, after } = delivery;
   return [
     delivery.class ?? DEFAULT_CLASS,
     delivery.route,
-    due,
-    delivery.key ?? "",
-    uid?.id ?? "",
-    uid?.ttlMs ?? 0,
+    dueText(delivery),
+    key,
+    uid === undefined ? "" : uidText(uid),
+    after === undefined ? "" : after.join(),
     body,
   ];
+}
+
+function dueText({ delayMs, dueAtMs }: Pick<NewDelivery, "delayMs" | "dueAtMs">): string {
+  if (dueAtMs !== undefined) return String(Math.round(dueAtMs));
+  return delayMs ? `+${Math.round(delayMs)}` : "";
+}
+
+function uidText({ id, ttlMs, until, repeat = "keep" }: Uid): string {
+  const ending = until === undefined ? "t" : until[0];
+  return `${Math.ceil(ttlMs)} ${ending}${repeat[0]} ${id}`;
 }
 
 interface Pending {
@@ -100,6 +123,11 @@ export class Producer {
       this.#scheduled = true;
       setImmediate(() => this.#flush());
     });
+  }
+
+  /** As `enqueue` for each, in the same scripts. One that fails fails all; then those that were stored are stored. */
+  enqueueAll(queue: string, deliveries: readonly PiecedDelivery[]): Promise<Enqueued[]> {
+    return Promise.all(deliveries.map((delivery) => this.enqueue(queue, delivery)));
   }
 
   #flush(): void {

@@ -184,7 +184,7 @@ async function readMatches(
   });
 }
 
-async function serverNowMs(context: BrokerContext): Promise<number> {
+export async function serverNowMs(context: BrokerContext): Promise<number> {
   const [seconds, micros] = await context.client.time();
   return Number(seconds) * 1000 + Math.floor(Number(micros) / 1000) + (context.clockOffsetMs?.() ?? 0);
 }

@@ -74,6 +74,26 @@ export class Keys {
     return `${this.tag}:ref:${actionId}`;
   }
 
+  /** What came of a delivery, by its public id. */
+  result(id: string): string {
+    return `${this.tag}:result:${id}`;
+  }
+
+  /** Rings when the result of a delivery is there. */
+  resultBell(id: string): string {
+    return `${this.result(id)}:bell:${this.database}`;
+  }
+
+  /** Route or queue -> its limits. */
+  limits(): string {
+    return `${this.tag}:limits`;
+  }
+
+  /** Pod -> what it is ordered to do. */
+  orders(): string {
+    return `${this.tag}:orders`;
+  }
+
   store(handler: string): string {
     return `${this.tag}:store:${handler}`;
   }

@@ -44,6 +44,11 @@ export const ERROR_TABLE = {
     retryable: true,
     remedy: "Add workers or raise ANTIPHON_QUEUE_LIMIT or ANTIPHON_QUEUE_BYTES.",
   },
+  TOO_MANY_PAUSES: {
+    sentence: "A queue cannot have more pauses.",
+    retryable: false,
+    remedy: "Pause the queue or a route instead of single keys.",
+  },
   FENCED: {
     sentence: "This process lost its right to write.",
     retryable: false,
@@ -94,6 +99,16 @@ export const ERROR_TABLE = {
     retryable: false,
     remedy: "Send what the schema asks for.",
   },
+  OPTIONS_INVALID: {
+    sentence: "The options of an enqueue are not as they must be.",
+    retryable: false,
+    remedy: "Mend everything listed; nothing was enqueued.",
+  },
+  VALUE_NOT_JSON: {
+    sentence: "A value would not come out of JSON as it went in.",
+    retryable: false,
+    remedy: "Send texts, numbers, true, false, null, lists and plain objects of them: of a Date its `toISOString()`.",
+  },
   ROOM_UNKNOWN: {
     sentence: "The room's adapter is not configured.",
     retryable: false,
@@ -108,6 +123,26 @@ export const ERROR_TABLE = {
     sentence: "No handler that is loaded here has this route, job or event.",
     retryable: true,
     remedy: "Deploy the handler that has it; until then the delivery waits.",
+  },
+  DEPENDENCY_CYCLE: {
+    sentence: "Jobs of a flow wait for each other in a circle.",
+    retryable: false,
+    remedy: "Take one of the arrows of the path out of the flow.",
+  },
+  JOB_DEAD: {
+    sentence: "The job that is awaited failed for good.",
+    retryable: false,
+    remedy: "See its reason; mend the handler, then `antiphon dead retry`.",
+  },
+  RESULT_LATE: {
+    sentence: "The job that is awaited has not finished in time.",
+    retryable: true,
+    remedy: "Await it again, or longer.",
+  },
+  RESULT_MISSING: {
+    sentence: "There is no result of this job and none will come.",
+    retryable: false,
+    remedy: "Enqueue it with `result`, and await it within that time; a cancelled job has none.",
   },
   RUN_TIMEOUT: {
     sentence: "The run took longer than its route's timeout.",

@@ -32,8 +32,7 @@ export async function runDelivery(given: DeliveryRun): Promise<Settled> {
   const { underway } = given;
   try {
     const body = await bodyOf(underway);
-    // Deleted: nothing is left to run.
-    if (body === null) return await settle(underway, [], NOTHING);
+    if (body === null) return nothingLeft(underway);
     return await runEnvelope(given, body);
   } catch (error) {
     const isFenced = hasCode(error, "FENCED") || hasCode(error, "CLAIM_LOST");
@@ -45,6 +44,11 @@ export async function runDelivery(given: DeliveryRun): Promise<Settled> {
 }
 
 const NOTHING = new Uint8Array(0);
+
+/** It was cancelled, or it goes on under another number. */
+function nothingLeft({ claim, origin }: Underway): Settled {
+  return { serial: claim.serial, kind: "gone", origin, effects: [], history: "" };
+}
 
 async function bodyOf({ claim, place, parts, patience }: Underway): Promise<Buffer | null> {
   if (claim.body !== null || claim.bodyToken === "") return claim.body;

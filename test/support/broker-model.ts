@@ -5,8 +5,13 @@ import { pathToFileURL } from "node:url";
 import { Claims, type Claim, type ClaimRef, type SettleKind, type Settlement } from "../../services/broker/claims.ts";
 import type { BrokerContext } from "../../services/broker/connection.ts";
 import { encodeEnvelope } from "../../services/broker/delivery.ts";
+import { deadLetters, purgeDead } from "../../services/broker/dead.ts";
 import { writeEffects, type Effect } from "../../services/broker/effects.ts";
+import { cancelDelivery, editDelivery } from "../../services/broker/jobs.ts";
+import { setRouteLimits } from "../../services/broker/limits.ts";
+import { pause, type Paused, resume } from "../../services/broker/pauses.ts";
 import { type NewDelivery, Producer } from "../../services/broker/producer.ts";
+import { registerRoutes } from "../../services/broker/routes.ts";
 import { loadScript } from "../../services/redis/scripts.ts";
 import { systemClock } from "../../services/runtime/clock.ts";
 import { hasCode } from "../../services/runtime/errors.ts";
@@ -55,12 +60,22 @@ export class BrokerModel {
   readonly #live = new Set<string>();
   readonly #finished = new Set<string>();
   readonly #uids = new Map<string, string>();
+  /** Cancelled, or moved to another number; what is left of them is settled unrun. */
+  readonly #tombstones = new Set<string>();
+  /** Number -> number that its sender was told. */
+  readonly #origins = new Map<string, string>();
+  /** Number -> numbers of the deliveries it waits for. */
+  readonly #after = new Map<string, readonly string[]>();
+  readonly #paused = new Set<string>();
+  /** Most deliveries at a time; 0 = any. */
+  #concurrency: number;
   #offsetMs = 0;
   #last: Dump | undefined;
   #log: string[] = [];
 
   constructor(context: Omit<BrokerContext, "clockOffsetMs">, seed: number) {
     this.#random = seeded(seed);
+    this.#concurrency = this.#random() < 0.3 ? 1 + Math.floor(this.#random() * 4) : 0;
     this.#context = { ...context, clockOffsetMs: () => this.#offsetMs };
     this.#producer = new Producer({
       ...this.#context,
@@ -74,6 +89,8 @@ export class BrokerModel {
   /** Runs `steps` random steps, then lets one last worker finish everything. Throws with the schedule when a check fails. */
   async run(steps: number): Promise<ModelCounts> {
     try {
+      await registerRoutes(this.#context, ["model.route"]); // the first one, so number 1
+      if (this.#concurrency > 0) await this.#limit({ concurrency: this.#concurrency });
       for (let step = 0; step < steps; step++) await this.#step();
       await this.#finishEverything();
     } catch (error) {
@@ -92,7 +109,10 @@ export class BrokerModel {
   async #step(): Promise<void> {
     const roll = this.#random();
     const worker = await this.#worker();
-    if (roll < 0.22) await this.#enqueue();
+    if (roll < 0.16) await this.#enqueue();
+    else if (roll < 0.18) await this.#cancel();
+    else if (roll < 0.21) await this.#move();
+    else if (roll < 0.24) await this.#pauseOrResume();
     else if (roll < 0.42) await this.#take(worker);
     else if (roll < 0.68) await this.#settle(worker);
     else if (roll < 0.74) await this.#replay();
@@ -118,13 +138,18 @@ export class BrokerModel {
 
   async #enqueue(): Promise<void> {
     const uid = this.#random() < 0.2 ? `u${Math.floor(this.#random() * 5)}` : undefined;
+    const key = this.#random() < 0.7 ? this.#pick(KEYS) : undefined;
     const delivery: NewDelivery = {
       route: 1,
       class: this.#pick([0, 1, 1, 2, 3]),
-      envelope: encodeEnvelope({ v: 1, kind: "job", at: 0 }, "x".repeat(this.#random() < 0.1 ? 3000 : 10)),
-      ...(this.#random() < 0.7 ? { key: this.#pick(KEYS) } : {}),
+      envelope: encodeEnvelope(
+        { v: 1, kind: "job", at: 0, route: "model.route", ...(key === undefined ? {} : { key }) },
+        "x".repeat(this.#random() < 0.1 ? 3000 : 10),
+      ),
+      ...(key === undefined ? {} : { key }),
       ...(this.#random() < 0.15 ? { delayMs: 500 + Math.floor(this.#random() * 3000) } : {}),
       ...(uid ? { uid: { id: uid, ttlMs: 3_600_000 } } : {}),
+      ...(this.#random() < 0.1 && this.#live.size > 0 ? { after: [this.#anyId(), this.#anyId()] } : {}),
     };
     const count = 1 + Math.floor(this.#random() * 3);
     const answers = await Promise.all(Array.from({ length: count }, () => this.#producer.enqueue(QUEUE, delivery)));
@@ -137,7 +162,84 @@ export class BrokerModel {
       if (duplicate) continue;
       if (this.#live.has(number) || this.#finished.has(number)) throw new Error(`id ${number} was given twice`);
       this.#live.add(number);
+      if (delivery.after)
+        this.#after.set(
+          number,
+          delivery.after.map((before) => deliveryNumber(before) ?? ""),
+        );
       this.counts.enqueued++;
+    }
+  }
+
+  /** The public id of something that has not ended. */
+  #anyId(): string {
+    return publicId(this.#originOf(this.#pick([...this.#live])));
+  }
+
+  #originOf(number: string): string {
+    return this.#origins.get(number) ?? number;
+  }
+
+  async #cancel(): Promise<void> {
+    if (this.#live.size === 0) return;
+    const number = this.#pick([...this.#live]);
+    const answer = await cancelDelivery(this.#context, publicId(this.#originOf(number)));
+    this.#log.push(`cancel ${number}: ${answer}`);
+    if (answer === "unknown") throw new Error(`${number} is not found`);
+    if (answer === "cancelled") this.#bury(number);
+  }
+
+  #bury(number: string): void {
+    this.#live.delete(number);
+    this.#tombstones.add(number);
+  }
+
+  async #move(): Promise<void> {
+    if (this.#live.size === 0) return;
+    const number = this.#pick([...this.#live]);
+    const origin = this.#originOf(number);
+    const delayMs = this.#pick([0, 800]);
+    const answer = await editDelivery(this.#context, publicId(origin), { class: this.#pick([0, 1, 2, 3]), delayMs });
+    this.#log.push(`move ${number}: ${answer}`);
+    if (answer === "unknown") throw new Error(`${number} is not found`);
+    if (answer !== "edited") return;
+    const present = await this.#context.client.hget(`${this.#context.keys.queue(QUEUE)}:o`, publicId(origin));
+    if (present === null || this.#live.has(present)) throw new Error(`${number} was moved to ${present}`);
+    this.#bury(number);
+    this.#live.add(present);
+    this.#origins.set(present, origin);
+  }
+
+  async #pauseOrResume(): Promise<void> {
+    const what = this.#pick<Paused>([
+      { kind: "queue" },
+      { kind: "route", route: 1 },
+      { kind: "key", key: KEYS[0] ?? "" },
+    ]);
+    const resumes = this.#paused.has(what.kind);
+    this.#log.push(`${resumes ? "resume" : "pause"} ${what.kind}`);
+    if (resumes) await resume(this.#context, QUEUE, what);
+    else await pause(this.#context, QUEUE, what);
+    if (resumes) this.#paused.delete(what.kind);
+    else this.#paused.add(what.kind);
+  }
+
+  async #limit(
+    limits: Parameters<typeof setRouteLimits>[1] extends ReadonlyMap<number, infer L> ? L : never,
+  ): Promise<void> {
+    await setRouteLimits(this.#context, new Map([[1, limits]]));
+  }
+
+  /** What may not be claimed now, was not. */
+  #checkTaken(runs: readonly (readonly Claim[])[]): void {
+    for (const claim of runs.flat()) {
+      if (this.#paused.has("queue") || this.#paused.has("route")) throw new Error(`${claim.id} was taken in a pause`);
+      if (this.#paused.has("key") && claim.key === KEYS[0])
+        throw new Error(`${claim.id} was taken though its key is paused`);
+      if (this.#tombstones.has(claim.id)) continue;
+      const before = this.#after.get(this.#originOf(claim.id)) ?? [];
+      const pending = [...this.#live].filter((id) => before.includes(this.#originOf(id)));
+      if (pending.length > 0) throw new Error(`${claim.id} was taken before ${pending.join()} had ended`);
     }
   }
 
@@ -151,6 +253,7 @@ export class BrokerModel {
     this.#log.push(
       `${worker.claims.wid} takes ${taken?.runs.map((run) => run.map((c) => c.id)).join(" | ") ?? "FENCED"}`,
     );
+    if (taken) this.#checkTaken(taken.runs);
     if (!taken) worker.gone = true;
     else if (this.#random() < 0.95) worker.runs.push(...taken.runs.map((run) => [...run])); // else the reply was lost
   }
@@ -170,7 +273,8 @@ export class BrokerModel {
     const count = 1 + Math.floor(this.#random() * run.length);
     for (let n = 0; n < count; n++) {
       const claim = run.shift() as Claim;
-      const kind = n === count - 1 ? this.#pick(KINDS) : "done";
+      const isGone = claim.body === null && claim.bodyToken === "";
+      const kind = isGone ? "gone" : n === count - 1 ? this.#pick(KINDS) : "done";
       outcomes.push(this.#outcome(claim, kind));
       if (kind === "block" || kind === "park" || kind === "crash") run.length = 0;
     }
@@ -183,15 +287,16 @@ export class BrokerModel {
       kind,
       delayMs: Math.floor(this.#random() * 2000),
       error: "no",
-      origin: publicId(claim.id),
-      effects: [this.#effectOf(claim)],
+      origin: publicId(this.#originOf(claim.id)),
+      effects: kind === "gone" ? [] : [this.#effectOf(claim)],
       history: "h",
     };
   }
 
   #effectOf(claim: ClaimRef): Effect {
-    const envelope = encodeEnvelope({ v: 1, kind: "job", at: 0 }, claim.id);
-    return { kind: "child", id: `said-${claim.id}`, queue: EFFECTS_QUEUE, delivery: { route: 2, envelope } };
+    const origin = this.#originOf(claim.id);
+    const envelope = encodeEnvelope({ v: 1, kind: "job", at: 0 }, origin);
+    return { kind: "child", id: `said-${origin}`, queue: EFFECTS_QUEUE, delivery: { route: 2, envelope } };
   }
 
   async #send(
@@ -214,12 +319,15 @@ export class BrokerModel {
       if (!reply.settled[index]) continue;
       if (before[id] !== `${fence}\0${elementText}\0${key}`)
         throw new Error(`${id} was settled by a claim that is not in force`);
-      if (!this.#live.has(id)) throw new Error(`${id} was settled twice`);
       this.counts.settled++;
+      if (settlement.kind === "gone" && !this.#tombstones.delete(id)) throw new Error(`${id} was there and not run`);
+      if (settlement.kind === "gone") continue;
+      if (!this.#live.has(id)) throw new Error(`${id} was settled twice`);
       if (settlement.kind !== "done") continue;
       this.#live.delete(id);
       this.#finished.add(id);
     }
+    if (reply.taken) this.#checkTaken(reply.taken.runs);
     if (reply.taken) worker.runs.push(...reply.taken.runs.map((run) => [...run]));
   }
 
@@ -240,9 +348,10 @@ export class BrokerModel {
       queue: QUEUE,
       wid: worker.claims.wid,
       claim,
-      origin: publicId(claim.id),
+      origin: publicId(this.#originOf(claim.id)),
       effects: [this.#effectOf(claim)],
     };
+    if (this.#tombstones.has(claim.id)) return;
     try {
       await writeEffects(this.#context, call);
       this.#log.push(`${worker.claims.wid} writes an effect of ${claim.id}`);
@@ -291,9 +400,11 @@ export class BrokerModel {
 
   async #check(): Promise<void> {
     const now = await this.#dump();
-    const problems = [...problemsOf(now), ...(this.#last ? stepProblems(this.#last, now) : [])];
+    const problems = [...problemsOf(now, this.#tombstones), ...(this.#last ? stepProblems(this.#last, now) : [])];
     for (const id of this.#live) if (!now.bodies.has(id)) problems.push(`${id} is lost`);
     for (const id of this.#finished) if (now.bodies.has(id)) problems.push(`${id} is back after it was done`);
+    const running = [...now.claims.values()].reduce((sum, held) => sum + Object.keys(held).length, 0);
+    if (this.#concurrency > 0 && running > this.#concurrency) problems.push(`${running} run, ${this.#concurrency} may`);
     if (problems.length > 0) throw new Error(problems.join("\n"));
     this.#last = now;
   }
@@ -307,6 +418,7 @@ export class BrokerModel {
     await last.register({ clientId: "0", pod: "model" });
     const worker: Worker = { claims: last, runs: [], sent: [], gone: false };
     this.#workers.push(worker);
+    await this.#liftEverything();
     for (let round = 0; round < 300; round++) {
       this.#offsetMs += 1000;
       await last.beat();
@@ -315,22 +427,43 @@ export class BrokerModel {
       for (const run of worker.runs)
         await this.#send(
           worker,
-          run.map((claim) => this.#outcome(claim, "done")),
+          run.map((claim) => this.#outcome(claim, this.#tombstones.has(claim.id) ? "gone" : "done")),
         );
+      await this.#purge();
       await last.take({ slots: 20, run: 4, order: "0123" });
       const now = await this.#dump();
-      if (now.bodies.size === now.dead.length) return this.#checkEnd(now);
+      if (now.bodies.size === 0) return this.#checkEnd();
     }
     throw new Error("work is left that nobody can take");
   }
 
-  async #checkEnd(end: Dump): Promise<void> {
-    const dead = new Set(end.dead);
-    for (const id of this.#live) if (!dead.has(id)) throw new Error(`${id} never ended`);
+  async #liftEverything(): Promise<void> {
+    for (const what of [{ kind: "queue" }, { kind: "route", route: 1 }, { kind: "key", key: KEYS[0] ?? "" }] as const)
+      await resume(this.#context, QUEUE, what);
+    this.#paused.clear();
+    await this.#limit(null);
+    this.#concurrency = 0;
+  }
+
+  /** Dead letters hold back what waits for them. */
+  async #purge(): Promise<void> {
+    const letters = await deadLetters(this.#context, QUEUE, { limit: 100 });
+    if (letters.length > 0) await purgeDead(this.#context, QUEUE, letters);
+    for (const { number } of letters) {
+      this.#live.delete(number);
+      this.#tombstones.delete(number);
+    }
+  }
+
+  async #checkEnd(): Promise<void> {
+    for (const id of this.#live) throw new Error(`${id} never ended`);
+    const left = await this.#context.client.keys(`${this.#context.keys.tag}:{after,held,a:*,l:*}`);
+    if (left.length > 0) throw new Error(`left over: ${left.join()}`);
     const said = await this.#context.client.hvals(`${this.#context.keys.queue(EFFECTS_QUEUE)}:j`);
     const origins = said.map((envelope) => envelope.split("\n")[1] ?? "");
     if (new Set(origins).size !== origins.length) throw new Error("an effect was written twice");
-    for (const id of this.#finished) if (!origins.includes(id)) throw new Error(`the effect of ${id} is missing`);
+    for (const id of this.#finished)
+      if (!origins.includes(this.#originOf(id))) throw new Error(`the effect of ${id} is missing`);
   }
 }
 

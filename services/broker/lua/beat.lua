@@ -1,5 +1,5 @@
--- Renews all claims of a worker. KEYS: queue prefix. ARGV: clock offset, wid.
--- Answers { number of claims held, next due ms or '' }.
+-- Renews all claims of a worker. KEYS: queue prefix. ARGV: clock offset, wid (<pod>.<random>), ms that history is kept.
+-- Answers { number of claims held, next due ms or '', what the pod is ordered to do or '' }.
 -- @include broker/lua/lib/base
 -- @include broker/lua/lib/guard-worker
 -- @include broker/lua/lib/reap
@@ -13,4 +13,10 @@ end
 redis.call('HSET', m, 'beatAt', now)
 wake(P, promote())
 reap_expired(ARGV[2])
-return { redis.call('HLEN', P .. ':c:' .. ARGV[2]), redis.call('ZRANGE', P .. ':d', 0, 0, 'WITHSCORES')[2] or '' }
+for _ = 1, 64 do
+  local oldest = redis.call('LINDEX', P .. ':h', -1)
+  if not oldest or tonumber(string.match(oldest, '^%d+')) > now - tonumber(ARGV[3]) then break end
+  redis.call('RPOP', P .. ':h')
+end
+local order = redis.call('HGET', TAG .. ':orders', (string.gsub(ARGV[2], '%.[^.]*$', '')))
+return { redis.call('HLEN', P .. ':c:' .. ARGV[2]), redis.call('ZRANGE', P .. ':d', 0, 0, 'WITHSCORES')[2] or '', order or '' }

@@ -2,6 +2,7 @@
 -- ARGV: clock offset, then id and origin of each. Answers how many.
 -- @include broker/lua/lib/base
 -- @include broker/lua/lib/bodies
+-- @include broker/lua/lib/after
 -- @include broker/lua/lib/dead
 local purged = 0
 for i = 2, #ARGV, 2 do
@@ -15,6 +16,7 @@ for i = 2, #ARGV, 2 do
     redis.call('HDEL', P .. ':j', id)
     redis.call('UNLINK', P .. ':e:' .. origin)
     redis.call('HDEL', P .. ':o', origin)
+    ended({ origin })
     purged = purged + 1
   end
 end

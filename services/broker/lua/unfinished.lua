@@ -9,7 +9,7 @@ local claims, workers = {}, {}
 local function look_at_times(set)
   due = due + redis.call('ZCOUNT', set, '-inf', now)
   local later = redis.call('ZRANGEBYSCORE', set, '(' .. decimal(now), '+inf', 'WITHSCORES', 'LIMIT', 0, 1)[2]
-  if later then next_due = math.min(next_due or tonumber(later), tonumber(later)) end
+  if later and later ~= 'inf' then next_due = math.min(next_due or tonumber(later), tonumber(later)) end
 end
 
 local function look_at_claims(queue, prefix)

@@ -22,7 +22,7 @@ const FAULTS: readonly (readonly [rule: string, from: string, to: string])[] = [
   ],
   [
     "block un-claims the whole run",
-    "    unclaim_run(wid, list)\n",
+    "    unclaim_run(wid, list, out)\n",
     "    redis.call('HDEL', P .. ':c:' .. wid, d.id)\n",
   ],
   [
@@ -43,8 +43,8 @@ const FAULTS: readonly (readonly [rule: string, from: string, to: string])[] = [
   ],
   [
     "a claimed run stays in its list",
-    "for _, element in ipairs(redis.call('LRANGE', P .. ':k:' .. key, 0, run - 1)) do",
-    "for _, element in ipairs(redis.call('LPOP', P .. ':k:' .. key, run) or {}) do",
+    "for i, element in ipairs(redis.call('LRANGE', P .. ':k:' .. key, 0, run - 1)) do",
+    "for i, element in ipairs(redis.call('LPOP', P .. ':k:' .. key, run) or {}) do",
   ],
   [
     "a retry keeps its place",

@@ -1,6 +1,6 @@
 -- What every script starts from. KEYS[1] = the queue's prefix, {<namespace>:<shard>}:q:<queue>. ARGV[1] = ms added to the
 -- server's clock, 0 outside of tests. The keys of a queue (suffixes of its prefix):
---   seq, f      last id, last claim fence         j     id -> envelope, or NUL + token of a body kept in b:<token>
+--   f           last claim fence                  j     id -> envelope, or NUL + token of a body kept in b:<token>
 --   w<class>    unkeyed elements                  r<class>  ready ring: keys whose head may be claimed
 --   k:<key>     elements of a key; a claimed run stays at the head until settled
 --   d           due ms -> J<element> NUL <key>, or K<key> (parked)
@@ -10,6 +10,14 @@
 --   o           origin -> present id where they differ   pr:<producer>  batch -> reply
 --   u:<uid>     dedupe id -> id    h  history    i  bells of idle workers    x, xe  dead letters
 --   m           bodyBytes, beatAt, graceUntil    s, sd  schedules
+--   pauses      what is paused: queue | r<route> | k<key> -> since ms
+-- and of all queues of a shard (suffixes of its tag):
+--   seq         last id                           queues  names of the queues
+--   after       origin (base 36) -> ids that wait for it    held    waiting id -> prefix of its queue NUL its entry of d
+--   a:<id>      origins that this id waits for
+--   limits      r<route> | q<queue> -> limits     gcra    limiter -> when its next turn is due (ms)
+--   l:<limit>   what runs under a concurrency limit: prefix NUL worker NUL id
+--   orders      pod -> quiet | stop
 --
 -- Invariant: a key with a non-empty list is in exactly one of {ring, one worker's claim, parked}; one with an empty list
 -- is in none. A script that errors half-way is not rolled back, so everything is checked before the first write.
@@ -34,7 +42,7 @@ local function id_of(element)
   return string.match(element, '^%d:(%d+)')
 end
 
--- Ids and fences never come twice, even when a failover rolled the counter back.
+-- Ids and fences never come twice, even when a failover rolled the counter back. They tell the server's time in µs.
 local function draw(counter, count)
   local first = math.max(tonumber(redis.call('GET', counter) or '0') + 1, now_us)
   redis.call('SET', counter, decimal(first + count - 1))

@@ -1,6 +1,7 @@
 -- Dead letters keep their bodies in j. x orders them by time; xe says what each was: element NUL reason NUL key.
 local function bury(element, key, reason)
   local id = id_of(element)
+  if redis.call('HEXISTS', P .. ':j', id) == 0 then return end -- cancelled, or it goes on under another number
   redis.call('ZADD', P .. ':x', now, id)
   redis.call('HSET', P .. ':xe', id, element .. NUL .. (string.gsub(reason, '%z', ' ')) .. NUL .. key)
 end

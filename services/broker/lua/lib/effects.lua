@@ -1,6 +1,6 @@
 -- @include broker/lua/lib/enqueue
 -- @include bus/lua/lib/publish
-local function write_effect(kind, args, at)
+local function write_effect(kind, args, at, memory)
   if kind == 'child' then -- prefix of the target queue, then a delivery as in enqueue
     return enqueue(args[at], args, at + 1, 1)[1]
   elseif kind == 'publish' then -- channel, bell number, max length, max age ms, epoch for a new channel, payload
@@ -11,6 +11,11 @@ local function write_effect(kind, args, at)
     redis.call('HDEL', args[at], args[at + 1])
   elseif kind == 'step' then -- result
     return args[at]
+  elseif kind == 'note' then -- field, value: the last one counts
+    redis.call('HSET', memory, args[at], args[at + 1])
+  elseif kind == 'result' then -- key, value, ms, channel
+    redis.call('SET', args[at], args[at + 1], 'PX', args[at + 2])
+    redis.call('SPUBLISH', args[at + 3], '')
   elseif kind == 'ref' then -- key, value, ms
     redis.call('SET', args[at], args[at + 1], 'PX', args[at + 2])
   end
@@ -28,7 +33,7 @@ local function write_effects(memory, args, at, n, remember)
     if known and (edited == '' or known == id) then
       refs[i] = known
     else
-      refs[i] = write_effect(kind, args, at + 4) or id
+      refs[i] = write_effect(kind, args, at + 4, memory) or id
       if remember and id ~= '' then redis.call('HSET', memory, field, edited == '' and refs[i] or id) end
     end
     at = at + 4 + argc

@@ -1,3 +1,4 @@
+-- @include broker/lua/lib/limits
 -- @include broker/lua/lib/dead
 -- Takes back what a dead worker held. Crashes grow for the suspects only: the head of each run, and all unkeyed ones.
 local function split_claim(value)
@@ -33,9 +34,10 @@ end
 -- Answers how many deliveries it took back.
 local function reap(dead_wid)
   local held = redis.call('HGETALL', P .. ':c:' .. dead_wid)
-  local keys, ready = {}, 0
+  local keys, ready, left = {}, 0, {}
   for i = 2, #held, 2 do
     local element, key = split_claim(held[i])
+    left[#left + 1] = element
     if key == '' then
       local again, dead = crashed(element)
       if dead then bury(again, '', 'CRASH_LIMIT') else redis.call('LPUSH', P .. ':w' .. class_of(again), again) end
@@ -47,6 +49,7 @@ local function reap(dead_wid)
     end
   end
   redis.call('DEL', P .. ':c:' .. dead_wid)
+  leave_limits(dead_wid, left)
   redis.call('ZREM', P .. ':wk', dead_wid)
   redis.call('HDEL', P .. ':wi', dead_wid)
   wake(P, ready)

@@ -1,5 +1,6 @@
 -- @include broker/lua/lib/dead
 -- @include broker/lua/lib/effects
+-- @include broker/lua/lib/limits
 -- Settlements are read from ARGV, checked, then written; a delivery is owned if its claim is, to the byte, the one sent.
 -- A delivery has nine arguments before its effects: id, claim, element, next element, origin, whether the
 -- origin is its own id, body token, history, number of effects.
@@ -44,7 +45,7 @@ local function mark_owned(wid, groups, ids)
   end
 end
 
--- done and moved: the run is a prefix of the key's list; only the owned part of that prefix is settled.
+-- done, moved and gone: the run is a prefix of the key's list; only the owned part of that prefix is settled.
 local function finish(wid, group, out)
   if group.key == '' then
     for _, d in ipairs(group) do
@@ -66,10 +67,11 @@ local function finish(wid, group, out)
   out.released = out.released + release_key(wid, group.key, elements[prefix + 1])
 end
 
-local function unclaim_run(wid, list)
+local function unclaim_run(wid, list, out)
   local run = {}
   for i, element in ipairs(redis.call('LRANGE', list, 0, RUN_MAX - 1)) do
     run[i] = id_of(element)
+    out.left[#out.left + 1] = element
   end
   redis.call('HDEL', P .. ':c:' .. wid, unpack(run))
 end
@@ -87,10 +89,11 @@ local function fail(wid, group, out)
     return
   end
   out.failed[#out.failed + 1] = d
+  out.left[#out.left + 1] = d.element
   d.error = UNCOUNTED[kind] and '' or group.error
   local due = decimal(now + (group.delay or 0))
   if keyed and HEAD_STAYS[kind] then
-    unclaim_run(wid, list)
+    unclaim_run(wid, list, out)
     redis.call('LSET', list, 0, d.next)
     redis.call('ZADD', P .. ':d', due, 'K' .. group.key)
     return
@@ -107,12 +110,16 @@ local function fail(wid, group, out)
   end
 end
 
-local function forget(wid, settled)
+local function forget(wid, settled, out)
   if #settled == 0 then return end
-  local ids, gone, bytes = {}, {}, 0
+  local ids, gone, origins, bytes = {}, {}, {}, 0
   for i, d in ipairs(settled) do
     ids[i] = d.id
-    if not d.moved then gone[#gone + 1] = P .. ':e:' .. d.origin end
+    out.left[#out.left + 1] = d.element
+    if not d.moved then
+      gone[#gone + 1] = P .. ':e:' .. d.origin
+      origins[#origins + 1] = d.origin
+    end
     if d.token ~= '' then
       gone[#gone + 1] = P .. ':b:' .. d.token
       bytes = bytes + body_bytes(d.token)
@@ -123,6 +130,7 @@ local function forget(wid, settled)
   redis.call('HDEL', P .. ':j', unpack(ids))
   if #gone > 0 then redis.call('UNLINK', unpack(gone)) end
   if bytes > 0 then redis.call('HINCRBY', P .. ':m', 'bodyBytes', -bytes) end
+  ended(origins)
 end
 
 local function keep_errors(failed)
@@ -149,7 +157,7 @@ local function write_history(settled, failed, max)
   local lines = {}
   for _, list in ipairs({ settled, failed }) do
     for _, d in ipairs(list) do
-      if d.history ~= '' then lines[#lines + 1] = d.history end
+      if d.history ~= '' then lines[#lines + 1] = decimal(now) .. ' ' .. d.history end
     end
   end
   if #lines == 0 then return end
@@ -161,11 +169,11 @@ end
 local function settle(wid, at, history_max)
   local groups, ids = read_groups(at)
   mark_owned(wid, groups, ids)
-  local out = { settled = {}, failed = {}, released = 0 }
+  local out = { settled = {}, failed = {}, released = 0, left = {} } -- left: elements whose claims are no more
   for _, group in ipairs(groups) do
-    if group.kind == 'done' or group.kind == 'moved' then
+    if group.kind == 'done' or group.kind == 'moved' or group.kind == 'gone' then
       for _, d in ipairs(group) do
-        d.moved = group.kind == 'moved'
+        d.moved = group.kind ~= 'done' -- its origin lives on
       end
       finish(wid, group, out)
     else
@@ -175,7 +183,8 @@ local function settle(wid, at, history_max)
   write_all_effects(out.settled, false)
   write_all_effects(out.failed, true)
   keep_errors(out.failed)
-  forget(wid, out.settled)
+  forget(wid, out.settled, out)
+  leave_limits(wid, out.left)
   write_history(out.settled, out.failed, history_max)
   local answers = {}
   for _, group in ipairs(groups) do

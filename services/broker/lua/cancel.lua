@@ -1,0 +1,25 @@
+-- Cancels one delivery. KEYS: queue prefix. ARGV: clock offset, id, origin, number of the database.
+-- A claimed one's worker is told. Any other's body goes; what is left of it is settled unrun when its turn comes.
+-- Answers 'cancelled', 'signalled', 'dead' (nothing done) or 'unknown'.
+-- @include broker/lua/lib/base
+-- @include broker/lua/lib/unique
+-- @include broker/lua/lib/after
+local id, origin = ARGV[2], ARGV[3]
+if redis.call('HEXISTS', P .. ':j', id) == 0 then return 'unknown' end
+if redis.call('ZSCORE', P .. ':x', id) then return 'dead' end
+local wid = claimer(P, id)
+if wid then
+  redis.call('SPUBLISH', P .. ':bell:' .. ARGV[4] .. ':' .. wid, 'cancel ' .. id)
+  return 'signalled'
+end
+local token = body_token(redis.call('HGET', P .. ':j', id))
+if token then
+  redis.call('UNLINK', P .. ':b:' .. token)
+  redis.call('HINCRBY', P .. ':m', 'bodyBytes', -body_bytes(token))
+end
+redis.call('HDEL', P .. ':j', id)
+redis.call('UNLINK', P .. ':e:' .. origin)
+redis.call('HDEL', P .. ':o', origin)
+let_go(id)
+ended({ origin })
+return 'cancelled'
