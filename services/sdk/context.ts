@@ -3,12 +3,17 @@
 import type { Duration } from "./duration.ts";
 import type { In, Out, Schema } from "./infer.ts";
 import type { Message, Room } from "./message.ts";
+import type { PlaceOptions, PriorityClass } from "./place.ts";
 
 /** Something that shall be done, by whichever worker. A contract value: export it, import it where work is enqueued. */
 export interface Job<S extends Schema = Schema> {
   readonly kind: "job";
   readonly name: string;
   readonly input: S;
+  /** Where its deliveries wait, unless an enqueue says otherwise. */
+  readonly queue?: string;
+  readonly tag?: string;
+  readonly class?: PriorityClass;
 }
 
 /** Something that happened; every handler with `r.on` hears of it. */
@@ -33,12 +38,37 @@ export interface Id {
   readonly id?: string;
 }
 
-export interface EnqueueOptions extends Id {
+/** Of deliveries of one id only one counts: a later one is given the first one's id. */
+export interface Unique {
+  /** Per job. */
+  readonly id: string;
+  /** Default: a day; with `until`, at most 30 days. */
+  readonly for?: Duration;
+  /** Until a worker takes the first one, or until it has ended, in place of a time. */
+  readonly until?: "start" | "end";
+  /** What becomes of a first one that nobody has taken: it stays (default), gets the new input, or that and the new time. */
+  readonly repeat?: "keep" | "replace" | "debounce";
+}
+
+export interface EnqueueOptions extends Id, PlaceOptions {
   /** Ordering key: deliveries of one key run one at a time, in order, over all workers. */
   readonly key?: string;
+  /** At most so many of the key at a time, in no order. */
+  readonly lanes?: number;
   readonly delay?: Duration;
-  /** Enqueued before under this id within a day: nothing is enqueued, and the first one's id is given. */
+  /** In place of `delay`. */
+  readonly at?: Date;
+  /** From then on, or so long after the enqueue, it is not begun any more. */
+  readonly expires?: Duration | Date;
+  /** The same as `unique: { id, for: "1d" }`. */
   readonly uid?: string;
+  readonly unique?: Unique;
+  /** Ids of deliveries that must have finished, or been cancelled, before it runs. */
+  readonly after?: readonly string[];
+  /** How long what the handler returns is kept, for whoever awaits it. */
+  readonly result?: Duration;
+  /** Labels to find it by. */
+  readonly tags?: readonly string[];
 }
 
 export interface Log {

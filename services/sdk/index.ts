@@ -2,7 +2,7 @@
 
 export { defineHandler, event, job } from "./handler.ts";
 export { defineMiddleware } from "./middleware.ts";
-export { discard, done, retryLater } from "./outcome.ts";
+export { discard, done, fail, retryLater } from "./outcome.ts";
 
 export type { Capability } from "./adapter.ts";
 export type {
@@ -24,6 +24,7 @@ export type {
   RouteInfo,
   Sent,
   Store,
+  Unique,
 } from "./context.ts";
 export type { Duration } from "./duration.ts";
 export type { Handler } from "./handler.ts";
@@ -40,4 +41,6 @@ export type {
   RunningCtx,
 } from "./middleware.ts";
 export type { ChatKey, HttpVerb, RequestInfo, Route, Routes, Run, SignatureFormat } from "./options.ts";
-export type { Discard, Done, RetryLater, RunOutcome } from "./outcome.ts";
+export type { PlaceOptions, PriorityClass } from "./place.ts";
+export type { Discard, Done, Fail, RetryLater, RunOutcome } from "./outcome.ts";
+export type { Backoff, ErrorClass, NoRetry, RetryFunction, RetryPolicy, Steady } from "./retry.ts";
