@@ -60,12 +60,22 @@ export class Manifest {
     return this.routes.map((route) => route.shape.id);
   }
 
+  /** Job name -> id of the route that does it. */
+  get jobRoutes(): ReadonlyMap<string, string> {
+    return new Map([...this.#jobs].map(([name, { shape }]) => [name, shape.id]));
+  }
+
   route(id: string): LoadedRoute | undefined {
     return this.#byId.get(id);
   }
 
   job(name: string): LoadedRoute<JobRoute> | undefined {
     return this.#jobs.get(name);
+  }
+
+  /** Job name -> id of the route that does it. */
+  get jobRoutes(): ReadonlyMap<string, string> {
+    return new Map([...this.#jobs].map(([name, { shape }]) => [name, shape.id]));
   }
 
   subscribers(event: string): readonly LoadedRoute<EventRoute>[] {

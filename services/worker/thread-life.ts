@@ -3,7 +3,7 @@
 
 import { readFileSync } from "node:fs";
 import type { BrokerContext } from "../broker/connection.ts";
-import { registerRoutes } from "../broker/routes.ts";
+import { registerJobs, registerRoutes } from "../broker/routes.ts";
 import { BUILTINS, TALKATIVE } from "../builtin/all.ts";
 import { isUnsigned } from "../handlers/check.ts";
 import { loadHandlers } from "../handlers/loader.ts";
@@ -82,7 +82,7 @@ export class ThreadLife {
       const { config } = this.#seed;
       const manifest = await loadHandlers(loadOptions(config));
       this.#announce(manifest);
-      const numbers = await this.#register(manifest.routeIds);
+      const numbers = await this.#register(manifest);
       this.#handlers = new HandlersLife(manifest, this.#emit);
       await this.#handlers.setup();
       if (this.#stopping.signal.aborted) return;
@@ -107,12 +107,12 @@ export class ThreadLife {
   }
 
   /** Main may know numbers already; the others are registered, however long Redis is away. */
-  async #register(ids: readonly string[]): Promise<ReadonlyMap<string, number>> {
+  async #register({ routeIds, jobRoutes }: Manifest): Promise<ReadonlyMap<string, number>> {
     const known = new Map(this.#seed.routes);
-    const missing = ids.filter((id) => !known.has(id));
+    const missing = routeIds.filter((id) => !known.has(id));
     const isStopped = (): boolean => this.#stopping.signal.aborted;
     const patience = { clock: systemClock, random: Math.random, isStopped };
-    const added = await untilAnswered(patience, () => registerRoutes(this.#broker, missing));
+    const added = await untilAnswered(patience, () => registerRoutes(this.#broker, missing, jobRoutes));
     return new Map([...known, ...added]);
   }
 
