@@ -5,21 +5,10 @@ import { type BrokerContext, translate } from "./connection.ts";
 
 const ROUTES = loadScript(new URL("./lua/routes.lua", import.meta.url));
 
-/** Job name -> id of the route that does it. */
-export type JobRoutes = ReadonlyMap<string, string>;
-
-/**
- * Numbers of the ids, new ones given where needed; never 0, and never given again to another id. `jobs` is for producers
- * that have no handlers.
- */
-export async function registerRoutes(
-  context: BrokerContext,
-  ids: readonly string[],
-  jobs: JobRoutes = new Map(),
-): Promise<Map<string, number>> {
+/** Numbers of the ids, new ones given where needed; never 0, and never given again to another id. */
+export async function registerRoutes(context: BrokerContext, ids: readonly string[]): Promise<Map<string, number>> {
+  if (ids.length === 0) return new Map();
   try {
-    if (jobs.size > 0) await context.client.hset(context.keys.jobs(), Object.fromEntries(jobs));
-    if (ids.length === 0) return new Map();
     const reply = await runScript(context.client, { script: ROUTES, keys: [context.keys.routes()], args: [...ids] });
     return new Map((reply as Reply[]).map((number, index) => [ids[index] as string, Number(number)]));
   } catch (error) {
@@ -39,15 +28,6 @@ export async function registerJobs(context: BrokerContext, jobs: ReadonlyMap<str
 
 /** Job name -> route id, of every job that a worker ever had. */
 export async function readJobs(context: BrokerContext): Promise<ReadonlyMap<string, string>> {
-  try {
-    return new Map(Object.entries(await context.client.hgetall(context.keys.jobs())));
-  } catch (error) {
-    throw translate(error);
-  }
-}
-
-/** Every job that a worker ever had a route for. */
-export async function readJobs(context: BrokerContext): Promise<JobRoutes> {
   try {
     return new Map(Object.entries(await context.client.hgetall(context.keys.jobs())));
   } catch (error) {

@@ -60,11 +60,6 @@ export class Manifest {
     return this.routes.map((route) => route.shape.id);
   }
 
-  /** Job name -> id of the route that does it. */
-  get jobRoutes(): ReadonlyMap<string, string> {
-    return new Map([...this.#jobs].map(([name, { shape }]) => [name, shape.id]));
-  }
-
   route(id: string): LoadedRoute | undefined {
     return this.#byId.get(id);
   }

@@ -46,11 +46,6 @@ export class Keys {
     return `${this.tag}:jobs`;
   }
 
-  /** Job name -> id of the route that does it. */
-  jobs(): string {
-    return `${this.tag}:jobs`;
-  }
-
   /** A body above the inline limit, under the queue its delivery goes to. */
   body(queuePrefix: string, token: string): string {
     return `${queuePrefix}:b:${token}`;

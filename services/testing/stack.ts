@@ -3,7 +3,7 @@
 
 import type { BrokerContext } from "../broker/connection.ts";
 import { nextSlots } from "../broker/cron.ts";
-import { registerRoutes } from "../broker/routes.ts";
+import { registerJobs, registerRoutes } from "../broker/routes.ts";
 import { BUILTINS } from "../builtin/all.ts";
 import type { Config } from "../config.ts";
 import { type HandlerSurroundings, manifestOf } from "../handlers/loader.ts";
@@ -112,6 +112,7 @@ export class Stack {
     try {
       this.#manifest = await this.#load();
       this.#numbers = await registerRoutes(this.broker, this.#manifest.routeIds);
+      await registerJobs(this.broker, this.#manifest.jobRoutes);
       this.#handlers = new HandlersLife(this.#manifest, emit);
       await this.#handlers.setup();
       const parts = [...this.#masterParts(), ...this.#httpParts()];

@@ -112,7 +112,8 @@ export class ThreadLife {
     const missing = routeIds.filter((id) => !known.has(id));
     const isStopped = (): boolean => this.#stopping.signal.aborted;
     const patience = { clock: systemClock, random: Math.random, isStopped };
-    const added = await untilAnswered(patience, () => registerRoutes(this.#broker, missing, jobRoutes));
+    const added = await untilAnswered(patience, () => registerRoutes(this.#broker, missing));
+    await untilAnswered(patience, () => registerJobs(this.#broker, jobRoutes));
     return new Map([...known, ...added]);
   }
 
