@@ -2,7 +2,7 @@
 // server, workers. All in one thread, on one embedded server, in a namespace of their own.
 
 import type { BrokerContext } from "../broker/connection.ts";
-import { nextSlots } from "../broker/cron.ts";
+import { lookAtSchedules } from "../broker/cron.ts";
 import { registerJobs, registerRoutes } from "../broker/routes.ts";
 import { BUILTINS } from "../builtin/all.ts";
 import type { Config } from "../config.ts";
@@ -12,6 +12,7 @@ import { leaseTiming } from "../leader/timing.ts";
 import { leaderOf, type LeaderSurroundings } from "../master/connections.ts";
 import { Control } from "../master/control.ts";
 import { MasterRedis } from "../master/redis.ts";
+import { scheduleOf } from "../master/schedules.ts";
 import { Unit } from "../master/unit.ts";
 import { databaseOf } from "../redis/connect.ts";
 import { Keys } from "../redis/keys.ts";
@@ -193,7 +194,7 @@ export class Stack {
     const timing = leaseTiming(config.leaseMs);
     const leading = { leases, subscriber, broker, timing, owner: "test", newId: randomId, random, emit };
     const around: LeaderSurroundings = { ...leading, clock: this.#steady };
-    const routes = this.#manifest.timed.map(({ shape }) => shape);
+    const routes = this.#manifest.timed.map(({ shape }) => scheduleOf(shape));
     const control = new Control({ broker, routes, clock, random, emit });
     const limits = { deliveries: config.queueLimit, bytes: config.queueBytes };
     const units = [...this.services.values()].map((service) => {
@@ -220,7 +221,7 @@ export class Stack {
     const { clock } = this.#options;
     const deadline = clock.monotonic() + SCHEDULES_MS;
     while (clock.monotonic() < deadline) {
-      if ((await nextSlots(this.broker, "default", wanted)).length === wanted) return;
+      if ((await lookAtSchedules(this.broker, wanted)).slots.length === wanted) return;
       await pause(5);
     }
     throw new Error(`The schedules were not stored within ${SCHEDULES_MS} ms.`);
