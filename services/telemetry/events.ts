@@ -15,6 +15,8 @@ export interface EventFields {
   "worker.registered": { queue: string; wid: string };
   "worker.fenced": { queue: string; wid: string };
   "worker.drained": { returned: number; ms: number };
+  "worker.ordered": { order: string };
+  "queues.full": { queue: string; most: number };
   "claims.reaped": { queue: string; from: string; deliveries: number };
   "claims.resynced": { queue: string; deliveries: number };
   "run.failed": { route: string; origin: string; errorId: string; attempt: number; error: unknown; next: string };
@@ -38,6 +40,8 @@ export interface EventFields {
   "action.in-doubt": { unit: string; action: string; result: string };
   "cron.fired": { route: string; slot: number };
   "cron.missed": { route: string; slots: number };
+  "cron.overlapped": { route: string; slot: number };
+  "cron.invalid": { route: string; problem: string };
   "bus.closed": { channel: string; reason: string };
   "dev.child-ended": { process: string; how: string; againInMs: number };
   "dev.reload": { files: string };
@@ -62,6 +66,8 @@ export const LEVELS: Readonly<Record<Exclude<EventName, "log">, Level>> = {
   "worker.registered": "debug",
   "worker.fenced": "warn",
   "worker.drained": "info",
+  "worker.ordered": "info",
+  "queues.full": "warn",
   "claims.reaped": "warn",
   "claims.resynced": "warn",
   "run.failed": "error",
@@ -85,6 +91,8 @@ export const LEVELS: Readonly<Record<Exclude<EventName, "log">, Level>> = {
   "action.in-doubt": "warn",
   "cron.fired": "debug",
   "cron.missed": "warn",
+  "cron.overlapped": "info",
+  "cron.invalid": "warn",
   "bus.closed": "debug",
   "dev.child-ended": "warn",
   "dev.reload": "info",

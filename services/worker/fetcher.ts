@@ -19,12 +19,19 @@ const BATCH_MIN = 16;
 const SAFETY_MS = 1000;
 const SOONEST_MS = 5;
 
-/** Who gives slots: the pool. A slot is reserved while a take for it is under way. */
+/** Who gives slots: the pool, where several queues share them by turns. A slot is reserved while a take for it is under way. */
 export interface SlotSource {
   readonly slots: number;
+  /** There may be work. Who gets no slots for it is woken when it is its turn. */
+  want(): void;
+  /** Nothing can be taken now, whatever there is. */
+  rest(): void;
   /** At most so many of the free ones. */
   reserve(most: number): number;
-  unreserve(slots: number): void;
+  /** The take for which these were reserved brought so many runs; undefined: it failed. */
+  answered(reserved: number, runs: number | undefined): void;
+  /** Wakes who wants what is free now. */
+  offer(): void;
 }
 
 export interface FetcherOptions {
@@ -48,8 +55,6 @@ export class Fetcher implements Part, TakeSource {
   readonly #loop: Loop;
   readonly #order = new ClassOrder();
   #taking = true;
-  /** Woken while all slots were set aside: the bell may have overtaken the reply of a take that had found nothing yet. */
-  #missed = false;
   #dueMs: number | null = null;
   #dueTimer: NodeJS.Timeout | undefined;
   #dueWaitMs = 0;
@@ -74,6 +79,12 @@ export class Fetcher implements Part, TakeSource {
 
   /** Work may be there: the bell rang, a slot became free, Redis is back. */
   wake(): void {
+    this.#options.slots.want();
+    this.#loop.wake();
+  }
+
+  /** Slots are free for what is wanted. */
+  serve(): void {
     this.#loop.wake();
   }
 
@@ -81,6 +92,15 @@ export class Fetcher implements Part, TakeSource {
   quiet(): void {
     this.#taking = false;
     clearTimeout(this.#dueTimer);
+    this.#dueTimer = undefined;
+    this.#dueMs = null;
+  }
+
+  /** Takes again. */
+  resume(): void {
+    if (this.#taking) return;
+    this.#taking = true;
+    this.wake();
   }
 
   async stop(): Promise<void> {
@@ -95,13 +115,13 @@ export class Fetcher implements Part, TakeSource {
   }
 
   got(claims: Claims, take: TakeOptions, taken?: Taken): void {
-    this.#options.slots.unreserve(take.slots);
-    if (this.#missed) this.wake();
-    this.#missed = false;
-    if (taken === undefined) return;
-    this.#options.accept(claims, taken.runs);
-    this.due(taken.nextDueMs);
-    if (taken.runs.length === take.slots) this.wake();
+    const { slots, accept } = this.#options;
+    slots.answered(take.slots, taken?.runs.length);
+    if (taken !== undefined) {
+      accept(claims, taken.runs);
+      this.due(taken.nextDueMs);
+    }
+    slots.offer();
   }
 
   /**
@@ -127,16 +147,17 @@ export class Fetcher implements Part, TakeSource {
 
   async #tick(): Promise<void> {
     const claims = this.#options.claims();
-    const take = claims === undefined ? undefined : this.ask();
-    if (claims === undefined || take === undefined) {
-      this.#missed = true;
-      return;
-    }
+    if (claims === undefined || !this.#taking) return this.#options.slots.rest();
+    this.#options.slots.want();
+    const take = this.ask();
+    if (take === undefined) return;
+    let taken: Taken;
     try {
-      this.got(claims, take, await claims.take(take));
+      taken = await claims.take(take);
     } catch (error) {
       this.got(claims, take);
-      this.#options.failed(claims, error);
+      return this.#options.failed(claims, error);
     }
+    this.got(claims, take, taken);
   }
 }

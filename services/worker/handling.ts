@@ -15,9 +15,13 @@ import { Pool } from "./pool.ts";
 import type { ThreadConfig, ThreadData } from "./protocol.ts";
 import type { Pulse } from "./pulse.ts";
 import { Quarantine } from "./quarantine.ts";
+import { kindOf, QueueChoice, type WorkKind } from "./queue-choice.ts";
+import { QueueNames } from "./queue-names.ts";
 import { ServedQueue } from "./served-queue.ts";
+import { ServedQueues } from "./served-queues.ts";
 import { sharesOf } from "./shares.ts";
 import { SlotMemory } from "./slots.ts";
+import { Turns } from "./turns.ts";
 import { childSpawner, type MemoryLimits, type Spawn, threadSpawner } from "./threads.ts";
 
 export interface HandlingOptions {
@@ -44,11 +48,6 @@ export interface HandlingOptions {
   readonly random: Random;
 }
 
-/** Messages have a queue and threads of their own; everything else shares. */
-const QUEUES = [
-  { queue: "chat", kind: "chat" },
-  { queue: "default", kind: "work" },
-] as const;
 const SWEEP_MS = 250;
 const TEARDOWN_MS = 3000;
 const BESIDE_MS = 3000;
@@ -64,21 +63,18 @@ export function handlingParts(options: HandlingOptions): Part[] {
   const { connections, beside, pulse, stopping, draining, config, emit, clock, random, memory = MEMORY } = options;
   const { spawn = childSpawner(memory) } = options;
   const quarantine = new Quarantine({ data: threadBase(options), spawn, emit, clock, random });
-  const pools = poolsOf(options, quarantine);
-  const queues = queuesOf(options, pools);
-  for (const pool of Object.values(pools)) pool.onRoom = () => queues.forEach(({ fetcher }) => fetcher.wake());
+  const choice = new QueueChoice(config);
+  const pools = poolsOf(options, choice, quarantine);
+  const served = queuesOf(options, choice, pools);
+  const queues = served.all;
   connections.onReady(() => queues.forEach((queue) => queue.reconnected()));
-  const both = Object.values(pools);
+  const both = [...pools.values()];
   return [
     sweep(options, both, quarantine),
     part({ name: "goodbye", stop: () => all(queues, (queue) => queue.bye()) }),
     threads({ pools: both, quarantine, beside, stopping }),
     part({ name: "contact", start: () => connections.fit(stopping) }),
-    part({
-      name: "fetchers",
-      start: () => all(queues, ({ fetcher }) => fetcher.start()),
-      stop: () => all(queues, ({ fetcher }) => fetcher.stop()),
-    }),
+    part({ name: "fetchers", start: () => served.start(), stop: () => served.stop() }),
     heartbeat({ queues, pulse, isRedisThere: () => connections.isThere, emit, clock, random }),
     part({ name: "registration", start: () => all(queues, (queue) => queue.registered(stopping)) }),
     part({
@@ -90,6 +86,7 @@ export function handlingParts(options: HandlingOptions): Part[] {
         await drain({ queues, pools: both, drainMs: config.drainMs, emit, clock });
       },
     }),
+    served.discovery(),
   ];
 }
 
@@ -130,34 +127,60 @@ function sweep(options: HandlingOptions, pools: readonly Pool[], quarantine: Qua
   });
 }
 
-function poolsOf(options: HandlingOptions, quarantine: Quarantine): Readonly<Record<"chat" | "work", Pool>> {
+type Pools = ReadonlyMap<WorkKind, Pool>;
+
+/** Messages have threads of their own; everything else shares. */
+function poolsOf(options: HandlingOptions, { kinds }: QueueChoice, quarantine: Quarantine): Pools {
   const { config, emit, clock, random, memory = MEMORY } = options;
-  const shares = sharesOf(config.workerThreads, config.workerConcurrency);
+  const shares = sharesOf({ threads: config.workerThreads, concurrency: config.workerConcurrency, kinds });
   const base = threadBase(options);
   const { spawn = threadSpawner(memory) } = options;
   let index = 0;
-  const pool = (kind: "chat" | "work"): Pool => {
+  const pool = (kind: WorkKind): Pool => {
     const threads = shares[kind].map((slots): ThreadData => {
       return { ...base, kind, index: index++, slots, slotMemory: SlotMemory.allocate(slots) };
     });
     return new Pool({ kind, threads, spawn, quarantine, emit, clock, random });
   };
-  return { chat: pool("chat"), work: pool("work") };
+  return new Map([...kinds].toSorted().map((kind) => [kind, pool(kind)]));
 }
 
-function queuesOf(options: HandlingOptions, pools: ReturnType<typeof poolsOf>): ServedQueue[] {
+function queuesOf(options: HandlingOptions, choice: QueueChoice, pools: Pools): ServedQueues {
   const { broker, connections, pod, emit, clock, random } = options;
+  const clientId = (): Promise<string> => connections.clientId();
+  const { bells } = connections;
+  const common = { broker, bells, clientId, serials: numbering(), pod, emit, clock, random };
+  const turns = new Map([...pools].map(([kind, pool]) => [kind, turnsOf(pool)]));
+  const names = new QueueNames(broker);
+  return new ServedQueues({
+    choice,
+    open: (queue, weight) => {
+      const [pool, turnsHere] = [pools.get(kindOf(queue)), turns.get(kindOf(queue))];
+      if (pool === undefined || turnsHere === undefined) throw new Error(`no threads for ${queue}`);
+      return new ServedQueue({ ...common, queue, weight, pool, turns: turnsHere });
+    },
+    look: () => names.look(),
+    isRedisThere: () => connections.isThere,
+    emit,
+    clock,
+    random,
+  });
+}
+
+function turnsOf(pool: Pool): Turns {
+  const turns = new Turns(pool);
+  pool.onRoom = () => turns.offer();
+  return turns;
+}
+
+function numbering(): (count: number) => number {
   let serial = 0;
-  const serials = (count: number): number => {
+  return (count) => {
     if (serial + count > SERIAL_MAX) serial = 0;
     const first = serial + 1;
     serial += count;
     return first;
   };
-  const { bells } = connections;
-  const clientId = (): Promise<string> => connections.clientId();
-  const common = { broker, bells, clientId, serials, pod, emit, clock, random };
-  return QUEUES.map(({ queue, kind }) => new ServedQueue({ ...common, queue, pool: pools[kind] }));
 }
 
 function threadBase(options: HandlingOptions): Omit<ThreadData, "kind" | "index" | "slots" | "slotMemory"> {

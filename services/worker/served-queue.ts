@@ -2,27 +2,31 @@
 //
 //   absent ─register─▶ registered ─FENCED (beat, take, settle)─▶ absent …        a new wid each time
 //
-// `known` is what this worker believes it holds: taken, and neither settled nor handed back as far as Redis has answered.
-// Only this file writes it. When Redis says otherwise on two beats in a row, resync hands back what is not known here.
+// When Redis says on two beats in a row that this worker holds something else than it believes (holdings.ts), resync hands
+// back what is not known here.
 
-import { setImmediate } from "node:timers/promises";
 import type { Clock, Random } from "../runtime/clock.ts";
 import { AntiphonError, hasCode } from "../runtime/errors.ts";
 import { randomId } from "../runtime/ids.ts";
 import { type Claim, Claims, type ClaimsOptions, type Run } from "../broker/claims.ts";
-import type { Effect } from "../broker/effects.ts";
 import type { Emit } from "../telemetry/events.ts";
 import { ActiveRun, type RunOwner } from "./active-run.ts";
 import type { Bells } from "./bells.ts";
 import { Fetcher } from "./fetcher.ts";
+import { Holdings } from "./holdings.ts";
 import type { Pool } from "./pool.ts";
+import { settlementOf } from "./settlement.ts";
 import { Settler } from "./settler.ts";
+import type { Turns } from "./turns.ts";
 
 export interface ServedQueueOptions {
   readonly queue: string;
   readonly pod: string;
   readonly broker: Omit<ClaimsOptions, "queue" | "wid">;
   readonly pool: Pool;
+  /** Whose turn it is among the queues of this pool. */
+  readonly turns: Turns;
+  readonly weight: number;
   readonly bells: Bells;
   /** CLIENT ID of the connection whose close means that this worker is dead. */
   readonly clientId: () => Promise<string>;
@@ -46,26 +50,23 @@ export class ServedQueue {
   readonly queue: string;
   readonly fetcher: Fetcher;
   readonly #options: ServedQueueOptions;
-  readonly #known = new Map<string, Claim>();
+  readonly #holdings = new Holdings();
   readonly #active = new Set<ActiveRun>();
-  /** Of claims whose outcome is on its way to Redis and lets the next delivery of their run begin. */
-  readonly #held = new Map<Claim, () => void>();
   #registration: Registration | undefined;
   #registering: Promise<void> | undefined;
   #mismatched = false;
-  /** During a resync: claims that were known when it began. */
-  #leaving: Set<string> | undefined;
   #closed = false;
+  #isPaused = false;
   #returned = 0;
   #onRegistered: (() => void) | undefined;
 
   constructor(options: ServedQueueOptions) {
-    const { queue, pool, emit, clock, random, broker } = options;
+    const { queue, turns, weight, emit, clock, random, broker } = options;
     this.queue = queue;
     this.#options = options;
     this.fetcher = new Fetcher({
       queue,
-      slots: pool,
+      slots: turns.join(weight, () => this.fetcher.serve()),
       claims: () => this.#registration?.claims,
       accept: (claims, runs) => this.#accept(claims, runs),
       failed: (claims, error) => this.#failed(claims, error),
@@ -102,7 +103,7 @@ export class ServedQueue {
       const { held, nextDueMs } = await claims.beat();
       if (registration !== this.#registration) return;
       this.fetcher.due(nextDueMs);
-      const mismatched = held !== this.#known.size;
+      const mismatched = held !== this.#holdings.size;
       if (mismatched && this.#mismatched) await this.#resync(registration);
       this.#mismatched = mismatched && !this.#mismatched;
     } catch (error) {
@@ -129,6 +130,19 @@ export class ServedQueue {
     });
   }
 
+  /** Takes no more and is rung no more until `resume`. To be called again from time to time: a take under way may undo it. */
+  pause(): void {
+    this.#isPaused = true;
+    this.fetcher.quiet();
+    this.#registration?.claims.leaveIdle().catch(() => {}); // a bell that nobody hears costs others a second
+  }
+
+  resume(): void {
+    if (!this.#isPaused || this.#closed) return;
+    this.#isPaused = false;
+    this.fetcher.resume();
+  }
+
   /** Takes no more, and is rung no more. */
   async quiet(): Promise<void> {
     this.#closed = true;
@@ -148,7 +162,7 @@ export class ServedQueue {
     this.#registration = undefined;
     registration.settler.drop();
     this.#options.bells.forget(registration.claims.bell);
-    await registration.claims.bye([...this.#known.values()]);
+    await registration.claims.bye(this.#holdings.all);
   }
 
   async #register(): Promise<void> {
@@ -158,7 +172,7 @@ export class ServedQueue {
     const settler = new Settler({
       claims,
       takes: this.fetcher,
-      left: (gone) => this.#left(gone),
+      left: (gone) => this.#holdings.left(gone),
       fenced: (fenced) => this.#fenced(fenced),
       emit,
       clock,
@@ -189,7 +203,7 @@ export class ServedQueue {
     const registration = this.#registration;
     if (registration?.claims !== claims) return; // fenced or gone meanwhile: the reaper has them
     for (const run of runs) {
-      for (const claim of run) this.#known.set(claim.id, claim);
+      this.#holdings.add(run);
       if (this.#closed) registration.settler.release(run);
       else this.#begin(registration, run);
     }
@@ -214,25 +228,16 @@ export class ServedQueue {
         const { kind } = settled;
         const gone = [claim, ...dropped];
         if (kind === "interrupted") this.#handBack(settler, gone);
-        else if (kind === "lost") this.#left(gone);
+        else if (kind === "lost") this.#holdings.left(gone);
         else {
-          if (written !== undefined) this.#held.set(claim, written);
-          settler.add(claim, { ...settled, kind, claim, effects: settled.effects.map(withBuffers) }, dropped);
+          if (written !== undefined) this.#holdings.hold(claim, written);
+          settler.add(claim, settlementOf(claim, settled, kind), dropped);
         }
         if (kind === "interrupted" || kind === "lost") this.fetcher.wake();
       },
       handBack: (returned) => this.#handBack(settler, returned),
       over: (run) => void this.#active.delete(run),
     };
-  }
-
-  #left(gone: readonly Claim[]): void {
-    for (const claim of gone) {
-      if (this.#known.get(claim.id) === claim) this.#known.delete(claim.id);
-      this.#leaving?.add(identity(claim));
-      this.#held.get(claim)?.();
-      this.#held.delete(claim);
-    }
   }
 
   #failed(claims: Claims, error: unknown): void {
@@ -249,45 +254,17 @@ export class ServedQueue {
     this.#registration = undefined;
     registration.settler.drop();
     bells.forget(claims.bell);
-    this.#known.clear();
-    this.#held.clear();
+    this.#holdings.clear();
     const runs = [...this.#active];
     for (const run of runs) run.orphan();
     pool.abort(runs, "fenced");
     this.register().catch(() => {}); // the next beat tries again
   }
 
-  /** A take whose reply was lost left claims that nobody here knows of. */
   async #resync({ claims, settler }: Registration): Promise<void> {
-    this.#leaving = new Set();
-    try {
-      const held = await claims.held();
-      await setImmediate(); // replies that came before this one have been accepted by now
-      const unknown = held.filter(
-        (claim) => this.#known.get(claim.id)?.fence !== claim.fence && !this.#leaving?.has(identity(claim)),
-      );
-      if (unknown.length === 0) return;
-      this.#options.emit("claims.resynced", { queue: this.queue, deliveries: unknown.length });
-      settler.release(unknown);
-    } finally {
-      this.#leaving = undefined;
-    }
+    const unknown = await this.#holdings.unknown(() => claims.held());
+    if (unknown.length === 0) return;
+    this.#options.emit("claims.resynced", { queue: this.queue, deliveries: unknown.length });
+    settler.release(unknown);
   }
-}
-
-function identity(claim: Claim): string {
-  return `${claim.fence} ${claim.id}`;
-}
-
-/** Structured clone turns Buffers into plain Uint8Arrays. */
-function withBuffers(effect: Effect): Effect {
-  if (effect.kind === "child")
-    return { ...effect, delivery: { ...effect.delivery, envelope: buffer(effect.delivery.envelope) } };
-  if (effect.kind === "publish" && typeof effect.payload !== "string")
-    return { ...effect, payload: buffer(effect.payload) };
-  return effect;
-}
-
-function buffer(bytes: Uint8Array): Buffer {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }

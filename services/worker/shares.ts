@@ -1,15 +1,22 @@
 // How handler threads and slots are shared between chat and everything else, so that no webhook can delay a `ping`.
 
-export interface Shares {
-  /** Slots of each thread. */
-  readonly chat: readonly number[];
-  readonly work: readonly number[];
+import type { WorkKind } from "./queue-choice.ts";
+
+/** Slots of each thread. A kind that is not served has no threads. */
+export type Shares = Readonly<Record<WorkKind, readonly number[]>>;
+
+export interface Sharing {
+  readonly threads: number;
+  readonly concurrency: number;
+  readonly kinds: ReadonlySet<WorkKind>;
 }
 
 const CHAT_SLOTS_MIN = 4;
 
-/** A quarter for chat, at least one thread and four slots; the rest for work. */
-export function sharesOf(threads: number, concurrency: number): Shares {
+/** A quarter for chat, at least one thread and four slots; the rest for work. Where only one is served, all of it. */
+export function sharesOf({ threads, concurrency, kinds }: Sharing): Shares {
+  if (!kinds.has("chat")) return { chat: [], work: spread(concurrency, threads) };
+  if (!kinds.has("work")) return { chat: spread(concurrency, threads), work: [] };
   const chatThreads = Math.max(1, Math.floor(threads / 4));
   const chatSlots = Math.max(CHAT_SLOTS_MIN, Math.floor(concurrency / 4));
   return {

@@ -44,6 +44,11 @@ export interface LabOptions {
   readonly stop?: AbortSignal;
 }
 
+export interface LabDelivery extends Partial<NewDelivery> {
+  readonly ms?: number;
+  readonly queue?: string;
+}
+
 function newFolder(): string {
   return mkdtempSync(join(tmpdir(), "antiphon-lab-"));
 }
@@ -88,13 +93,13 @@ export class Lab {
   }
 
   /** Enqueues the job `lab.<what>`; resolves with its public id. */
-  async enqueue(what: string, name: string, options: Partial<NewDelivery> & { ms?: number } = {}): Promise<string> {
-    const { ms = 0, ...rest } = options;
+  async enqueue(what: string, name: string, options: LabDelivery = {}): Promise<string> {
+    const { ms = 0, queue = "default", ...rest } = options;
     const route = `lab.${what}`;
     const number = (await registerRoutes(this.broker, [route])).get(route) ?? 0;
     const header = { v: 1, kind: "job", at: Date.now(), route } as const;
     const envelope = encodeEnvelope(header, JSON.stringify({ name, ms }));
-    return (await this.#producer.enqueue("default", { route: number, envelope, ...rest })).id;
+    return (await this.#producer.enqueue(queue, { route: number, envelope, ...rest })).id;
   }
 
   /** Resolves when it takes deliveries. */

@@ -2,6 +2,7 @@ import { afterEach, beforeEach, expect, test } from "vitest";
 import type { Claims, Taken, TakeOptions } from "../../../services/broker/claims.ts";
 import { systemClock } from "../../../services/runtime/clock.ts";
 import { Fetcher } from "../../../services/worker/fetcher.ts";
+import { Turns } from "../../../services/worker/turns.ts";
 import { waitFor } from "../../support/wait-for.ts";
 
 let takes: TakeOptions[];
@@ -20,18 +21,22 @@ const nothing: Taken = { runs: [], nextDueMs: null };
 beforeEach(async () => {
   [takes, free, reserved, refused, accepted, ahead] = [[], 40, 0, 0, 0, 0];
   reply = async () => nothing;
+  const turns = new Turns({
+    slots: 40,
+    get free() {
+      if (free === reserved) refused++;
+      return free - reserved;
+    },
+    reserve: (most) => {
+      const slots = Math.min(most, free - reserved);
+      reserved += slots;
+      return slots;
+    },
+    unreserve: (slots) => void (reserved -= slots),
+  });
   fetcher = new Fetcher({
     queue: "q",
-    slots: {
-      slots: 40,
-      reserve: (most) => {
-        const slots = Math.min(most, free - reserved);
-        if (slots === 0) refused++;
-        reserved += slots;
-        return slots;
-      },
-      unreserve: (slots) => void (reserved -= slots),
-    },
+    slots: turns.join(1, () => fetcher.serve()),
     claims: () => claims,
     accept: (_claims, runs) => {
       accepted += runs.length;
@@ -112,10 +117,14 @@ test("a clock that runs before the server's does not make it ask without end", a
   expect(performance.now() - before).toBeGreaterThan(5 + 10 + 20 + 40 + 80);
 });
 
-test("quiet, it asks for nothing", async () => {
+test("quiet, it asks for nothing until it is told to go on", async () => {
   fetcher.quiet();
   await fetcher.start();
   fetcher.wake();
   expect(fetcher.ask()).toBeUndefined();
   expect(takes).toEqual([]);
+  const before = performance.now();
+  fetcher.resume();
+  await waitFor(() => takes.length === 1);
+  expect(performance.now() - before).toBeLessThan(500);
 });
