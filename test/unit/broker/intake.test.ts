@@ -1,7 +1,6 @@
 // The way in: fences, repeats, resume state, bells, schedules; and the way out through an outbox under an epoch.
 
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
-import { fire, nextSlots, syncSchedules } from "../../../services/broker/cron.ts";
 import { intake, type IntakeCall } from "../../../services/broker/intake.ts";
 import { OutboxClaims } from "../../../services/broker/outbox.ts";
 import { registerRoutes } from "../../../services/broker/routes.ts";
@@ -101,25 +100,6 @@ eachServer((_name, url) => {
     expect(rings).toBe(1);
     ears.off("smessage", count);
     await ears.sunsubscribe(w.bell);
-  });
-
-  test("a slot is fired once, and not before it is due", async () => {
-    const slotMs = Date.now() + 1000;
-    await syncSchedules(bench.context, "default", [{ id: "digest.morning", definition: "a", nextMs: slotMs }]);
-    const [slot] = await nextSlots(bench.context, "default", 10);
-    if (!slot) throw new Error("no slot");
-    const call = {
-      queue: "default",
-      slot,
-      nextMs: slotMs + 60_000,
-      delivery: { route: 3, envelope: envelope("tick") },
-    };
-    expect(await fire(bench.context, call)).toBeNull();
-    bench.offsetMs = 2000;
-    expect(await fire(bench.context, call)).toMatch(/^[0-9a-z]+$/);
-    expect(await fire(bench.context, call)).toBeNull();
-    await syncSchedules(bench.context, "default", []);
-    expect(await nextSlots(bench.context, "default", 10)).toEqual([]);
   });
 
   test("route numbers are stable and never 0", async () => {
