@@ -1,44 +1,43 @@
-// Schedules: each slot becomes one delivery, whoever fires it and however often it is asked.
+// Schedules as the leader of `control` works with them: each slot becomes one delivery, whoever fires it and however often
+// it is asked. What operators change is in schedules.ts; whoever has not read the newest edit fires nothing.
 
 import { publicId } from "../runtime/ids.ts";
-import { loadScript, text } from "../redis/scripts.ts";
-import { type BrokerContext, callBroker, translate } from "./connection.ts";
+import { type Argument, loadScript, type Reply, text, utf8 } from "../redis/scripts.ts";
+import { type BrokerContext, callBroker } from "./connection.ts";
 import { deliveryArguments, type NewDelivery } from "./producer.ts";
 
+const LOOK = loadScript(new URL("./lua/cron-look.lua", import.meta.url));
+const SYNC = loadScript(new URL("./lua/cron-sync.lua", import.meta.url));
 const FIRE = loadScript(new URL("./lua/fire.lua", import.meta.url));
-/** Longer than any slot may be asked for again. */
-const SLOT_UID_MS = 7 * 86_400_000;
+
+/** Under its prefix all schedules are kept, whatever queue they fire into. */
+const HOME = "default";
+
+export function schedulesPrefix(context: BrokerContext): string {
+  return context.keys.queue(HOME);
+}
 
 export interface Schedule {
-  /** The route's id. */
+  /** The route's id, or the name that an operator gave. */
   readonly id: string;
   /** Cron text and zone, or period; when it changes, the next slot is computed anew. */
   readonly definition: string;
-  /** The slot to start with, ms since 1970. */
-  readonly nextMs: number;
+  /** What people are shown of it. */
+  readonly description: object;
+  /** The slot to start with, ms since 1970; undefined: it does not fire. */
+  readonly nextMs: number | undefined;
 }
 
-/** Makes the queue's schedules those given: new ones are added, changed ones start anew, the others go. */
+/** Makes the schedules those given. Answers false, and does nothing, when somebody has edited them since `version`. */
 export async function syncSchedules(
   context: BrokerContext,
-  queue: string,
+  version: string,
   schedules: readonly Schedule[],
-): Promise<void> {
-  const prefix = context.keys.queue(queue);
-  try {
-    const known = await context.client.hgetall(`${prefix}:sd`);
-    const multi = context.client.multi();
-    for (const { id, definition, nextMs } of schedules) {
-      if (known[id] === definition) multi.zadd(`${prefix}:s`, "NX", nextMs, id);
-      else multi.zadd(`${prefix}:s`, nextMs, id).hset(`${prefix}:sd`, id, definition);
-    }
-    const ids = new Set(schedules.map((schedule) => schedule.id));
-    const gone = Object.keys(known).filter((id) => !ids.has(id));
-    if (gone.length > 0) multi.zrem(`${prefix}:s`, ...gone).hdel(`${prefix}:sd`, ...gone);
-    await multi.exec();
-  } catch (error) {
-    throw translate(error);
-  }
+): Promise<boolean> {
+  const args: Argument[] = [version];
+  for (const { id, definition, description, nextMs = "" } of schedules)
+    args.push(id, definition, JSON.stringify(description), nextMs);
+  return Number(await callBroker(context, { script: SYNC, keys: [schedulesPrefix(context)], args })) === 1;
 }
 
 export interface DueSlot {
@@ -47,34 +46,53 @@ export interface DueSlot {
   readonly slotMs: number;
 }
 
-/** At most `limit` schedules in order of their next slot, due or not. */
-export async function nextSlots(context: BrokerContext, queue: string, limit: number): Promise<DueSlot[]> {
-  try {
-    const pairs = await context.client.zrange(`${context.keys.queue(queue)}:s`, "0", String(limit - 1), "WITHSCORES");
-    const slots: DueSlot[] = [];
-    for (let at = 0; at + 1 < pairs.length; at += 2)
-      slots.push({ id: pairs[at] as string, slotMs: Number(pairs[at + 1]) });
-    return slots;
-  } catch (error) {
-    throw translate(error);
-  }
+export interface Look {
+  /** The server's clock: whether a slot is due is decided by no other. */
+  readonly nowMs: number;
+  /** Of the edits. */
+  readonly version: string;
+  /** In order, due or not. */
+  readonly slots: readonly DueSlot[];
+}
+
+/** At most `limit` schedules in order of their next slot. */
+export async function lookAtSchedules(context: BrokerContext, limit: number): Promise<Look> {
+  const call = { script: LOOK, keys: [schedulesPrefix(context)], args: [limit] };
+  const [now, version, ...pairs] = (await callBroker(context, call)) as Reply[];
+  const slots: DueSlot[] = [];
+  for (let at = 0; at + 1 < pairs.length; at += 2)
+    slots.push({ id: utf8(pairs[at]), slotMs: Number(text(pairs[at + 1])) });
+  return { nowMs: Number(text(now)), version: text(version), slots };
 }
 
 export interface FireCall {
-  readonly queue: string;
+  readonly version: string;
   readonly slot: DueSlot;
-  readonly nextMs: number;
-  readonly delivery: NewDelivery;
+  readonly nextMs: number | undefined;
+  readonly queue: string;
+  /** Without one the slot is left out. */
+  readonly delivery?: NewDelivery;
 }
 
-/** Answers the delivery's public id; null when the slot was fired before or is not due by the server's clock. */
-export async function fire(context: BrokerContext, call: FireCall): Promise<string | null> {
-  const { id, slotMs } = call.slot;
-  const delivery: NewDelivery = { ...call.delivery, uid: { id: `cron:${id}:${slotMs}`, ttlMs: SLOT_UID_MS } };
+export interface Fired {
+  /** Public id; "" when the slot was left out. */
+  readonly id: string;
+  /** There is another delivery with its uid: nothing was enqueued. */
+  readonly duplicate: boolean;
+}
+
+/** Null when the slot was fired before, is not due by the server's clock, or `version` is not the newest. */
+export async function fire(context: BrokerContext, call: FireCall): Promise<Fired | null> {
+  const { version, slot, nextMs = "", queue, delivery } = call;
+  const what = delivery ? [1, ...deliveryArguments(delivery, delivery.envelope)] : [0];
   const reply = await callBroker(context, {
     script: FIRE,
-    keys: [context.keys.queue(call.queue)],
-    args: [id, slotMs, call.nextMs, ...deliveryArguments(delivery, delivery.envelope)],
+    keys: [context.keys.queue(queue), schedulesPrefix(context)],
+    args: [version, slot.id, slot.slotMs, nextMs, ...what],
   });
-  return reply === null ? null : publicId(text(reply));
+  if (reply === null) return null;
+  const [id, duplicate] = reply as Reply[];
+  return id === undefined ? NOT_RUN : { id: publicId(text(id)), duplicate: text(duplicate) === "1" };
 }
+
+const NOT_RUN: Fired = { id: "", duplicate: false };

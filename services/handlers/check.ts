@@ -1,10 +1,10 @@
 // What must hold before a handler may run: its shape, and that handlers, configuration and adapters fit together.
 
-import { Cron } from "croner";
 import { suggestion } from "../runtime/suggest.ts";
 import type { HandlerShape, AnyRoute } from "../sdk/routes.ts";
 import { looksLikeHandler } from "./modules.ts";
 import { keyLine, type Problem } from "./problem.ts";
+import { cronProblems } from "./times.ts";
 
 /** What the configuration offers to handlers. */
 export interface Surroundings {
@@ -118,26 +118,4 @@ function checkClaims(route: AnyRoute, claimed: Map<string, string>): string[] {
   if (route.kind === "job") claim(`the job "${route.job.name}"`);
   if (route.kind === "http") claim(`${route.method} ${route.path.replace(/:[^/]+/g, ":*").replace(/(.)\/$/, "$1")}`);
   return reasons;
-}
-
-function cronProblems(spec: string, tz: string): string[] {
-  const reasons: string[] = [];
-  const zone = isTimeZone(tz);
-  if (!zone) reasons.push(`"${tz}" is no time zone such as "Europe/Paris"`);
-  try {
-    const cron = new Cron(spec, { timezone: zone ? tz : "UTC", mode: "5-part", paused: true });
-    if (cron.nextRun() === null) reasons.push(`the cron text "${spec}" never comes due`);
-    cron.stop();
-  } catch (error) {
-    reasons.push(`the cron text "${spec}" is wrong: ${error instanceof Error ? error.message : String(error)}`);
-  }
-  return reasons;
-}
-
-function isTimeZone(tz: string): boolean {
-  try {
-    return tz !== "" && new Intl.DateTimeFormat("en", { timeZone: tz }).format(0) !== "";
-  } catch {
-    return false;
-  }
 }

@@ -6,7 +6,7 @@ import type { Clock, Random } from "../runtime/clock.ts";
 import type { Emit } from "../telemetry/events.ts";
 import { Reaper } from "./reaper.ts";
 import { Scheduler } from "./scheduler.ts";
-import type { TimedRoute } from "./slots.ts";
+import type { TimedRoute } from "./timetable.ts";
 
 export interface ControlOptions {
   readonly broker: BrokerContext;

@@ -15,7 +15,7 @@ import { Control } from "./control.ts";
 import { masterHealth } from "./health.ts";
 import { MasterRedis } from "./redis.ts";
 import { loadSchedules } from "./schedules.ts";
-import type { TimedRoute } from "./slots.ts";
+import type { TimedRoute } from "./timetable.ts";
 
 export interface MasterOptions {
   /** With `redisUrl`. */

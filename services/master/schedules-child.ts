@@ -6,7 +6,8 @@ import type { Config } from "../config.ts";
 import { loadHandlers } from "../handlers/loader.ts";
 import { HandlersUnfit } from "../handlers/problem.ts";
 import { capabilitiesOf } from "../sdk/adapter.ts";
-import { type FromSchedules, scheduleOf } from "./schedules.ts";
+import type { FromSchedules } from "./schedules.ts";
+import { scheduleOf } from "./timetable.ts";
 
 async function load(config: Config): Promise<FromSchedules> {
   try {

@@ -6,8 +6,7 @@ import type { Config } from "../config.ts";
 import { HandlersUnfit, type Problem } from "../handlers/problem.ts";
 import { AntiphonError } from "../runtime/errors.ts";
 import { withDeadline } from "../runtime/part.ts";
-import type { CronRoute, EveryRoute } from "../sdk/routes.ts";
-import type { TimedRoute } from "./slots.ts";
+import type { TimedRoute } from "./timetable.ts";
 
 export type FromSchedules =
   | { readonly type: "loaded"; readonly routes: readonly TimedRoute[] }
@@ -19,13 +18,6 @@ export type FromSchedules =
   | { readonly type: "failed"; readonly reason: string };
 
 const LOAD_MS = 60_000;
-
-/** Without its functions a route can leave its process. */
-export function scheduleOf(route: CronRoute | EveryRoute): TimedRoute {
-  return route.kind === "cron"
-    ? { kind: "cron", id: route.id, spec: route.spec, tz: route.tz }
-    : { kind: "every", id: route.id, periodMs: route.periodMs };
-}
 
 /** Throws `HandlersUnfit` with every problem. */
 export async function loadSchedules(config: Config): Promise<readonly TimedRoute[]> {

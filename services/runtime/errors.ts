@@ -144,6 +144,26 @@ export const ERROR_TABLE = {
     retryable: false,
     remedy: "Enqueue it with `result`, and await it within that time; a cancelled job has none.",
   },
+  CRON_INVALID: {
+    sentence: "There are no such times.",
+    retryable: false,
+    remedy: 'Give five fields and a time zone, as in "0 9 * * 1-5" and Europe/Paris, or a period of at least a second.',
+  },
+  SCHEDULE_UNKNOWN: {
+    sentence: "There is no such schedule.",
+    retryable: false,
+    remedy: "`antiphon cron ls` lists them; a leading master knows those of the handlers that it has loaded.",
+  },
+  CONFLICT: {
+    sentence: "Others changed the same thing at the same moment.",
+    retryable: true,
+    remedy: "Look at what is there now, and try again.",
+  },
+  WORKER_UNKNOWN: {
+    sentence: "No worker of this name is registered.",
+    retryable: false,
+    remedy: "`antiphon worker ls` lists them.",
+  },
   RUN_TIMEOUT: {
     sentence: "The run took longer than its route's timeout.",
     retryable: true,

@@ -12,7 +12,7 @@ import { leaseTiming } from "../leader/timing.ts";
 import { leaderOf, type LeaderSurroundings } from "../master/connections.ts";
 import { Control } from "../master/control.ts";
 import { MasterRedis } from "../master/redis.ts";
-import { scheduleOf } from "../master/schedules.ts";
+import { scheduleOf } from "../master/timetable.ts";
 import { Unit } from "../master/unit.ts";
 import { databaseOf } from "../redis/connect.ts";
 import { Keys } from "../redis/keys.ts";

@@ -1,26 +1,43 @@
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { BrokerContext } from "../../../services/broker/connection.ts";
 import { decodeEnvelope } from "../../../services/broker/delivery.ts";
 import { registerRoutes } from "../../../services/broker/routes.ts";
+import { editSchedule, type ScheduleEdit } from "../../../services/broker/schedules.ts";
 import type { Tenure } from "../../../services/leader/leader.ts";
 import { Scheduler } from "../../../services/master/scheduler.ts";
-import type { TimedRoute } from "../../../services/master/slots.ts";
+import type { TimedRoute } from "../../../services/master/timetable.ts";
 import { systemClock } from "../../../services/runtime/clock.ts";
 import { testRedis } from "../../support/redis.ts";
 import { UnitKit } from "../../support/unit-kit.ts";
 import { waitFor } from "../../support/wait-for.ts";
 
-const every = (id: string, periodMs: number): TimedRoute => ({ id, kind: "every", periodMs });
-const hourly: TimedRoute = { id: "digest.hourly", kind: "cron", spec: "0 * * * *", tz: "UTC" };
+type Policy = Pick<TimedRoute, "misfire" | "overlap" | "queue">;
+const every = (id: string, periodMs: number, policy: Policy = {}): TimedRoute => ({
+  id,
+  kind: "every",
+  periodMs,
+  ...policy,
+});
+const hourly = (policy: Policy = {}): TimedRoute => ({
+  id: "digest.hourly",
+  kind: "cron",
+  spec: "0 * * * *",
+  tz: "UTC",
+  ...policy,
+});
+const HOUR_MS = 3_600_000;
 
 let kit: UnitKit;
 let broker: BrokerContext;
-/** Added to the clock of the scheduler and of the scripts. */
+/** Added to the clock of the scripts. */
 let skipMs = 0;
+/** Added to the clock of the scheduler besides. */
+let wrongMs = 0;
 const running: Scheduler[] = [];
 
 beforeEach(async () => {
   skipMs = 0;
+  wrongMs = 0;
   kit = new UnitKit((await testRedis()).url);
   broker = { ...(await kit.broker()), clockOffsetMs: () => skipMs };
 });
@@ -39,7 +56,7 @@ async function schedule(routes: readonly TimedRoute[]): Promise<{ told: string[]
     held: () => true,
     assert: () => {},
   };
-  const clock = { ...systemClock, now: () => Date.now() + skipMs };
+  const clock = { ...systemClock, now: () => Date.now() + skipMs + wrongMs };
   const emit = (name: string, fields: object): void => void told.push(`${name} ${JSON.stringify(fields)}`);
   const scheduler = new Scheduler({ broker, routes, tenure, clock, random: Math.random, emit });
   running.push(scheduler);
@@ -52,8 +69,8 @@ interface Fired {
   readonly slot: number;
 }
 
-async function fired(): Promise<Fired[]> {
-  const bodies = Object.values((await broker.client.hgetallBuffer(`${broker.keys.queue("default")}:j`)) as object);
+async function fired(queue = "default"): Promise<Fired[]> {
+  const bodies = Object.values((await broker.client.hgetallBuffer(`${broker.keys.queue(queue)}:j`)) as object);
   return (bodies as Buffer[])
     .map((body) => decodeEnvelope(body))
     .map(({ header, payload }) => ({ route: header.route, slot: (JSON.parse(payload.toString()) as Fired).slot }))
@@ -82,16 +99,132 @@ test("two schedulers at once fire each slot once", async () => {
   expect(new Set(slots).size).toBe(slots.length);
 });
 
-test("slots missed while nobody led become one run of the latest, and are told", async () => {
-  await (await schedule([hourly])).stop();
-  const next = (await scores())["digest.hourly"] ?? 0;
-  skipMs = next + 3 * 3_600_000 + 60_000 - Date.now();
-  const { told } = await schedule([hourly]);
-  await waitFor(async () => (await fired()).length === 1);
-  expect(await fired()).toEqual([{ route: "digest.hourly", slot: next + 3 * 3_600_000 }]);
-  await waitFor(() => told.length === 2);
-  expect(told[0]).toBe('cron.missed {"route":"digest.hourly","slots":3}');
-  expect(await scores()).toEqual({ "digest.hourly": next + 4 * 3_600_000 });
+/** Schedules the route, and then nobody leads until `hours` slots after the first one were missed by a minute. */
+async function missed(route: TimedRoute, hours: number, lateMs = 60_000): Promise<{ first: number; told: string[] }> {
+  await synced(route);
+  const first = (await scores())[route.id] ?? 0;
+  skipMs = first + hours * HOUR_MS + lateMs - Date.now();
+  const { told } = await schedule([route]);
+  await waitFor(async () => ((await scores())[route.id] ?? 0) > Date.now() + skipMs);
+  expect(await scores()).toEqual({ [route.id]: first + (hours + 1) * HOUR_MS });
+  return { first, told };
+}
+
+/** Stored by a scheduler that has stopped again. */
+async function synced(...routes: TimedRoute[]): Promise<void> {
+  const { stop } = await schedule(routes);
+  await waitFor(
+    async () =>
+      Object.keys(await scores())
+        .sort()
+        .join() ===
+      routes
+        .map(({ id }) => id)
+        .sort()
+        .join(),
+  );
+  await stop();
+}
+
+describe("slots missed while nobody led", () => {
+  test("become one run of the latest, and are told", async () => {
+    const { first, told } = await missed(hourly(), 3);
+    expect(await fired()).toEqual([{ route: "digest.hourly", slot: first + 3 * HOUR_MS }]);
+    await waitFor(() => told.length === 2);
+    expect(told).toContain('cron.missed {"route":"digest.hourly","slots":3}');
+  });
+
+  test("are left out where the schedule says so, and are told", async () => {
+    const { told } = await missed(hourly({ misfire: "skip" }), 3);
+    expect(await fired()).toEqual([]);
+    await waitFor(() => told.length > 0);
+    expect(told).toEqual(['cron.missed {"route":"digest.hourly","slots":4}']);
+  });
+
+  test("are no misses where only the leaders changed", async () => {
+    const { first, told } = await missed(hourly({ misfire: "skip" }), 0, 7_000);
+    expect(await fired()).toEqual([{ route: "digest.hourly", slot: first }]);
+    await waitFor(() => told.length > 0);
+    expect(told[0]).toMatch(/^cron.fired/);
+  });
+
+  test("are all run where the schedule says so, in order", async () => {
+    const { first, told } = await missed(hourly({ misfire: "all" }), 3);
+    const slots = [0, 1, 2, 3].map((hour) => ({ route: "digest.hourly", slot: first + hour * HOUR_MS }));
+    expect(await fired()).toEqual(slots);
+    expect(told.filter((line) => line.startsWith("cron.missed"))).toEqual([]);
+  });
+
+  test("are run up to a hundred, and more are told", async () => {
+    const { first, told } = await missed(hourly({ misfire: "all" }), 200);
+    const runs = await fired();
+    expect(runs).toHaveLength(100);
+    expect(runs[0]?.slot).toBe(first + 101 * HOUR_MS);
+    await waitFor(() => told.some((line) => line.startsWith("cron.missed")));
+  });
+});
+
+test("a slot whose predecessor has not finished is left out where the schedule says so, and is told", async () => {
+  const { told } = await schedule([every("ticker.tick", 200, { overlap: "skip" })]);
+  await waitFor(() => told.filter((line) => line.startsWith("cron.overlapped")).length >= 2);
+  expect(await fired()).toHaveLength(1);
+});
+
+test("a schedule fires into the queue of its route", async () => {
+  await schedule([every("ticker.tick", 200, { queue: "slow+eu" })]);
+  await waitFor(async () => (await fired("slow+eu")).length >= 1);
+  expect(await fired()).toEqual([]);
+});
+
+describe("what an operator edits", () => {
+  const edit = (id: string, change: ScheduleEdit | undefined): Promise<void> => editSchedule(broker, id, () => change);
+
+  test("holds at once for whoever leads: paused, nothing fires; resumed, it begins anew", async () => {
+    await schedule([every("ticker.tick", 100)]);
+    await waitFor(async () => (await fired()).length >= 2);
+    await edit("ticker.tick", { paused: true });
+    const count = (await fired()).length;
+    await waitFor(async () => Object.keys(await scores()).length === 0);
+    expect(await fired()).toHaveLength(count);
+    await edit("ticker.tick", undefined);
+    await waitFor(async () => (await fired()).length > count);
+  });
+
+  test("survives a change of the leader and of the handler", async () => {
+    await edit("ticker.tick", { times: { kind: "cron", spec: "0 0 1 1 *", tz: "UTC" } });
+    await synced(every("ticker.tick", 100));
+    await synced(every("ticker.tick", 200));
+    expect(new Date((await scores())["ticker.tick"] ?? 0).toISOString()).toMatch(/-01-01T00:00:00.000Z$/);
+    expect(await fired()).toEqual([]);
+  });
+
+  test("keeps the next slot when only a policy changes", async () => {
+    await synced(every("ticker.tick", 600_000));
+    const before = await scores();
+    await edit("ticker.tick", { misfire: "all" });
+    skipMs = 1_000;
+    await synced(every("ticker.tick", 600_000));
+    expect(await scores()).toEqual(before);
+  });
+
+  test("may be a schedule of its own, which enqueues a job", async () => {
+    const job = { route: "deploy.ship", queue: "ships", input: '{"name":"ann"}' };
+    await edit("mine", { job, times: { kind: "every", periodMs: 1000 } });
+    await schedule([]);
+    const body = await waitFor(async () => (await broker.client.hvalsBuffer(`${broker.keys.queue("ships")}:j`))[0]);
+    const { header, payload } = decodeEnvelope(body);
+    expect(header).toMatchObject({ kind: "job", route: "deploy.ship" });
+    expect(payload.toString()).toBe(job.input);
+    await edit("mine", undefined);
+    await waitFor(async () => Object.keys(await scores()).length === 0);
+  });
+
+  test("and cannot be heeded is told, and the handler's times hold", async () => {
+    await edit("ticker.tick", { times: { kind: "cron", spec: "0 0 31 2 *", tz: "UTC" } });
+    const { told } = await schedule([every("ticker.tick", 200)]);
+    await waitFor(async () => (await fired()).length >= 1);
+    expect(told[0]).toMatch(/^cron.invalid .*never comes due/);
+  });
 });
 
 test("the delivery carries the route's number", async () => {
@@ -103,30 +236,27 @@ test("the delivery carries the route's number", async () => {
 });
 
 test("a route that is gone fires no more, a changed one starts anew", async () => {
-  await (await schedule([hourly, every("ticker.tick", 600_000)])).stop();
+  await synced(hourly(), every("ticker.tick", 600_000));
   const before = await scores();
-  await (await schedule([every("ticker.tick", 300_000)])).stop();
+  await synced(every("ticker.tick", 300_000));
   const after = await scores();
   expect(Object.keys(after)).toEqual(["ticker.tick"]);
   expect(after["ticker.tick"]).toBeLessThan(before["ticker.tick"] ?? 0);
 });
 
 test("the same schedule goes on where it was, under another leader", async () => {
-  await (await schedule([every("ticker.tick", 600_000)])).stop();
+  await synced(every("ticker.tick", 600_000));
   const before = await scores();
   skipMs = 1_000;
-  await (await schedule([every("ticker.tick", 600_000)])).stop();
+  await synced(every("ticker.tick", 600_000));
   expect(await scores()).toEqual(before);
 });
 
-test("a scheduler whose clock is ahead of the server's waits for the server", async () => {
-  await (await schedule([every("ticker.tick", 600_000)])).stop();
-  const offset = skipMs;
-  broker = { ...broker, clockOffsetMs: () => offset };
-  skipMs = 700_000;
-  const { told } = await schedule([every("ticker.tick", 600_000)]);
-  const until = performance.now() + 600;
-  await waitFor(() => performance.now() > until);
-  expect(await fired()).toEqual([]);
-  expect(told).toEqual([]);
+test.each([-3_000, 3_000])("a scheduler whose clock is wrong by %i ms fires each slot in time", async (wrong) => {
+  wrongMs = wrong;
+  await schedule([every("ticker.tick", 200)]);
+  await waitFor(async () => (await fired()).length >= 3, { timeoutMs: 1_500 });
+  const slots = (await fired()).map(({ slot }) => slot);
+  for (const [index, slot] of slots.entries()) expect(slot).toBe((slots[0] ?? 0) + 200 * index);
+  expect(slots.at(-1)).toBeLessThanOrEqual(Date.now());
 });

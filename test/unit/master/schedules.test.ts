@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { afterEach, expect, test } from "vitest";
 import { readConfig } from "../../../services/config-read.ts";
 import { loadSchedules } from "../../../services/master/schedules.ts";
-import type { TimedRoute } from "../../../services/master/slots.ts";
+import type { TimedRoute } from "../../../services/master/timetable.ts";
 
 const folders: string[] = [];
 afterEach(() => {
@@ -24,13 +24,21 @@ const handler = (routes: string): string =>
 
 test("the schedules of handlers are found, without their code", async () => {
   const routes = `{
-    tick: r.every("10s", { run: () => "tick" }),
-    daily: r.cron("0 4 * * *", { tz: "Europe/Berlin", run: () => "day" }),
+    tick: r.every("10s", { misfire: "skip", run: () => "tick" }),
+    daily: r.cron("0 4 * * *", { tz: "Europe/Berlin", overlap: "skip", queue: "slow", tag: "eu", class: 3, run: () => "day" }),
     hello: r.command("hello", { run: () => "hello" }),
   }`;
   expect(await schedulesOf(handler(routes))).toEqual([
-    { kind: "every", id: "ticker.tick", periodMs: 10_000 },
-    { kind: "cron", id: "ticker.daily", spec: "0 4 * * *", tz: "Europe/Berlin" },
+    { kind: "every", id: "ticker.tick", periodMs: 10_000, misfire: "skip", queue: "default" },
+    {
+      kind: "cron",
+      id: "ticker.daily",
+      spec: "0 4 * * *",
+      tz: "Europe/Berlin",
+      overlap: "skip",
+      queue: "slow+eu",
+      class: 3,
+    },
   ]);
 });
 
