@@ -1,6 +1,7 @@
 // Schedules as operators see and edit them. Edits lie beside what the handlers define and survive deploys; the leader of
 // `control` heeds them from its next look on, within a second.
 
+import type { Times } from "../runtime/cron-times.ts";
 import { AntiphonError } from "../runtime/errors.ts";
 import { loadScript } from "../redis/scripts.ts";
 import { type BrokerContext, callBroker, translate } from "./connection.ts";
@@ -10,11 +11,6 @@ const EDIT = loadScript(new URL("./lua/cron-edit.lua", import.meta.url));
 /** A leader reads them all. */
 const EDITS_MAX = 1000;
 const TRIES = 5;
-
-/** When a schedule comes due. */
-export type Times =
-  | { readonly kind: "cron"; readonly spec: string; readonly tz: string }
-  | { readonly kind: "every"; readonly periodMs: number };
 
 /** What a schedule that an operator added enqueues. */
 export interface ScheduledJob {

@@ -1,10 +1,10 @@
 // What must hold before a handler may run: its shape, and that handlers, configuration and adapters fit together.
 
+import { cronProblems } from "../runtime/cron-times.ts";
 import { suggestion } from "../runtime/suggest.ts";
 import type { HandlerShape, AnyRoute } from "../sdk/routes.ts";
 import { looksLikeHandler } from "./modules.ts";
 import { keyLine, type Problem } from "./problem.ts";
-import { cronProblems } from "./times.ts";
 
 /** What the configuration offers to handlers. */
 export interface Surroundings {

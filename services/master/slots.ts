@@ -1,7 +1,7 @@
 // When a schedule comes due: cron texts in their zones, and periods. Pure.
 
 import { Cron } from "croner";
-import type { Times } from "../broker/schedules.ts";
+import type { Times } from "../runtime/cron-times.ts";
 
 /** Changes exactly when the times change. */
 export function definitionOf(times: Times): string {

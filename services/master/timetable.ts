@@ -1,7 +1,7 @@
 // The schedules in force: what the handlers define, with what operators changed or added. Pure.
 
-import type { ScheduleDescription, ScheduleEdit, Times } from "../broker/schedules.ts";
-import { cronProblems } from "../handlers/times.ts";
+import type { ScheduleDescription, ScheduleEdit } from "../broker/schedules.ts";
+import { type Times, timesProblems } from "../runtime/cron-times.ts";
 import type { CronRoute, EveryRoute } from "../sdk/routes.ts";
 import type { Misfire, Overlap } from "../sdk/timed.ts";
 import { definitionOf } from "./slots.ts";
@@ -60,12 +60,6 @@ export function timetable(routes: readonly TimedRoute[], edits: ReadonlyMap<stri
 /** When an entry begins anew: its times are others, or it was paused until now. */
 export function beginningOf(entry: Entry): string {
   return entry.isPaused ? "paused" : definitionOf(entry.times);
-}
-
-/** What is wrong with times that somebody asks for. */
-export function timesProblems(times: Times): string[] {
-  if (times.kind === "cron") return cronProblems(times.spec, times.tz);
-  return Number.isSafeInteger(times.periodMs) && times.periodMs >= 1000 ? [] : ["the period must be at least a second"];
 }
 
 function entryOf(route: TimedRoute, edit: ScheduleEdit): Entry {

@@ -33,7 +33,7 @@ const ONLY_IN: Readonly<Record<string, readonly string[]>> = {
   redlock: ["leader"],
   fastify: ["http", "adapters", "bus", "worker"],
   pino: ["telemetry"],
-  croner: ["master", "handlers"],
+  croner: ["master", "runtime"],
   yaml: ["config"],
   vitest: ["testing"],
 };

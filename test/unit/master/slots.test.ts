@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import type { Times } from "../../../services/broker/schedules.ts";
+import type { Times } from "../../../services/runtime/cron-times.ts";
 import { definitionOf, dueSlots, slotAfter, SLOTS_MAX } from "../../../services/master/slots.ts";
 
 const cron = (spec: string, tz = "UTC"): Times => ({ kind: "cron", spec, tz });

@@ -1,6 +1,17 @@
-// Whether there are such times: cron texts and time zones, judged before anything waits for them.
+// When something comes due again and again, and whether there are such times at all: cron texts in their zones, periods.
 
 import { Cron } from "croner";
+
+export type Times =
+  | { readonly kind: "cron"; readonly spec: string; readonly tz: string }
+  | { readonly kind: "every"; readonly periodMs: number };
+
+/** What is wrong with times that somebody asks for; nothing when they are sound. */
+export function timesProblems(times: Times): string[] {
+  if (times.kind === "cron") return cronProblems(times.spec, times.tz);
+  const isSound = Number.isSafeInteger(times.periodMs) && times.periodMs >= 1000;
+  return isSound ? [] : ["the period must be a duration of at least 1s"];
+}
 
 /** What is wrong with a cron text and its zone; nothing when both are sound and a time will come. */
 export function cronProblems(spec: string, tz: string): string[] {
