@@ -100,7 +100,7 @@ export const ERROR_TABLE = {
     remedy: "Send what the schema asks for.",
   },
   OPTIONS_INVALID: {
-    sentence: "The options of an enqueue are not as they must be.",
+    sentence: "Options are not as they must be.",
     retryable: false,
     remedy: "Mend everything listed; nothing was enqueued.",
   },
@@ -145,9 +145,10 @@ export const ERROR_TABLE = {
     remedy: "Enqueue it with `result`, and await it within that time; a cancelled job has none.",
   },
   CRON_INVALID: {
-    sentence: "There are no such times.",
+    sentence: "A schedule cannot be like this.",
     retryable: false,
-    remedy: 'Give five fields and a time zone, as in "0 9 * * 1-5" and Europe/Paris, or a period of at least a second.',
+    remedy:
+      'Mend what is named. Times are five fields and a zone, as in "0 9 * * 1-5" and Europe/Paris, or a period of at least 1s.',
   },
   SCHEDULE_UNKNOWN: {
     sentence: "There is no such schedule.",
@@ -168,6 +169,16 @@ export const ERROR_TABLE = {
     sentence: "The run took longer than its route's timeout.",
     retryable: true,
     remedy: "Raise the route's `timeout`, or heed `signal`.",
+  },
+  RUN_CANCELLED: {
+    sentence: "The run was cancelled.",
+    retryable: false,
+    remedy: "Nothing: somebody does not want it any more.",
+  },
+  RUN_HEAP: {
+    sentence: "The thread of the run needed more memory than its route may have.",
+    retryable: true,
+    remedy: "Raise the route's `maxHeap`, or handle less at a time.",
   },
   RUN_CRASHED: {
     sentence: "The thread or process that ran the delivery died.",

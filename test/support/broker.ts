@@ -15,11 +15,13 @@ export const LIMITS: QueueLimits = { deliveries: 1_000_000, bytes: 1 << 30 };
 export class Bench {
   readonly context: BrokerContext;
   readonly producer: Producer;
+  readonly namespace: string;
   /** Added to the server's clock. */
   offsetMs = 0;
 
-  constructor(client: RedisClient) {
-    this.context = { client, keys: new Keys(`t${randomUUID()}`, 0), clockOffsetMs: () => this.offsetMs };
+  constructor(client: RedisClient, namespace = `t${randomUUID()}`) {
+    this.namespace = namespace;
+    this.context = { client, keys: new Keys(namespace, 0), clockOffsetMs: () => this.offsetMs };
     this.producer = new Producer({ ...this.context, limits: LIMITS, random: Math.random });
   }
 

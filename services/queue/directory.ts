@@ -1,0 +1,86 @@
+// Which route does a job: what the workers registered, remembered here and read again when a name is not known yet.
+
+import type { BrokerContext } from "../broker/connection.ts";
+import { readJobs, readRoutes } from "../broker/routes.ts";
+import type { Clock } from "../runtime/clock.ts";
+import { AntiphonError } from "../runtime/errors.ts";
+import { suggestion } from "../runtime/suggest.ts";
+import type { Job } from "../sdk/context.ts";
+import type { Schema } from "../sdk/infer.ts";
+
+export interface KnownJob {
+  /** Of a job that is known by name alone: one whose schema takes anything, for the worker checks the input. */
+  readonly job: Job;
+  readonly route: { readonly id: string; readonly number: number };
+}
+
+/** A name that nobody knows is looked up no more often. */
+const READ_AGAIN_MS = 1000;
+
+export class Directory {
+  readonly #context: BrokerContext;
+  readonly #clock: Clock;
+  #numbers: ReadonlyMap<string, number> = new Map();
+  #routes: ReadonlyMap<string, string> = new Map();
+  #jobs: ReadonlyMap<string, string> = new Map();
+  #reading: Promise<void> | undefined;
+  #readAtMs = Number.NEGATIVE_INFINITY;
+
+  constructor(context: BrokerContext, clock: Clock) {
+    this.#context = context;
+    this.#clock = clock;
+  }
+
+  /** By a contract, a job's name or a route's id. @throws AntiphonError ROUTE_UNKNOWN when no worker ever had it */
+  async find(job: Job | string): Promise<KnownJob> {
+    const known = this.#find(job);
+    if (known !== undefined) return known;
+    if (this.#clock.monotonic() - this.#readAtMs > READ_AGAIN_MS) await this.#read();
+    const found = this.#find(job);
+    if (found !== undefined) return found;
+    const name = typeof job === "string" ? job : job.name;
+    const names = [...this.#routes.keys(), ...(typeof job === "string" ? this.#numbers.keys() : [])];
+    throw new AntiphonError("ROUTE_UNKNOWN", `${name}.${suggestion(name, names)}`);
+  }
+
+  /** The id of the route with this number. */
+  async routeOf(number: number): Promise<string | undefined> {
+    for (const [id, known] of this.#numbers) if (known === number) return id;
+    await this.#read();
+    for (const [id, known] of this.#numbers) if (known === number) return id;
+    return undefined;
+  }
+
+  /** The number of the route with this id. @throws AntiphonError ROUTE_UNKNOWN */
+  async numberOf(id: string): Promise<number> {
+    if (!this.#numbers.has(id)) await this.#read();
+    const number = this.#numbers.get(id);
+    if (number !== undefined) return number;
+    throw new AntiphonError("ROUTE_UNKNOWN", `${id}.${suggestion(id, this.#numbers.keys())}`);
+  }
+
+  #find(job: Job | string): KnownJob | undefined {
+    const name = typeof job === "string" ? (this.#jobs.get(job) ?? job) : job.name;
+    const id = this.#routes.get(name) ?? (typeof job === "string" ? job : undefined);
+    const number = id === undefined ? undefined : this.#numbers.get(id);
+    if (id === undefined || number === undefined) return undefined;
+    return { job: typeof job === "string" ? { kind: "job", name, input: ANYTHING } : job, route: { id, number } };
+  }
+
+  /** Once at a time, whoever asks. */
+  #read(): Promise<void> {
+    this.#reading ??= Promise.all([readRoutes(this.#context), readJobs(this.#context)])
+      .then(([routes, jobs]) => {
+        this.#numbers = new Map([...routes].map(([number, id]) => [id, number]));
+        this.#routes = jobs;
+        this.#jobs = new Map([...jobs].map(([name, id]) => [id, name]));
+        this.#readAtMs = this.#clock.monotonic();
+      })
+      .finally(() => (this.#reading = undefined));
+    return this.#reading;
+  }
+}
+
+const ANYTHING: Schema = {
+  "~standard": { version: 1, vendor: "antiphon", validate: (value) => ({ value }) },
+};

@@ -1,0 +1,73 @@
+// The workers of a bot as an operator sees and steers them: which pods there are, what each has in hand, what it was told.
+
+import { type BrokerContext, translate } from "../broker/connection.ts";
+import { orderWorker, ordersOf } from "../broker/orders.ts";
+import { registeredWorkers } from "../broker/reap.ts";
+import { AntiphonError } from "../runtime/errors.ts";
+import { suggestion } from "../runtime/suggest.ts";
+import { workQueues } from "./looking.ts";
+
+export interface WorkerInfo {
+  readonly pod: string;
+  /** That it serves. */
+  readonly queues: readonly string[];
+  /** Deliveries that it has taken and not finished. */
+  readonly claimed: number;
+  /** `quiet`: it takes nothing more. `stop`: it was told to end. */
+  readonly order: "quiet" | "stop" | "";
+}
+
+export class Workers {
+  readonly #context: BrokerContext;
+
+  constructor(context: BrokerContext) {
+    this.#context = context;
+  }
+
+  async list(): Promise<WorkerInfo[]> {
+    const context = this.#context;
+    const [registered, orders] = await Promise.all([
+      workQueues(context).then((queues) => registeredWorkers(context, queues)),
+      ordersOf(context),
+    ]);
+    const claims = registered.map(({ queue, wid }) => context.client.hlen(`${context.keys.queue(queue)}:c:${wid}`));
+    const held = await Promise.all(claims).catch((error: unknown) => {
+      throw translate(error);
+    });
+    const counted = registered.map(({ queue, wid }, index) => ({ pod: podOf(wid), queue, claimed: held[index] ?? 0 }));
+    const pods = Map.groupBy(counted, ({ pod }) => pod);
+    return [...pods]
+      .map(([pod, served]) => ({
+        pod,
+        queues: [...new Set(served.map(({ queue }) => queue))],
+        claimed: served.reduce((sum, { claimed }) => sum + claimed, 0),
+        order: orders.get(pod) ?? "",
+      }))
+      .sort((a, b) => (a.pod < b.pod ? -1 : 1));
+  }
+
+  /** It finishes what it has and takes nothing more, until `resume`. @throws AntiphonError WORKER_UNKNOWN */
+  quiet(pod: string): Promise<void> {
+    return this.#order(pod, "quiet");
+  }
+
+  resume(pod: string): Promise<void> {
+    return this.#order(pod, null);
+  }
+
+  /** As SIGTERM: it drains and ends. Whoever started it decides whether another one starts. */
+  stop(pod: string): Promise<void> {
+    return this.#order(pod, "stop");
+  }
+
+  async #order(pod: string, order: "quiet" | "stop" | null): Promise<void> {
+    const pods = (await this.list()).map((worker) => worker.pod);
+    if (!pods.includes(pod)) throw new AntiphonError("WORKER_UNKNOWN", `${pod}.${suggestion(pod, pods)}`);
+    await orderWorker(this.#context, pod, order);
+  }
+}
+
+/** A worker's id in one queue is its pod and something random. */
+function podOf(wid: string): string {
+  return wid.slice(0, wid.lastIndexOf("."));
+}
