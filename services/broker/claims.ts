@@ -1,11 +1,11 @@
 // One claimer's side of one queue: take, settle, beat, release. Arguments and replies only; the rules are in the scripts.
 
-import { publicId } from "../runtime/ids.ts";
 import { type Argument, loadScript, type Reply, text } from "../redis/scripts.ts";
 import { tokenOf } from "./bodies.ts";
 import { type BrokerContext, callBroker } from "./connection.ts";
-import { decodeElement, type Element, encodeElement } from "./delivery.ts";
-import { type Effect, effectArguments } from "./effects.ts";
+import { decodeElement, type Element } from "./delivery.ts";
+import type { Effect } from "./effects.ts";
+import { encodeSettlements } from "./settling.ts";
 
 const SCRIPTS = {
   register: loadScript(new URL("./lua/register.lua", import.meta.url)),
@@ -130,10 +130,9 @@ export class Claims {
   /** Settles and takes in one round trip. Throws FENCED, and then nothing was written. */
   async settle(settlements: readonly Settlement[], take: TakeOptions = NO_TAKE): Promise<Settled> {
     const { historyLength = HISTORY_LENGTH } = this.#options;
+    const { args, decode } = encodeSettlements(this.#options, settlements);
     const head = [this.wid, this.bell, ...takeArguments(take), historyLength];
-    return decodeSettled(
-      (await this.#call("settle", [...head, ...settleArguments(this.#options, settlements)])) as Reply[],
-    );
+    return decode((await this.#call("settle", [...head, ...args])) as Reply[]);
   }
 
   /** Renews every claim; due once a second. Throws FENCED. */
@@ -175,49 +174,12 @@ export function takeArguments(take: TakeOptions): Argument[] {
   return [take.slots, take.run, take.order];
 }
 
-function claimText(claim: ClaimRef): string {
+export function claimText(claim: ClaimRef): string {
   return `${claim.fence}\0${claim.elementText}\0${claim.key}`;
 }
 
 function releaseArguments(claim: ClaimRef): Argument[] {
   return [claim.id, claimText(claim), claim.elementText, claim.key];
-}
-
-/** Neighbours that are done under one key, or unkeyed, form one group; every other outcome is a group of its own. */
-export function settleArguments(context: BrokerContext, settlements: readonly Settlement[]): Argument[] {
-  const groups: Settlement[][] = [];
-  for (const settlement of settlements) {
-    const last = groups.at(-1);
-    const first = last?.[0];
-    const joins =
-      first && settlement.kind === "done" && first.kind === "done" && first.claim.key === settlement.claim.key;
-    if (joins) last.push(settlement);
-    else groups.push([settlement]);
-  }
-  const args: Argument[] = [groups.length];
-  for (const group of groups) {
-    const [first] = group as [Settlement];
-    args.push(first.kind, first.claim.key, first.delayMs ?? 0, (first.error ?? "").slice(0, 2048), group.length);
-    for (const settlement of group) pushDelivery(args, context, settlement);
-  }
-  return args;
-}
-
-function pushDelivery(args: Argument[], context: BrokerContext, s: Settlement): void {
-  const { claim } = s;
-  const own = publicId(claim.id) === s.origin ? "1" : "";
-  args.push(claim.id, claimText(claim), claim.elementText, nextElement(s), s.origin, own, claim.bodyToken, s.history);
-  args.push(s.effects.length);
-  for (const effect of s.effects) args.push(...effectArguments(context, effect));
-}
-
-function nextElement({ kind, claim }: Settlement): string {
-  if (kind === "done" || kind === "moved" || kind === "gone") return "";
-  if (kind === "wait" || kind === "park") return claim.elementText;
-  const element = decodeElement(claim.elementText);
-  return encodeElement(
-    kind === "crash" ? { ...element, crashes: element.crashes + 1 } : { ...element, attempts: element.attempts + 1 },
-  );
 }
 
 export function decodeTaken(reply: Reply[]): Taken {
@@ -231,13 +193,6 @@ export function decodeTaken(reply: Reply[]): Taken {
     else runs.push([claim]);
   }
   return { runs, nextDueMs: dueOf(reply[1]) };
-}
-
-export function decodeSettled(reply: Reply[]): Settled {
-  const settled = (reply[0] as Reply[]).map((answer) => Number(answer) === 1);
-  return reply[1] === null || reply[1] === undefined
-    ? { settled }
-    : { settled, taken: decodeTaken(reply[1] as Reply[]) };
 }
 
 export function decodeHeld(reply: Reply[]): Claim[] {

@@ -86,6 +86,11 @@ export interface EnvelopeHeader {
   readonly tries?: number;
   /** What middleware around the enqueue gave it, for middleware around the run. */
   readonly meta?: Readonly<Record<string, string>>;
+  /** It is not begun later than so many ms after it was enqueued, nor after `notAfter`, ms since 1970. */
+  readonly ttl?: number;
+  readonly notAfter?: number;
+  /** How long what came of it is kept, ms. */
+  readonly result?: number;
   /** Labels, to be looked for. */
   readonly tags?: readonly string[];
   /** Of a webhook. */

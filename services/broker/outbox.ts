@@ -7,17 +7,16 @@ import { type Argument, loadScript, type Reply, type Script, text } from "../red
 import {
   type Claim,
   decodeHeld,
-  decodeSettled,
   decodeTaken,
   type Settled,
   type Settlement,
-  settleArguments,
   takeArguments,
   type Taken,
   type TakeOptions,
   NO_TAKE,
 } from "./claims.ts";
 import { type BrokerContext, callBroker } from "./connection.ts";
+import { encodeSettlements } from "./settling.ts";
 
 const TAKE = loadScript(new URL("./lua/outbox-take.lua", import.meta.url));
 const SETTLE = loadScript(new URL("./lua/outbox-settle.lua", import.meta.url));
@@ -59,8 +58,9 @@ export class OutboxClaims {
   }
 
   async settle(settlements: readonly Settlement[], take: TakeOptions = NO_TAKE): Promise<Settled> {
-    const args = [this.wid, this.bell, ...takeArguments(take), 0, ...settleArguments(this.#options, settlements)];
-    return decodeSettled((await this.#call(SETTLE, args)) as Reply[]);
+    const { args, decode } = encodeSettlements(this.#options, settlements, false);
+    const head = [this.wid, this.bell, ...takeArguments(take), 0];
+    return decode((await this.#call(SETTLE, [...head, ...args])) as Reply[]);
   }
 
   async held(): Promise<Claim[]> {

@@ -64,16 +64,21 @@ export interface QueueLimits {
 
 /** A delivery as lib/enqueue.lua reads it. */
 export function deliveryArguments(delivery: Omit<NewDelivery, "envelope">, body: Buffer): Argument[] {
-  const { key = "", uid, after } = delivery;
-  return [
-    delivery.class ?? DEFAULT_CLASS,
-    delivery.route,
-    dueText(delivery),
-    key,
-    uid === undefined ? "" : uidText(uid),
-    after === undefined ? "" : after.join(),
-    body,
-  ];
+  const { class: priority = DEFAULT_CLASS, route, key = "", uid, after } = delivery;
+  const due = dueText(delivery);
+  const args: Argument[] = [""];
+  let letters = "";
+  const add = (letter: string, argument: string): void => {
+    letters += letter;
+    args.push(argument);
+  };
+  if (due !== "") add("d", due);
+  if (key !== "") add("k", key);
+  if (uid !== undefined) add("u", uidText(uid));
+  if (after !== undefined && after.length > 0) add("a", after.join());
+  args[0] = `${priority}:${route}${letters}`;
+  args.push(body);
+  return args;
 }
 
 function dueText({ delayMs, dueAtMs }: Pick<NewDelivery, "delayMs" | "dueAtMs">): string {

@@ -15,7 +15,7 @@ wake(P, promote())
 reap_expired(ARGV[2])
 for _ = 1, 64 do
   local oldest = redis.call('LINDEX', P .. ':h', -1)
-  if not oldest or tonumber(string.match(oldest, '^%d+')) > now - tonumber(ARGV[3]) then break end
+  if not oldest or tonumber(string.match(oldest, '"at":(%d+)') or 0) > now - tonumber(ARGV[3]) then break end
   redis.call('RPOP', P .. ':h')
 end
 local order = redis.call('HGET', TAG .. ':orders', (string.gsub(ARGV[2], '%.[^.]*$', '')))

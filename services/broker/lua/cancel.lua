@@ -4,6 +4,7 @@
 -- @include broker/lua/lib/base
 -- @include broker/lua/lib/unique
 -- @include broker/lua/lib/after
+-- @include broker/lua/lib/memory
 local id, origin = ARGV[2], ARGV[3]
 if redis.call('HEXISTS', P .. ':j', id) == 0 then return 'unknown' end
 if redis.call('ZSCORE', P .. ':x', id) then return 'dead' end
@@ -18,7 +19,7 @@ if token then
   redis.call('HINCRBY', P .. ':m', 'bodyBytes', -body_bytes(token))
 end
 redis.call('HDEL', P .. ':j', id)
-redis.call('UNLINK', P .. ':e:' .. origin)
+forget_memories({ origin })
 redis.call('HDEL', P .. ':o', origin)
 let_go(id)
 ended({ origin })

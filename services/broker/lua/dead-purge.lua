@@ -3,6 +3,7 @@
 -- @include broker/lua/lib/base
 -- @include broker/lua/lib/bodies
 -- @include broker/lua/lib/after
+-- @include broker/lua/lib/memory
 -- @include broker/lua/lib/dead
 local purged = 0
 for i = 2, #ARGV, 2 do
@@ -14,7 +15,7 @@ for i = 2, #ARGV, 2 do
       redis.call('HINCRBY', P .. ':m', 'bodyBytes', -body_bytes(token))
     end
     redis.call('HDEL', P .. ':j', id)
-    redis.call('UNLINK', P .. ':e:' .. origin)
+    forget_memories({ origin })
     redis.call('HDEL', P .. ':o', origin)
     ended({ origin })
     purged = purged + 1

@@ -11,9 +11,9 @@ if redis.call('HLEN', P .. ':j') >= tonumber(ARGV[2])
   or tonumber(redis.call('HGET', P .. ':m', 'bodyBytes') or '0') > tonumber(ARGV[3]) then
   return redis.error_reply('FULL queue is at its limit')
 end
-local ids, duplicates = enqueue(P, ARGV, 9, 1)
+local ids, duplicates, on = enqueue(P, ARGV, 9, 1)
 if current and fields > 0 then
-  redis.call('HSET', TAG .. ':resume:' .. unit, 'epoch', ARGV[5], unpack(ARGV, 9 + ENTRY, 8 + ENTRY + 2 * fields))
+  redis.call('HSET', TAG .. ':resume:' .. unit, 'epoch', ARGV[5], unpack(ARGV, on, on + 2 * fields - 1))
 end
-if publishing > 0 and not duplicates[1] then publish(ARGV, 9 + ENTRY + 2 * fields) end
+if publishing > 0 and not duplicates[1] then publish(ARGV, on + 2 * fields) end
 return { duplicates[1] and 'duplicate' or 'stored', ids[1] }

@@ -3,7 +3,7 @@
 -- ARGV: clock offset, id, origin, then the delivery as in lib/enqueue. Answers the new number, 'claimed', 'dead', 'held' or 'unknown'.
 -- @include broker/lua/lib/base
 -- @include broker/lua/lib/enqueue
-local id, origin, body = ARGV[2], ARGV[3], ARGV[10]
+local id, origin, body = ARGV[2], ARGV[3], ARGV[#ARGV]
 local function refusal()
   if redis.call('HEXISTS', P .. ':j', id) == 0 then return 'unknown' end
   if redis.call('ZSCORE', P .. ':x', id) then return 'dead' end

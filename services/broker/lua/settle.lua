@@ -1,7 +1,7 @@
 -- Delivery + outcome -> next state: ack, effects, history and the next take in one round trip. KEYS: queue prefix.
--- ARGV: clock offset, wid, bell, slots (0 = no take), run quantum, class order, history length, then the number of groups
--- and the groups: kind, key, delay ms, error, m, then m deliveries as in lib/settle. Groups other than done hold one.
--- Answers { { 1 | 0 per delivery }, take's answer or false }.
+-- ARGV: clock offset, wid, bell, slots (0 = no take), run quantum, class order, history length, plain deliveries as in
+-- lib/settle-plain, then the number of groups and the groups: kind, key, delay ms, error, m, then m deliveries as in
+-- lib/settle. Groups other than done hold one. Answers { lib/settle's answer, take's answer or false }.
 -- @include broker/lua/lib/base
 -- @include broker/lua/lib/guard-worker
 -- @include broker/lua/lib/take

@@ -142,9 +142,14 @@ eachServer((_name, url) => {
     const history = `${bench.context.keys.queue("default")}:h`;
     for (const text of ["a", "b"]) {
       await add(text);
-      await worker.settle([outcome(await takeOne(worker), "done", { history: text })]);
+      await worker.settle([
+        outcome(await takeOne(worker), "done", { history: JSON.stringify({ at: Date.now(), text }) }),
+      ]);
     }
-    expect((await client.lrange(history, 0, -1)).map((line) => line.split(" ")[1])).toEqual(["b", "a"]);
+    expect((await client.lrange(history, 0, -1)).map((line) => (JSON.parse(line) as { text: string }).text)).toEqual([
+      "b",
+      "a",
+    ]);
     bench.offsetMs += 86_400_000 + 1000;
     const late = await bench.worker("late.1");
     await late.beat();

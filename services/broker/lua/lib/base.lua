@@ -7,8 +7,9 @@
 --   wk, wi      worker -> claim expiry; -> client id and description
 --   c:<wid>     id -> fence NUL element NUL key: what that worker has claimed
 --   e:<origin>  effects memory: effect id -> ref; edit:<ref> -> last edit; error:<n>
+--   em          origins that have such a memory
 --   o           origin -> present id where they differ   pr:<producer>  batch -> reply
---   u:<uid>     dedupe id -> id    h  history    i  bells of idle workers    x, xe  dead letters
+--   u:<uid>     dedupe id -> id    h  history (JSON with "at", newest first)    i  bells of idle workers    x, xe  dead letters
 --   m           bodyBytes, beatAt, graceUntil    s, sd  schedules
 --   pauses      what is paused: queue | r<route> | k<key> -> since ms
 -- and of all queues of a shard (suffixes of its tag):

@@ -1,6 +1,7 @@
 -- @include broker/lua/lib/unique
 -- @include broker/lua/lib/after
-local ENTRY = 7 -- arguments of a delivery: class, route, due, key, uid ('' = none), after ('' = nothing), body
+-- Arguments of a delivery: its shape, then what the letters in the shape name, in this order, then the body. Shape:
+-- <class>:<route>, for example 1:12, and a letter for each of: d due, k ordering key, u uid, a after. So a plain one has two.
 
 -- '' = now; '+ms' = that long after now; else absolute ms.
 local function due_ms(due)
@@ -22,24 +23,35 @@ local function append(lists, name, value)
   if list then list[#list + 1] = value else lists[name] = { value } end
 end
 
+-- Shapes repeat within a batch, so each is read once.
+local function read_shape(shapes, shape)
+  local class, route, letters = string.match(shape, '^(%d):(%d+)(%l*)$')
+  local read = {
+    class = class, before = class .. ':', behind = ':0:0:' .. route, plain = letters == '', size = #letters + 2,
+    due = string.find(letters, 'd', 1, true), key = string.find(letters, 'k', 1, true),
+    uid = string.find(letters, 'u', 1, true), after = string.find(letters, 'a', 1, true),
+  }
+  shapes[shape] = read
+  return read
+end
+
 -- Does with the first delivery of a uid what its repeat asks for. `batch`: what of this call is not stored yet.
-local function repeat_of(queue, batch, first, args, a)
-  local class, route, due, key, body = args[a], args[a + 1], due_ms(args[a + 2]), args[a + 3], args[a + 6]
+local function repeat_of(queue, batch, first, new)
   if first.action == 'k' then
-    local token = body_token(body)
+    local token = body_token(new.body)
     if token then redis.call('UNLINK', queue .. ':b:' .. token) end
     return
   end
   local id, place = first.present or first.id, batch.fresh[first.id]
   if place then redis.call('HSET', queue .. ':j', id, batch.bodies[place]) end
-  replace_body(queue, id, body)
-  if place then batch.bodies[place] = body end
+  replace_body(queue, id, new.body)
+  if place then batch.bodies[place] = new.body end
   if first.action ~= 'd' then return end
-  local entry = entry_of(class .. ':' .. id .. ':0:0:' .. route, key)
+  local entry = entry_of(new.shape.before .. id .. new.shape.behind, new.key)
   if batch.delayed[entry] then
-    batch.delayed[entry] = due
+    batch.delayed[entry] = new.due
   elseif redis.call('ZSCORE', queue .. ':d', entry) then
-    redis.call('ZADD', queue .. ':d', due, entry)
+    redis.call('ZADD', queue .. ':d', new.due, entry)
   end
 end
 
@@ -73,47 +85,66 @@ local function place_all(queue, batch)
   return ready
 end
 
--- Adds n deliveries to `queue`; entry i starts at args[at + (i - 1) * ENTRY].
--- Answers ids and duplicates (id list position -> true).
+-- One that is more than a body: answers the id of the delivery it repeats, or nil when it is to be stored under `id`.
+local function place_one(queue, batch, id, shape, args, at)
+  local due = shape.due and due_ms(args[at + shape.due]) or now
+  local key = shape.key and args[at + shape.key] or ''
+  local body = args[at + shape.size - 1]
+  if shape.uid then
+    local known = known_by(queue, args[at + shape.uid], id, batch.fresh)
+    if known then
+      repeat_of(queue, batch, known, { shape = shape, due = due, key = key, body = body })
+      return known.id
+    end
+    batch.fresh[id] = batch.size + 2
+  end
+  local element = shape.before .. id .. shape.behind
+  if shape.after and hold(queue, id, entry_of(element, key), args[at + shape.after]) then
+    batch.delayed[entry_of(element, key)] = math.huge
+  elseif due > now then
+    batch.delayed[entry_of(element, key)] = due
+  elseif key == '' then
+    append(batch.unkeyed, shape.class, element)
+  else
+    if not batch.keyed[key] then batch.keys[#batch.keys + 1] = key end
+    append(batch.keyed, key, element)
+  end
+end
+
+-- Adds n deliveries, whose arguments start at args[at], to `queue`.
+-- Answers ids, duplicates (id list position -> true) and where the arguments go on.
 local function enqueue(queue, args, at, n)
   redis.call('SADD', TAG .. ':queues', string.match(queue, ':q:(.*)$'))
   local first = draw(TAG .. ':seq', n)
-  local batch = { bodies = {}, fresh = {}, unkeyed = {}, keyed = {}, keys = {}, delayed = {} }
-  local ids, duplicates, bodies, bytes = {}, {}, batch.bodies, 0
+  local million = math.floor(first / 1000000)
+  local high, low = decimal(million), first - million * 1000000 - 1
+  local batch = { bodies = {}, size = 0, fresh = {}, unkeyed = {}, keyed = {}, keys = {}, delayed = {} }
+  local ids, duplicates, bodies, bytes, shapes = {}, {}, batch.bodies, 0, {}
   for i = 1, n do
-    local a = at + (i - 1) * ENTRY
-    local class, route, due, key = args[a], args[a + 1], due_ms(args[a + 2]), args[a + 3]
-    local uid, after, body = args[a + 4], args[a + 5], args[a + 6]
-    local id = decimal(first + i - 1)
-    local known = uid ~= '' and known_by(queue, uid, id, batch.fresh)
-    if known then
-      ids[i], duplicates[i] = known.id, true
-      repeat_of(queue, batch, known, args, a)
+    local shape = shapes[args[at]] or read_shape(shapes, args[at])
+    low = low + 1
+    local id = low < 1000000 and high .. string.format('%06d', low) or decimal(first + i - 1)
+    local body, known = args[at + shape.size - 1], nil
+    if shape.plain then
+      append(batch.unkeyed, shape.class, shape.before .. id .. shape.behind)
     else
-      ids[i] = id
-      bodies[#bodies + 1] = id
-      bodies[#bodies + 1] = body
-      if uid ~= '' then batch.fresh[id] = #bodies end
-      local token = body_token(body)
-      if token then
-        redis.call('PERSIST', queue .. ':b:' .. token)
-        bytes = bytes + body_bytes(token)
-      end
-      local element = class .. ':' .. id .. ':0:0:' .. route
-      if after ~= '' and hold(queue, id, entry_of(element, key), after) then
-        batch.delayed[entry_of(element, key)] = math.huge
-      elseif due > now then
-        batch.delayed[entry_of(element, key)] = due
-      elseif key == '' then
-        append(batch.unkeyed, class, element)
-      else
-        if not batch.keyed[key] then batch.keys[#batch.keys + 1] = key end
-        append(batch.keyed, key, element)
+      known = place_one(queue, batch, id, shape, args, at)
+    end
+    ids[i] = known or id
+    if known then
+      duplicates[i] = true
+    else
+      bodies[batch.size + 1], bodies[batch.size + 2] = id, body
+      batch.size = batch.size + 2
+      if string.byte(body) == 0 then
+        redis.call('PERSIST', queue .. ':b:' .. body_token(body))
+        bytes = bytes + body_bytes(body_token(body))
       end
     end
+    at = at + shape.size
   end
-  if #bodies > 0 then redis.call('HSET', queue .. ':j', unpack(bodies)) end
+  if batch.size > 0 then redis.call('HSET', queue .. ':j', unpack(bodies)) end
   if bytes > 0 then redis.call('HINCRBY', queue .. ':m', 'bodyBytes', bytes) end
   wake(queue, place_all(queue, batch))
-  return ids, duplicates
+  return ids, duplicates, at
 end

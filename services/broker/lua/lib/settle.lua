@@ -1,6 +1,6 @@
 -- @include broker/lua/lib/dead
 -- @include broker/lua/lib/effects
--- @include broker/lua/lib/limits
+-- @include broker/lua/lib/settle-plain
 -- Settlements are read from ARGV, checked, then written; a delivery is owned if its claim is, to the byte, the one sent.
 -- A delivery has nine arguments before its effects: id, claim, element, next element, origin, whether the
 -- origin is its own id, body token, history, number of effects.
@@ -112,33 +112,32 @@ end
 
 local function forget(wid, settled, out)
   if #settled == 0 then return end
-  local ids, gone, origins, bytes = {}, {}, {}, 0
+  local ids, bodies, origins, bytes = {}, {}, {}, 0
   for i, d in ipairs(settled) do
     ids[i] = d.id
     out.left[#out.left + 1] = d.element
-    if not d.moved then
-      gone[#gone + 1] = P .. ':e:' .. d.origin
-      origins[#origins + 1] = d.origin
-    end
+    if not d.moved then origins[#origins + 1] = d.origin end
     if d.token ~= '' then
-      gone[#gone + 1] = P .. ':b:' .. d.token
+      bodies[#bodies + 1] = P .. ':b:' .. d.token
       bytes = bytes + body_bytes(d.token)
     end
     if d.own == '' and not d.moved then redis.call('HDEL', P .. ':o', d.origin) end
   end
   redis.call('HDEL', P .. ':c:' .. wid, unpack(ids))
   redis.call('HDEL', P .. ':j', unpack(ids))
-  if #gone > 0 then redis.call('UNLINK', unpack(gone)) end
+  if #bodies > 0 then redis.call('UNLINK', unpack(bodies)) end
   if bytes > 0 then redis.call('HINCRBY', P .. ':m', 'bodyBytes', -bytes) end
+  if #origins == 0 then return end
+  forget_memories(origins)
   ended(origins)
 end
 
 local function keep_errors(failed)
   for _, d in ipairs(failed) do
     if d.error ~= '' then
-      local memory, attempt = P .. ':e:' .. d.origin, tonumber(string.match(d.next, '^%d:%d+:(%d+)'))
-      redis.call('HSET', memory, 'error:' .. attempt, d.error)
-      redis.call('HDEL', memory, 'error:' .. attempt - 10)
+      local attempt = tonumber(string.match(d.next, '^%d:%d+:(%d+)'))
+      remember(d.origin, 'error:' .. attempt, d.error)
+      redis.call('HDEL', P .. ':e:' .. d.origin, 'error:' .. attempt - 10)
     end
   end
 end
@@ -146,7 +145,7 @@ end
 local function write_all_effects(deliveries, remember)
   for _, d in ipairs(deliveries) do
     if d.effects > 0 then
-      local _, refs = write_effects(P .. ':e:' .. d.origin, ARGV, d.at, d.effects, remember or d.moved)
+      local _, refs = write_effects(d.origin, ARGV, d.at, d.effects, remember or d.moved)
       if d.moved then redis.call('HSET', P .. ':o', d.origin, refs[#refs]) end
     end
   end
@@ -157,7 +156,7 @@ local function write_history(settled, failed, max)
   local lines = {}
   for _, list in ipairs({ settled, failed }) do
     for _, d in ipairs(list) do
-      if d.history ~= '' then lines[#lines + 1] = decimal(now) .. ' ' .. d.history end
+      if d.history ~= '' then lines[#lines + 1] = d.history end
     end
   end
   if #lines == 0 then return end
@@ -165,11 +164,14 @@ local function write_history(settled, failed, max)
   redis.call('LTRIM', P .. ':h', 0, max - 1)
 end
 
--- Settles the groups that start at ARGV[at]; answers 1 or 0 per delivery (0 = lost) and how many keys became ready.
+-- Settles what starts at ARGV[at]: plain ones in columns, then groups. Answers { 1 or 1 | 0 of each plain one, 1 | 0 of each
+-- delivery of the groups } (0 = lost), and what became of them.
 local function settle(wid, at, history_max)
-  local groups, ids = read_groups(at)
+  local plain, released, groups_at = settle_plain(wid, at, history_max)
+  local out = { settled = {}, failed = {}, released = released, left = {} } -- left: elements whose claims are no more
+  local groups, ids = read_groups(groups_at)
+  if #groups == 0 then return { plain, {} }, out end
   mark_owned(wid, groups, ids)
-  local out = { settled = {}, failed = {}, released = 0, left = {} } -- left: elements whose claims are no more
   for _, group in ipairs(groups) do
     if group.kind == 'done' or group.kind == 'moved' or group.kind == 'gone' then
       for _, d in ipairs(group) do
@@ -192,5 +194,5 @@ local function settle(wid, at, history_max)
       answers[#answers + 1] = d.owned and 1 or 0
     end
   end
-  return answers, out
+  return { plain, answers }, out
 end

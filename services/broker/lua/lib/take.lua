@@ -24,7 +24,8 @@ local function take_run(wid, key, run, rules, out)
         return i > 1
       end
     end
-    out[#out + 1] = { element, key }
+    out.n = out.n + 1
+    out.elements[out.n], out.keys[out.n] = element, key
   end
   return true
 end
@@ -50,7 +51,8 @@ local function take_unkeyed(wid, class, count, rules, out)
       local free, due, entries = true, nil, nil
       if rules then free, due, entries = admit(rules, wid, element, '') end
       if free then
-        out[#out + 1] = { element, '' }
+        out.n = out.n + 1
+        out.elements[out.n], out.keys[out.n] = element, ''
         taken = taken + 1
       else
         put_aside(rules, element, '', due, entries)
@@ -62,7 +64,7 @@ end
 
 -- What may be claimed for `slots` free slots, how many slots are left, and whether it is worth to look again at once.
 local function find(wid, slots, run, order, odd)
-  local found, left, rules = {}, slots, read_rules()
+  local found, left, rules = { n = 0, elements = {}, keys = {} }, slots, read_rules()
   if rules and rules.pauses.queue then return found, left, false end
   for class in string.gmatch(order, '%d') do
     if left == 0 then break end
@@ -83,19 +85,17 @@ local function take(wid, bell, slots, run, order)
   local promoted = promote()
   local found, left, again = find(wid, slots, run, order, fence % 2)
   local reply = { decimal(fence), '' }
-  if #found > 0 then
+  if found.n > 0 then
+    local elements, keys, prefix = found.elements, found.keys, reply[1] .. NUL
     local ids, claims = {}, {}
-    for i, f in ipairs(found) do
-      ids[i] = id_of(f[1])
-      claims[2 * i - 1] = ids[i]
-      claims[2 * i] = reply[1] .. NUL .. f[1] .. NUL .. f[2]
+    for i = 1, found.n do
+      local id = id_of(elements[i])
+      ids[i], claims[2 * i - 1], claims[2 * i] = id, id, prefix .. elements[i] .. NUL .. keys[i]
     end
     local bodies = redis.call('HMGET', P .. ':j', unpack(ids))
     redis.call('HSET', P .. ':c:' .. wid, unpack(claims))
-    for i, f in ipairs(found) do
-      reply[3 * i] = f[1]
-      reply[3 * i + 1] = f[2]
-      reply[3 * i + 2] = bodies[i]
+    for i = 1, found.n do
+      reply[3 * i], reply[3 * i + 1], reply[3 * i + 2] = elements[i], keys[i], bodies[i]
     end
   end
   -- In this same script, so that no bell can fall between the look and the sleep.

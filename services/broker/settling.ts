@@ -1,0 +1,120 @@
+// Settlements on their way into the settle scripts, and the answers on their way back.
+//
+// Most deliveries end well and say nothing more: those go in columns, which the script handles with a few calls for all of
+// them. All others go in groups. A key's deliveries stay in order: once one of them is in a group, the next ones are too.
+
+import { publicId } from "../runtime/ids.ts";
+import type { Argument, Reply } from "../redis/scripts.ts";
+import { claimText, decodeTaken, type Settled, type Settlement } from "./claims.ts";
+import type { BrokerContext } from "./connection.ts";
+import { decodeElement, encodeElement } from "./delivery.ts";
+import { effectArguments } from "./effects.ts";
+
+export interface Encoded {
+  readonly args: Argument[];
+  /** Answers in the order of the settlements. */
+  readonly decode: (reply: Reply[]) => Settled;
+}
+
+/** `columns` false: all of them in groups, for queues whose settle looks at each. */
+export function encodeSettlements(context: BrokerContext, settlements: readonly Settlement[], columns = true): Encoded {
+  const plain: number[] = [];
+  const grouped: number[] = [];
+  const keysInGroups = new Set<string>();
+  for (const [index, settlement] of settlements.entries()) {
+    const { key } = settlement.claim;
+    if (columns && isPlain(settlement) && !keysInGroups.has(key)) {
+      plain.push(index);
+    } else {
+      grouped.push(index);
+      if (key !== "") keysInGroups.add(key);
+    }
+  }
+  const at = (index: number): Settlement => settlements[index] as Settlement;
+  const ordered = inColumns(plain, at);
+  const args = [...plainArguments(ordered.map(at)), ...groupArguments(context, grouped.map(at))];
+  return { args, decode: (reply) => decodeSettled(reply, ordered, grouped) };
+}
+
+function isPlain({ kind, effects, claim, origin }: Settlement): boolean {
+  return kind === "done" && effects.length === 0 && claim.bodyToken === "" && publicId(claim.id) === origin;
+}
+
+/** The unkeyed ones first, then each key's together. */
+function inColumns(plain: readonly number[], at: (index: number) => Settlement): number[] {
+  const byKey = new Map<string, number[]>([["", []]]);
+  for (const index of plain) {
+    const { key } = at(index).claim;
+    const run = byKey.get(key);
+    if (run === undefined) byKey.set(key, [index]);
+    else run.push(index);
+  }
+  return [...byKey.values()].flat();
+}
+
+/** As lib/settle-plain.lua reads them. */
+function plainArguments(list: readonly Settlement[]): Argument[] {
+  const runs: Argument[] = [];
+  let unkeyed = 0;
+  let withHistory = true;
+  for (const { claim, history } of list) {
+    if (history === "") withHistory = false;
+    if (claim.key === "") unkeyed++;
+    else if (runs.at(-2) === claim.key) runs[runs.length - 1] = Number(runs.at(-1)) + 1;
+    else runs.push(claim.key, 1);
+  }
+  const lines = withHistory ? list.map(({ history }) => history) : [];
+  const args: Argument[] = [list.length, unkeyed, runs.length / 2, lines.length];
+  for (const { claim } of list) args.push(claim.id);
+  for (const { claim } of list) args.push(claimText(claim));
+  for (const line of lines) args.push(line);
+  args.push(...runs);
+  return args;
+}
+
+/** Neighbours that are done under one key, or unkeyed, form one group; every other outcome is a group of its own. */
+function groupArguments(context: BrokerContext, settlements: readonly Settlement[]): Argument[] {
+  const groups: Settlement[][] = [];
+  for (const settlement of settlements) {
+    const last = groups.at(-1);
+    const first = last?.[0];
+    const joins =
+      first && settlement.kind === "done" && first.kind === "done" && first.claim.key === settlement.claim.key;
+    if (joins) last.push(settlement);
+    else groups.push([settlement]);
+  }
+  const args: Argument[] = [groups.length];
+  for (const group of groups) {
+    const [first] = group as [Settlement];
+    args.push(first.kind, first.claim.key, first.delayMs ?? 0, (first.error ?? "").slice(0, 2048), group.length);
+    for (const settlement of group) pushDelivery(args, context, settlement);
+  }
+  return args;
+}
+
+function pushDelivery(args: Argument[], context: BrokerContext, s: Settlement): void {
+  const { claim } = s;
+  const own = publicId(claim.id) === s.origin ? "1" : "";
+  args.push(claim.id, claimText(claim), claim.elementText, nextElement(s), s.origin, own, claim.bodyToken, s.history);
+  args.push(s.effects.length);
+  for (const effect of s.effects) args.push(...effectArguments(context, effect));
+}
+
+function nextElement({ kind, claim }: Settlement): string {
+  if (kind === "done" || kind === "moved" || kind === "gone") return "";
+  if (kind === "wait" || kind === "park") return claim.elementText;
+  const element = decodeElement(claim.elementText);
+  return encodeElement(
+    kind === "crash" ? { ...element, crashes: element.crashes + 1 } : { ...element, attempts: element.attempts + 1 },
+  );
+}
+
+function decodeSettled(reply: Reply[], plain: readonly number[], grouped: readonly number[]): Settled {
+  const [ofPlain, ofGroups] = reply[0] as [Reply, Reply[]];
+  const settled = Array.from({ length: plain.length + grouped.length }, () => true);
+  if (Array.isArray(ofPlain)) for (const [n, index] of plain.entries()) settled[index] = Number(ofPlain[n]) === 1;
+  for (const [n, index] of grouped.entries()) settled[index] = Number(ofGroups[n]) === 1;
+  return reply[1] === null || reply[1] === undefined
+    ? { settled }
+    : { settled, taken: decodeTaken(reply[1] as Reply[]) };
+}
