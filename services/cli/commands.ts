@@ -22,6 +22,10 @@ const COMMANDS: Readonly<Record<string, Entry>> = {
   },
   queue: { about: "what waits, runs and failed", load: async () => (await import("./queue.ts")).queue },
   dead: { about: "what failed for good: list, run again, forget", load: async () => (await import("./dead.ts")).dead },
+  cron: {
+    about: "what comes due when: list, pause, change, run now",
+    load: async () => (await import("./cron.ts")).cron,
+  },
   leader: { about: "who leads which unit", load: async () => (await import("./leader.ts")).leader },
 };
 

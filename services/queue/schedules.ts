@@ -81,7 +81,10 @@ export class Schedules {
   }
 
   async resume(id: string): Promise<void> {
-    await this.#edit(id, ({ paused: _, ...edit }) => edit);
+    await this.#edit(id, (edit) => {
+      const { paused: _, ...rest } = edit;
+      return rest;
+    });
   }
 
   /** Its run now, besides those of its slots. Answers the delivery's id. */
@@ -208,12 +211,13 @@ function placeOf({ queue, tag }: Job): { queue?: string; tag?: string } {
   return { ...(queue !== undefined && { queue }), ...(tag !== undefined && { tag }) };
 }
 
-/** None while nobody knows when it comes due: an edit whose route is gone. */
+/** None for an edit whose route is gone, and for what was added and removed again. */
 function infoOf({ id, description, edit = {}, nextMs, lastMs }: ShownSchedule): ScheduleInfo[] {
   const { paused = false, job } = edit;
   const times = edit.times ?? description?.times;
   const route = job?.route ?? description?.route;
-  if (times === undefined || route === undefined) return [];
+  const isRemoved = description?.job !== undefined && job === undefined;
+  if (times === undefined || route === undefined || isRemoved) return [];
   return [
     {
       id,
