@@ -98,7 +98,7 @@ export function readWork(options: Options, report: Report): Omit<Work, keyof Bas
   };
 }
 
-const RATE_OPTIONS: ReadonlySet<string> = new Set(["limit", "per", "by"]);
+const RATE_OPTIONS: ReadonlySet<string> = new Set(["limit", "per", "burst", "by"]);
 
 function readRate(value: unknown, report: Report): RateLimit | undefined {
   if (value === undefined) return undefined;
@@ -110,11 +110,12 @@ function readRate(value: unknown, report: Report): RateLimit | undefined {
   refuseUnknown(value, RATE_OPTIONS, tell);
   const limit = readCount(value, "limit", { max: LIMIT_MAX, report: tell });
   const perMs = readDuration(value, "per", tell);
+  const burst = readCount(value, "burst", { max: LIMIT_MAX, report: tell });
   const by = value["by"] ?? "route";
   if (by !== "route" && by !== "key") tell('by must be "route" or "key"');
   if (value["limit"] === undefined || value["per"] === undefined) tell("limit and per are both needed");
   if (limit === undefined || perMs === undefined) return undefined;
-  return Object.freeze({ limit, perMs, by: by === "key" ? "key" : "route" });
+  return Object.freeze({ limit, perMs, ...present("burst", burst), by: by === "key" ? "key" : "route" });
 }
 
 /** Where the deliveries of a route go that nobody enqueues by hand. */

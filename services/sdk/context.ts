@@ -71,6 +71,16 @@ export interface EnqueueOptions extends Id, PlaceOptions {
   readonly tags?: readonly string[];
 }
 
+/** One job to be enqueued. */
+export interface ToEnqueue<S extends Schema = Schema> {
+  readonly job: Job<S>;
+  readonly input: In<S>;
+  readonly options?: EnqueueOptions;
+}
+
+/** The members of a batch, each with the input of its own job. */
+export type Members<S extends readonly Schema[]> = { readonly [N in keyof S]: ToEnqueue<S[N]> };
+
 export interface Log {
   debug(text: string, fields?: Readonly<Record<string, unknown>>): void;
   info(text: string, fields?: Readonly<Record<string, unknown>>): void;
@@ -127,6 +137,8 @@ export interface Ctx<C = unknown> {
   readonly attempt: number;
   /** Equal in all attempts of this delivery, different between deliveries: give it to outside systems. */
   readonly idempotencyKey: string;
+  /** Grows with each time that the delivery is taken: an outside system that refuses a smaller one than it saw refuses zombies. */
+  readonly fence: number;
   readonly route: RouteInfo;
   readonly delivery: DeliveryInfo;
   readonly log: Log;
@@ -139,6 +151,19 @@ export interface Ctx<C = unknown> {
    */
   step<T>(name: string, fn: () => T | Promise<T>): Promise<T>;
   enqueue<S extends Schema>(job: Job<S>, input: In<S>, options?: EnqueueOptions): Promise<Queued>;
+  /** As `enqueue` for each, in order, in few round trips. Nothing is enqueued when something is wrong with one of them. */
+  enqueueAll<S extends Schema>(
+    job: Job<S>,
+    inputs: readonly In<S>[],
+    options?: EnqueueOptions,
+  ): Promise<readonly Queued[]>;
+  /** Enqueues the members, at most 5,000, and then `last`, which runs when all of them have finished. Its id is `id`. */
+  batch<const S extends readonly Schema[], L extends Schema>(
+    members: Members<S>,
+    last: ToEnqueue<L>,
+  ): Promise<Queued & { readonly members: readonly string[] }>;
+  /** How far it is: JSON of at most 4 KiB. Written at most twice a second, of several values the last one. */
+  progress(value: unknown): void;
   emit<S extends Schema>(event: Event<S>, payload: In<S>, options?: Id): Promise<void>;
   send(room: Room, text: string, options?: Id & { readonly thread?: string }): Promise<Sent>;
   edit(ref: string, text: string, options?: Id): Promise<void>;

@@ -19,11 +19,13 @@ export type {
   Id,
   Job,
   Log,
+  Members,
   Queued,
   ReplyOptions,
   RouteInfo,
   Sent,
   Store,
+  ToEnqueue,
   Unique,
 } from "./context.ts";
 export type { Duration } from "./duration.ts";
@@ -40,7 +42,7 @@ export type {
   RunMiddleware,
   RunningCtx,
 } from "./middleware.ts";
-export type { ChatKey, HttpVerb, RequestInfo, Route, Routes, Run, SignatureFormat } from "./options.ts";
+export type { ChatKey, HttpVerb, RateOptions, RequestInfo, Route, Routes, Run, SignatureFormat } from "./options.ts";
 export type { PlaceOptions, PriorityClass } from "./place.ts";
 export type { Discard, Done, Fail, RetryLater, RunOutcome } from "./outcome.ts";
 export type { Backoff, ErrorClass, NoRetry, RetryFunction, RetryPolicy, Steady } from "./retry.ts";

@@ -31,10 +31,18 @@ export interface CommonOptions {
   readonly meta?: Readonly<Record<string, unknown>>;
 }
 
+/** At most `limit` runs begin `per` time, evenly spread: of the route, or of each ordering key. */
+export interface RateOptions {
+  readonly limit: number;
+  readonly per: Duration;
+  /** So many may begin at once after a pause. Default: 1. */
+  readonly burst?: number;
+  readonly by?: "route" | "key";
+}
+
 /** Routes of work. Limits count over all workers; what is over one waits and holds no slot. */
 export interface WorkOptions extends CommonOptions {
-  /** At most `limit` runs begin per time, of the route or of each ordering key. */
-  readonly rate?: { readonly limit: number; readonly per: Duration; readonly by?: "route" | "key" };
+  readonly rate?: RateOptions;
   /** Runs at a time. */
   readonly concurrency?: number;
 }

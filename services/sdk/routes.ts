@@ -31,6 +31,7 @@ export interface Base {
 export interface RateLimit {
   readonly limit: number;
   readonly perMs: number;
+  readonly burst?: number;
   /** Of all runs of the route, or of each ordering key's. */
   readonly by: "route" | "key";
 }

@@ -23,6 +23,9 @@ export interface EventFields {
   "run.refused": { route: string; user: string };
   "run.dead": { route: string; origin: string; reason: string };
   "run.interrupted": { route: string; origin: string };
+  "run.expired": { route: string; origin: string };
+  "run.cancelled": { route: string; origin: string };
+  "envelope.unread": { queue: string; id: string; version: number };
   "retry.exhausted": { route: string; origin: string; attempt: number; everyMs: number };
   "retry.unfit": { route: string; origin: string; error: unknown };
   "run.timeout": { route: string; origin: string; afterMs: number };
@@ -74,6 +77,9 @@ export const LEVELS: Readonly<Record<Exclude<EventName, "log">, Level>> = {
   "run.refused": "warn",
   "run.dead": "error",
   "run.interrupted": "info",
+  "run.expired": "info",
+  "run.cancelled": "info",
+  "envelope.unread": "warn",
   "retry.exhausted": "warn",
   "retry.unfit": "warn",
   "run.timeout": "warn",

@@ -3,6 +3,7 @@
 
 import type { BrokerContext } from "../broker/connection.ts";
 import { lookAtSchedules } from "../broker/cron.ts";
+import { setRouteLimits } from "../broker/limits.ts";
 import { registerJobs, registerRoutes } from "../broker/routes.ts";
 import { BUILTINS } from "../builtin/all.ts";
 import type { Config } from "../config.ts";
@@ -25,6 +26,7 @@ import { HandlersLife } from "../worker/handlers-life.ts";
 import { type HttpParts, httpParts } from "../worker/http-parts.ts";
 import type { AdapterFacts } from "../worker/protocol.ts";
 import { Pulse } from "../worker/pulse.ts";
+import { limitsOf } from "../worker/route-limits.ts";
 import { WEB } from "../adapters/web/manifest.ts";
 import { ChatService } from "./chat-service.ts";
 import { type CrashPoint, CrashPoints } from "./crash-points.ts";
@@ -114,6 +116,7 @@ export class Stack {
       this.#manifest = await this.#load();
       this.#numbers = await registerRoutes(this.broker, this.#manifest.routeIds);
       await registerJobs(this.broker, this.#manifest.jobRoutes);
+      await setRouteLimits(this.broker, limitsOf(this.#manifest, this.#numbers));
       this.#handlers = new HandlersLife(this.#manifest, emit);
       await this.#handlers.setup();
       const parts = [...this.#masterParts(), ...this.#httpParts()];

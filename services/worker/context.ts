@@ -2,30 +2,14 @@
 // (`({ reply, args }) => …`), and what a handler does not use is never made.
 
 import { createHash } from "node:crypto";
-import { encodeEnvelope } from "../broker/delivery.ts";
 import { AntiphonError } from "../runtime/errors.ts";
 import type { Action } from "../sdk/action.ts";
-import type {
-  Bot,
-  Ctx,
-  DeliveryInfo,
-  EnqueueOptions,
-  Event,
-  Id,
-  Job,
-  Log,
-  RouteInfo,
-  Sent,
-  Store,
-} from "../sdk/context.ts";
-import { durationMs } from "../sdk/duration.ts";
-import type { In, Schema } from "../sdk/infer.ts";
+import type { Bot, Ctx, DeliveryInfo, Log, RouteInfo, Sent, Store } from "../sdk/context.ts";
 import type { Message, Room } from "../sdk/message.ts";
-import type { Meta } from "../sdk/middleware.ts";
-import { runSchema } from "../sdk/schema.ts";
-import { aroundEnqueue, deliveryInfo, routeInfo } from "./around.ts";
+import { deliveryInfo, routeInfo } from "./around.ts";
+import { batch, emit, enqueue, enqueueAll } from "./enqueuing.ts";
 import { readRef, refOf } from "./rooms.ts";
-import type { RouteRun, What } from "./route-run.ts";
+import type { RouteRun } from "./route-run.ts";
 import { step } from "./steps.ts";
 import { storeOf } from "./store-access.ts";
 
@@ -33,10 +17,6 @@ import { storeOf } from "./store-access.ts";
 type Deed = Action extends infer A ? (A extends Action ? Omit<A, "id" | "unit" | "room"> : never) : never;
 
 const TEXT_CHARS_MAX = 32_768;
-const PAYLOAD_BYTES_MAX = 512 * 1024;
-const UID_MS = 86_400_000;
-/** Where everything goes that nobody said. */
-const WORK_QUEUE = "default";
 
 export class RunCtx implements Ctx {
   readonly #run: RouteRun;
@@ -62,6 +42,10 @@ export class RunCtx implements Ctx {
       .update(`${this.#run.underway.origin}\n${this.#run.shape.id}`)
       .digest("hex")
       .slice(0, 32);
+  }
+
+  get fence(): number {
+    return Number(this.#run.underway.claim.fence);
   }
 
   get route(): RouteInfo {
@@ -142,26 +126,28 @@ export class RunCtx implements Ctx {
   }
 
   get enqueue(): Ctx["enqueue"] {
-    return (job, input, options = {}) => {
-      return this.#tracked(async () => {
-        const call = { kind: "job", name: job.name, input, options } as const;
-        const [id = ""] = await aroundEnqueue(this.#run, call, ({ input, options, meta }) =>
-          this.#enqueue(job, input as typeof call.input, { ...options, meta }),
-        );
-        return { id };
+    return (job, input, options = {}) =>
+      this.#tracked(async () => ({ id: await enqueue(this.#run, job, { input, options }) }));
+  }
+
+  get enqueueAll(): Ctx["enqueueAll"] {
+    return (job, inputs, options = {}) =>
+      this.#tracked(async () => {
+        const members = inputs.map((input) => ({ job, input, options }));
+        return (await enqueueAll(this.#run, members)).map((id) => ({ id }));
       });
-    };
+  }
+
+  get batch(): Ctx["batch"] {
+    return (members, last) => this.#tracked(() => batch(this.#run, members, last));
   }
 
   get emit(): Ctx["emit"] {
-    return (event, payload, options = {}) => {
-      return this.#tracked(async () => {
-        const call = { kind: "event", name: event.name, input: payload, options } as const;
-        await aroundEnqueue(this.#run, call, ({ input, options, meta }) =>
-          this.#emit(event, input as typeof payload, { ...options, meta }),
-        );
-      });
-    };
+    return (event, payload, options = {}) => this.#tracked(() => emit(this.#run, event, { payload, options }));
+  }
+
+  get progress(): Ctx["progress"] {
+    return (value) => this.#run.progress.tell(value);
   }
 
   /** Writes one Action; `target` is the room unless said otherwise. */
@@ -189,49 +175,6 @@ export class RunCtx implements Ctx {
     });
   }
 
-  async #enqueue<S extends Schema>(job: Job<S>, input: In<S>, options: EnqueueOptions & Given): Promise<string[]> {
-    const run = this.#run;
-    const route = run.parts.manifest.job(job.name);
-    if (route === undefined) throw new AntiphonError("ROUTE_UNKNOWN", `job ${job.name}`);
-    const delayMs = options.delay === undefined ? 0 : durationMs(options.delay);
-    if (delayMs === undefined) throw new AntiphonError("INPUT_INVALID", `delay "${options.delay}" is no duration.`);
-    const payload = await checkedPayload(`job ${job.name}`, job.input, input);
-    const content = `${payload}\n${options.key ?? ""}\n${delayMs}`;
-    const id = run.effectId({ operation: "enqueue", target: job.name, content, id: options.id });
-    const { key, uid } = options;
-    const extras = {
-      ...(key === undefined ? {} : { key }),
-      ...(uid === undefined ? {} : { uid: { id: `job:${job.name}\n${uid}`, ttlMs: UID_MS } }),
-      ...(delayMs === 0 ? {} : { delayMs }),
-    };
-    const { meta } = options;
-    return [await this.#child({ id, route: route.shape.id, kind: "job", payload, extras, meta })];
-  }
-
-  async #emit<S extends Schema>(event: Event<S>, payload: In<S>, options: Id & Given): Promise<string[]> {
-    const run = this.#run;
-    const content = await checkedPayload(`event ${event.name}`, event.payload, payload);
-    const what: What = { operation: "emit", target: event.name, content, id: options.id };
-    const ids = run.parts.manifest.subscribers(event.name).map(({ shape }) => ({
-      route: shape.id,
-      id: run.effectId({ ...what, target: `${event.name}\n${shape.id}` }),
-    }));
-    const { meta } = options;
-    return Promise.all(ids.map(({ id, route }) => this.#child({ id, route, kind: "event", payload: content, meta })));
-  }
-
-  #child(child: Child): Promise<string> {
-    const { parts, underway } = this.#run;
-    const number = parts.numbers.get(child.route);
-    if (number === undefined)
-      return Promise.reject(new AntiphonError("ROUTE_UNKNOWN", `${child.route} has no number.`));
-    const meta = child.meta === undefined ? {} : { meta: child.meta };
-    const { kind, route } = child;
-    const header = { v: 1, kind, at: parts.clock.now(), route, ...meta, ...underway.causedBy } as const;
-    const delivery = { route: number, envelope: encodeEnvelope(header, child.payload), ...child.extras };
-    return this.#run.write({ kind: "child", id: child.id, queue: WORK_QUEUE, delivery });
-  }
-
   #tracked<T>(work: () => Promise<T>): Promise<T> {
     return this.#run.promised.track(work());
   }
@@ -240,28 +183,6 @@ export class RunCtx implements Ctx {
   protected tracked<T>(work: () => Promise<T>): Promise<T> {
     return this.#tracked(work);
   }
-}
-
-/** What middleware gave it. */
-interface Given {
-  readonly meta: Meta | undefined;
-}
-
-interface Child extends Given {
-  readonly id: string;
-  readonly route: string;
-  readonly kind: "job" | "event";
-  readonly payload: string;
-  readonly extras?: { readonly key?: string; readonly uid?: { id: string; ttlMs: number }; readonly delayMs?: number };
-}
-
-/** Throws INPUT_INVALID or VALUE_TOO_LARGE. Given on is what the author wrote, so that the schema reads it once more on the other side. */
-async function checkedPayload(what: string, schema: Schema, value: unknown): Promise<string> {
-  const checked = await runSchema(schema, value);
-  if (!checked.ok) throw new AntiphonError("INPUT_INVALID", `${what}: ${checked.issues.join("; ")}`);
-  const payload = JSON.stringify(value) ?? "";
-  if (Buffer.byteLength(payload) <= PAYLOAD_BYTES_MAX) return payload;
-  throw new AntiphonError("VALUE_TOO_LARGE", `${what}: more than ${PAYLOAD_BYTES_MAX} bytes.`);
 }
 
 export function checkedText(text: string): string {

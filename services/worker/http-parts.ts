@@ -43,7 +43,6 @@ export interface HttpParts {
 }
 
 const CHAT_QUEUE = "chat";
-const WORK_QUEUE = "default";
 
 export function httpParts(options: HttpPartsOptions): HttpParts {
   const { config, manifest, clock, random, emit } = options;
@@ -66,7 +65,7 @@ export function httpParts(options: HttpPartsOptions): HttpParts {
     clock,
     check: () => bodies.check(),
     numberOf: (id) => numbers.of(id),
-    enqueue: (delivery) => producer.enqueue(WORK_QUEUE, delivery),
+    enqueue: (queue, delivery) => producer.enqueue(queue, delivery),
   });
   const byRoom = config.adapterSettings["web"]?.["order"] === "room";
   const web = webChat({

@@ -80,10 +80,11 @@ export interface ThreadClaim extends ClaimRef {
 /**
  * The run's first delivery has already failed, together with the thread or child that ran it. Its handler is not called
  * again now: the thread composes the Settlement as if the run had ended with this error (RUN_TIMEOUT counts an attempt
- * and follows the route's policy; RUN_CRASHED settles as `crash`, or as `dead` when one more crash makes it so).
+ * and follows the route's policy, as does RUN_HEAP; RUN_CANCELLED settles as done; RUN_CRASHED settles as `crash`, or as
+ * `dead` when one more crash makes it so).
  */
 export interface Failure {
-  readonly code: Extract<ErrorCode, "RUN_TIMEOUT" | "RUN_CRASHED">;
+  readonly code: Extract<ErrorCode, "RUN_TIMEOUT" | "RUN_CRASHED" | "RUN_CANCELLED" | "RUN_HEAP">;
   readonly detail: string;
   readonly afterMs: number;
   /** Number of the route that ran, where it is known: the other routes of a Message are not to blame. */
@@ -98,14 +99,18 @@ export interface ThreadRun {
   readonly failed?: Failure;
 }
 
-/** timeout: the route's time is over. drain: the process stops. fenced: the claims are lost, nothing can be written. */
-export type AbortReason = "timeout" | "drain" | "fenced";
+/**
+ * timeout: the route's time is over. heap: its thread has more memory than the route may have. cancel: nobody wants it any
+ * more. drain: the process stops. fenced: the claims are lost, nothing can be written.
+ */
+export type AbortReason = "timeout" | "heap" | "cancel" | "drain" | "fenced";
 
 export type ToThread =
   | { readonly type: "runs"; readonly packed: PackedRuns }
   /**
-   * Abort the signals of these deliveries; their outcome is answered as ever. With another reason than `timeout`, nothing
-   * of their runs starts any more: where the delivery itself has not started, it is answered with `interrupted`.
+   * Abort the signals of these deliveries; their outcome is answered as ever. With another reason than `timeout` or `heap`,
+   * nothing of their runs starts any more: where the delivery itself has not started, it is answered with `interrupted`, or
+   * as done after `cancel`.
    */
   | { readonly type: "abort"; readonly serials: readonly number[]; readonly reason: AbortReason }
   /** The delivery of this serial may begin: the outcome of the one before it in its run is written. See `holdsRun`. */

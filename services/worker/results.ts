@@ -14,7 +14,7 @@ export interface Retry {
 }
 
 export type RouteResult =
-  | { readonly kind: "done"; readonly note: string; readonly value?: unknown }
+  | { readonly kind: "done"; readonly note: string; readonly value?: unknown; readonly isDiscarded?: true }
   /** Without `retry` for good. */
   | { readonly kind: "failed"; readonly reason: string; readonly retry?: Retry; readonly errorId?: string }
   /** Uncounted, to be repeated: the process stops or Redis is away. */

@@ -7,6 +7,7 @@ import { type Action, effectId, Occurrences, type Operation } from "../sdk/actio
 import type { AnyRoute } from "../sdk/routes.ts";
 import type { Level } from "../telemetry/events.ts";
 import type { RunStore } from "../store/store.ts";
+import { Progress } from "./progress.ts";
 import { actionEffect } from "./rooms.ts";
 import type { ThreadParts } from "./thread-parts.ts";
 import type { Underway } from "./underway.ts";
@@ -31,6 +32,7 @@ export class RouteRun {
   #abortedBy: AntiphonError | undefined;
   #stray: { readonly error: unknown } | undefined;
   #steps: Set<string> | undefined;
+  #progress: Progress | undefined;
   #isOver = false;
 
   constructor(underway: Underway, route: LoadedRoute, attempt: number) {
@@ -52,6 +54,12 @@ export class RouteRun {
   get steps(): Set<string> {
     this.#steps ??= new Set();
     return this.#steps;
+  }
+
+  get progress(): Progress {
+    const write = (value: string): Promise<string> => this.write({ kind: "note", id: "", field: "progress", value });
+    this.#progress ??= new Progress({ clock: this.parts.clock, write });
+    return this.#progress;
   }
 
   /** Its writes are settled with the delivery. */
@@ -91,7 +99,9 @@ export class RouteRun {
 
   /** Waits for all effects; gives the first failure that the handler did not look at. */
   async finished(): Promise<{ readonly error: unknown } | undefined> {
-    return (await this.#promised?.all()) ?? this.#stray;
+    const failure = await this.#promised?.all();
+    await this.#progress?.end();
+    return failure ?? this.#stray;
   }
 
   get isOver(): boolean {

@@ -1,25 +1,24 @@
 // One claimed delivery, from its bytes to its Settlement. Whatever is wrong with it becomes an outcome; nothing is thrown.
 
 import { readBody } from "../broker/bodies.ts";
-import { decodeEnvelope, type Kind, verdictOf } from "../broker/delivery.ts";
-import { isKind, type LoadedRoute } from "../handlers/manifest.ts";
-import { readRequest } from "../handlers/request.ts";
+import { claimedAtMs, decodeEnvelope, enqueuedAtMs, type Kind, verdictOf } from "../broker/delivery.ts";
+import type { LoadedRoute } from "../handlers/manifest.ts";
 import { backoffMs } from "../runtime/backoff.ts";
 import { AntiphonError, hasCode } from "../runtime/errors.ts";
-import type { Schema } from "../sdk/infer.ts";
+import { deliveryNumber } from "../runtime/ids.ts";
 import type { AnyRoute } from "../sdk/routes.ts";
-import { runSchema } from "../sdk/schema.ts";
-import { timedCtx } from "../sdk/timed.ts";
 import { NOBODY } from "../store/groups.ts";
 import { callRoute } from "./around.ts";
 import { RunCtx } from "./context.ts";
 import type { Failure, Settled } from "./protocol.ts";
+import { isOfLaterRelease, unread, waiting } from "./put-back.ts";
 import { reasonOf, type RouteResult } from "./results.ts";
+import { inputOf } from "./run-input.ts";
 import { runMessage } from "./run-message.ts";
 import { fallen, type Gate, runRoute } from "./run-route.ts";
 import { untilAnswered } from "./patience.ts";
 import type { Underway } from "./underway.ts";
-import { buried, settle, stoppedSettled } from "./verdict.ts";
+import { buried, dropped, settle, stoppedSettled } from "./verdict.ts";
 
 export interface DeliveryRun {
   readonly underway: Underway;
@@ -58,7 +57,9 @@ async function bodyOf({ claim, place, parts, patience }: Underway): Promise<Buff
 async function runEnvelope(given: DeliveryRun, body: Buffer): Promise<Settled> {
   const { underway, failed } = given;
   const { header, payload } = decodeEnvelope(body);
+  if (isOfLaterRelease(header)) return unread(underway, header.v);
   underway.header = header;
+  if (isExpired(underway)) return dropped(underway, "expired");
   const { manifest } = underway.parts;
   const named = header.only ?? (header.kind === "message" ? [] : [routeIdOf(underway)]);
   const unknown = named.filter((id) => manifest.route(id) === undefined);
@@ -91,21 +92,16 @@ function routeIdOf({ header, claim, parts }: Underway): string {
   return `number ${claim.element.route}`;
 }
 
-const UNKNOWN_DELAY = { firstMs: 5_000, maxMs: 5_000 };
-const UNKNOWN_AGE_MAX_MS = 3_600_000;
-
-/** In a rolling deploy another worker knows the route. */
-function waiting(underway: Underway, unknown: readonly string[]): Promise<Settled> | Settled {
-  const { parts, header, claim, origin } = underway;
-  const now = parts.clock.now() + (parts.broker.clockOffsetMs?.() ?? 0);
-  const reason = `ROUTE_UNKNOWN: ${unknown.join(", ")}`;
-  if (now - (header?.at ?? 0) > UNKNOWN_AGE_MAX_MS) return buried(underway, reason);
-  const delayMs = backoffMs(0, UNKNOWN_DELAY, parts.random);
-  return { serial: claim.serial, kind: "wait", delayMs, error: reason, origin, effects: [], history: "" };
-}
-
 function isCrashedOut({ claim }: Underway): boolean {
   return verdictOf(claim.element.crashes + 1) === "dead";
+}
+
+/** When it was claimed and when it was enqueued are both told by the server's clock. */
+function isExpired({ header, claim, origin }: Underway): boolean {
+  const claimedMs = claimedAtMs(claim.fence);
+  const { ttl, notAfter = Number.POSITIVE_INFINITY } = header ?? {};
+  if (claimedMs > notAfter) return true;
+  return ttl !== undefined && claimedMs > enqueuedAtMs(deliveryNumber(origin) ?? claim.id) + ttl;
 }
 
 const CRASH_DELAY = { firstMs: 1000, maxMs: 10_000 };
@@ -135,32 +131,4 @@ async function runNamed({ underway, gate }: DeliveryRun, route: LoadedRoute, pay
     gate,
     call: (run) => callRoute(run, Object.assign(new RunCtx(run), input.value)),
   });
-}
-
-type Input = { readonly ok: true; readonly value: object } | { readonly ok: false; readonly reason: string };
-
-/** What the route's function is given besides ctx. Checked here because the door only stores. */
-async function inputOf(route: LoadedRoute, underway: Underway, payload: Buffer): Promise<Input> {
-  if (isKind(route, "job")) return read("input", route.shape.job.input, payload);
-  if (isKind(route, "event")) return read("payload", route.shape.event.payload, payload);
-  if (isKind(route, "cron") || isKind(route, "every"))
-    return { ok: true, value: timedCtx(payload.toString("utf8"), underway.header?.at ?? 0) };
-  if (!isKind(route, "http")) return { ok: true, value: {} };
-  const request = underway.header?.request;
-  if (request === undefined) return { ok: false, reason: "a webhook without its request" };
-  const result = await readRequest(route.shape, { ...request, body: payload });
-  return result.ok ? { ok: true, value: result.request } : result;
-}
-
-async function read(name: "input" | "payload", schema: Schema, payload: Buffer): Promise<Input> {
-  let value: unknown;
-  try {
-    if (payload.length > 0) value = JSON.parse(payload.toString("utf8"));
-  } catch (error) {
-    return { ok: false, reason: `${name} is no JSON: ${error instanceof Error ? error.message : String(error)}` };
-  }
-  const checked = await runSchema(schema, value);
-  return checked.ok
-    ? { ok: true, value: { [name]: checked.value } }
-    : { ok: false, reason: `${name}: ${checked.issues.join("; ")}` };
 }

@@ -54,22 +54,28 @@ export async function runRoute(underway: Underway, route: LoadedRoute, calling: 
   }
 }
 
+const CANCELLED: RouteResult = { kind: "done", note: "cancelled" };
+
 function stoppedResult(underway: Underway): RouteResult | undefined {
+  if (underway.isCancelled) return CANCELLED;
   if (underway.stop === undefined) return undefined;
   return { kind: underway.stop === "fenced" ? "lost" : "interrupted" };
 }
 
 function judge(run: RouteRun, outcome: RunOutcome, say: Calling["say"]): RouteResult {
   if (run.underway.stop === "fenced") return { kind: "lost" };
+  if (run.underway.isCancelled && outcome["~outcome"] !== "done") return CANCELLED;
   switch (outcome["~outcome"]) {
     case "done": {
+      const problem = run.underway.header?.result === undefined ? undefined : resultProblem(outcome.value);
+      if (problem !== undefined) return lastAttempt(run, problem);
       const said = say?.(run, outcome.value);
       if (said !== undefined) run.underway.effects.push(said);
       run.keepStore();
       return { kind: "done", note: "done", value: outcome.value };
     }
     case "discard":
-      return { kind: "done", note: `discarded: ${outcome.reason}` };
+      return { kind: "done", note: `discarded: ${outcome.reason}`, isDiscarded: true };
     case "fail":
       return failedForGood(run, shortened(String(outcome.reason)));
     case "retryLater": {
@@ -81,13 +87,28 @@ function judge(run: RouteRun, outcome: RunOutcome, say: Calling["say"]): RouteRe
   }
 }
 
+const RESULT_BYTES_MAX = 256 * 1024;
+
+/** Why what the handler returned cannot be kept for whoever awaits it. What JSON leaves out of it is left out. */
+function resultProblem(value: unknown): AntiphonError | undefined {
+  try {
+    if (Buffer.byteLength(JSON.stringify(value) ?? "") <= RESULT_BYTES_MAX) return undefined;
+    return new AntiphonError("VALUE_TOO_LARGE", `A result may have ${RESULT_BYTES_MAX} bytes.`);
+  } catch (cause) {
+    return new AntiphonError("VALUE_NOT_JSON", `The result: ${reasonOf(cause)}`, { cause });
+  }
+}
+
 function failed(run: RouteRun, error: unknown): RouteResult {
   const { underway, abortedBy } = run;
   if (underway.stop === "fenced" || hasCode(error, "CLAIM_LOST") || hasCode(error, "FENCED")) return { kind: "lost" };
+  if (underway.isCancelled) return CANCELLED;
   // Neither is a failure of the handler.
   if (underway.stop === "drain" || hasCode(error, "REDIS_UNAVAILABLE")) return interrupted(run);
   if (abortedBy === undefined) return failure(run, error);
-  return failure(run, new AntiphonError("RUN_TIMEOUT", `after ${run.shape.timeoutMs} ms`, { cause: error }));
+  const { timeoutMs, maxHeapMb = 0 } = run.shape;
+  const detail = abortedBy.code === "RUN_HEAP" ? `more than ${maxHeapMb} MB` : `after ${timeoutMs} ms`;
+  return failure(run, new AntiphonError(abortedBy.code, detail, { cause: error }));
 }
 
 function interrupted(run: RouteRun): RouteResult {
@@ -118,6 +139,10 @@ function lastAttempt(run: Failing, error: unknown): RouteResult {
 /** A run that ended with its thread: its time was over, or it took the thread down once too often. */
 export function fallen(underway: Underway, shape: AnyRoute, { code, detail }: Failure): RouteResult {
   const failing = { shape, attempt: underway.failures + 1, parts: underway.parts, underway };
+  if (code === "RUN_CANCELLED") {
+    underway.abort("cancel");
+    return CANCELLED;
+  }
   if (code === "RUN_CRASHED") return lastAttempt(failing, new AntiphonError("CRASH_LIMIT", detail));
   return failure(failing, new AntiphonError(code, detail));
 }

@@ -43,8 +43,8 @@ export class Runner {
   abort(serials: readonly number[], reason: AbortReason): void {
     for (const serial of serials) {
       this.#underway.get(serial)?.abort(reason);
-      // Time is only over for what has started.
-      if (reason === "timeout" || !this.#waiting.has(serial)) continue;
+      // Time and memory are only those of what has started.
+      if (reason === "timeout" || reason === "heap" || !this.#waiting.has(serial)) continue;
       this.#waiting.set(serial, reason);
       this.go(serial);
     }
@@ -80,7 +80,8 @@ export class Runner {
     const underway = new Underway(this.#parts, run, claim);
     const aborted = this.#waiting.get(claim.serial);
     this.#waiting.delete(claim.serial);
-    if (aborted !== undefined) return stoppedSettled(underway, aborted === "fenced" ? "lost" : "interrupted");
+    if (aborted === "cancel") underway.abort(aborted);
+    else if (aborted !== undefined) return stoppedSettled(underway, aborted === "fenced" ? "lost" : "interrupted");
     this.#underway.set(claim.serial, underway);
     const settled = await runDelivery({ underway, gate: this.#port, ...(failed === undefined ? {} : { failed }) });
     this.#underway.delete(claim.serial);

@@ -3,6 +3,7 @@
 
 import { readFileSync } from "node:fs";
 import type { BrokerContext } from "../broker/connection.ts";
+import { setRouteLimits } from "../broker/limits.ts";
 import { registerJobs, registerRoutes } from "../broker/routes.ts";
 import { BUILTINS, TALKATIVE } from "../builtin/all.ts";
 import { isUnsigned } from "../handlers/check.ts";
@@ -21,6 +22,7 @@ import { HandlersLife } from "./handlers-life.ts";
 import { untilAnswered } from "./patience.ts";
 import { type ThreadConfig, type ThreadData, type ToThread, unpackRuns } from "./protocol.ts";
 import { Rooms } from "./rooms.ts";
+import { limitsOf } from "./route-limits.ts";
 import { presentRun } from "./run-route.ts";
 import { Runner, type RunnerPort } from "./runner.ts";
 import type { ThreadParts } from "./thread-parts.ts";
@@ -107,14 +109,17 @@ export class ThreadLife {
   }
 
   /** Main may know numbers already; the others are registered, however long Redis is away. */
-  async #register({ routeIds, jobRoutes }: Manifest): Promise<ReadonlyMap<string, number>> {
+  async #register(manifest: Manifest): Promise<ReadonlyMap<string, number>> {
+    const { routeIds, jobRoutes } = manifest;
     const known = new Map(this.#seed.routes);
     const missing = routeIds.filter((id) => !known.has(id));
     const isStopped = (): boolean => this.#stopping.signal.aborted;
     const patience = { clock: systemClock, random: Math.random, isStopped };
     const added = await untilAnswered(patience, () => registerRoutes(this.#broker, missing));
     await untilAnswered(patience, () => registerJobs(this.#broker, jobRoutes));
-    return new Map([...known, ...added]);
+    const numbers = new Map([...known, ...added]);
+    await untilAnswered(patience, () => setRouteLimits(this.#broker, limitsOf(manifest, numbers)));
+    return numbers;
   }
 
   async #stop(deadlineMs: number): Promise<void> {

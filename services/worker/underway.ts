@@ -28,7 +28,8 @@ export class Underway {
   #header: EnvelopeHeader | undefined;
   #origin: string | undefined;
   #by: Asker | undefined;
-  #stop: Exclude<AbortReason, "timeout"> | undefined;
+  #stop: "drain" | "fenced" | undefined;
+  #isCancelled = false;
   #run: RouteRun | undefined;
   // Made on demand: most deliveries need few of these, and there are very many deliveries.
   #patience: Patience | undefined;
@@ -107,8 +108,13 @@ export class Underway {
     return this.#writer?.isLost === true ? "fenced" : this.#stop;
   }
 
+  /** Somebody does not want it any more. */
+  get isCancelled(): boolean {
+    return this.#isCancelled;
+  }
+
   get isAborted(): boolean {
-    return this.#stop !== undefined || this.#run?.abortedBy !== undefined;
+    return this.#stop !== undefined || this.#isCancelled || this.#run?.abortedBy !== undefined;
   }
 
   set run(run: RouteRun | undefined) {
@@ -116,13 +122,16 @@ export class Underway {
   }
 
   abort(reason: AbortReason): void {
-    if (reason !== "timeout") this.#stop ??= reason;
+    if (reason === "cancel") this.#isCancelled = true;
+    if (reason === "drain" || reason === "fenced") this.#stop ??= reason;
     this.#run?.abort(ABORTS[reason]());
   }
 }
 
 const ABORTS: Readonly<Record<AbortReason, () => AntiphonError>> = {
   timeout: () => new AntiphonError("RUN_TIMEOUT", ""),
+  heap: () => new AntiphonError("RUN_HEAP", ""),
+  cancel: () => new AntiphonError("RUN_CANCELLED", ""),
   drain: () => new AntiphonError("RUN_INTERRUPTED", "The process stops."),
   fenced: () => new AntiphonError("CLAIM_LOST", ""),
 };

@@ -3,7 +3,7 @@
 //   all done ─▶ done        one route, failed, attempts left ─▶ block or skip        failed for good ─▶ dead
 //   some of several failed, attempts left ─▶ moved: done, and one child of the same origin runs only those again
 
-import { encodeEnvelope } from "../broker/delivery.ts";
+import { encodeEnvelope, type EnvelopeHeader } from "../broker/delivery.ts";
 import type { Effect } from "../broker/effects.ts";
 import { effectId } from "../sdk/action.ts";
 import type { AnyRoute } from "../sdk/routes.ts";
@@ -28,6 +28,7 @@ export async function settle(
 ): Promise<Settled> {
   const stopped = verdicts.find(({ result }) => result.kind === "lost" || result.kind === "interrupted");
   if (stopped !== undefined) return stoppedSettled(underway, stopped.result.kind as "lost" | "interrupted");
+  if (underway.isCancelled) return cancelled(underway, verdicts);
   const again = verdicts.filter(isRetried);
   const dead = verdicts.filter(({ result }) => result.kind === "failed" && result.retry === undefined);
   const reason = dead.map(({ route, result }) => `${route.id}: ${noteOf(result)}`).join("; ");
@@ -41,11 +42,24 @@ export async function settle(
   return finished(underway, { kind: only === undefined ? "done" : "moved" }, verdicts);
 }
 
+/** What its routes did before they heard of it stays done; none of them runs again. */
+function cancelled(underway: Underway, verdicts: readonly RouteVerdict[]): Promise<Settled> {
+  for (const { route } of verdicts) underway.parts.emit("run.cancelled", { route: route.id, origin: underway.origin });
+  return finished(underway, { kind: "done", outcome: "cancelled" }, verdicts);
+}
+
 /** To the dead letters at once: another run would end the same way. */
 export function buried(underway: Underway, reason: string): Promise<Settled> {
   const route = underway.header?.route ?? String(underway.claim.element.route);
   underway.parts.emit("run.dead", { route, origin: underway.origin, reason });
   return finished(underway, { kind: "dead", error: reason }, []);
+}
+
+/** Neither run nor failed. */
+export function dropped(underway: Underway, outcome: "expired" | "cancelled"): Promise<Settled> {
+  const route = underway.header?.route ?? "";
+  underway.parts.emit(`run.${outcome}`, { route, origin: underway.origin });
+  return finished(underway, { kind: "done", outcome }, []);
 }
 
 export function stoppedSettled(underway: Underway, kind: "lost" | "interrupted"): Settled {
@@ -93,10 +107,14 @@ function childOf(underway: Underway, again: readonly Retried[], payload: Uint8Ar
   return { kind: "child", id, queue: underway.place.queue, delivery };
 }
 
-type End = Pick<Settled, "kind" | "delayMs" | "error">;
+type Ending = Pick<Settled, "kind" | "delayMs" | "error">;
+/** `outcome`: what people read in the history, where the kind does not say it. */
+type End = Ending & { readonly outcome?: "expired" | "cancelled" };
 
 async function finished(underway: Underway, end: End, verdicts: readonly RouteVerdict[]): Promise<Settled> {
   const stores = underway.storeWrites.map((write): Effect => ({ kind: "store", id: "", ...write }));
+  const result = resultOf(underway, end, verdicts);
+  if (result !== undefined) underway.effects.push(result);
   const effects: Effect[] = [];
   try {
     for (const [index, effect] of [...stores, ...underway.effects].entries()) {
@@ -108,7 +126,20 @@ async function finished(underway: Underway, end: End, verdicts: readonly RouteVe
     return stoppedSettled(underway, underway.stop === "fenced" ? "lost" : "interrupted");
   }
   const { origin, claim } = underway;
-  return { serial: claim.serial, ...end, origin, effects, history: historyOf(underway, end, verdicts) };
+  const { outcome: _, ...ending } = end;
+  return { serial: claim.serial, ...ending, origin, effects, history: historyOf(underway, end, verdicts) };
+}
+
+/** For whoever awaits it; asked for where it was enqueued. */
+function resultOf(underway: Underway, end: End, verdicts: readonly RouteVerdict[]): Effect | undefined {
+  const ttlMs = underway.header?.result;
+  const isOver = end.kind === "done" || end.kind === "dead";
+  if (ttlMs === undefined || !isOver) return undefined;
+  const result = verdicts[0]?.result;
+  const error = end.error ?? end.outcome ?? (result?.kind === "done" && result.isDiscarded ? result.note : undefined);
+  const value = result?.kind === "done" ? result.value : undefined;
+  const text = JSON.stringify(error === undefined ? { ok: true, value } : { ok: false, error });
+  return { kind: "result", id: "", origin: underway.origin, value: text, ttlMs };
 }
 
 /** On its way to main a buffer is copied with the whole chunk of memory behind it: small ones share a large one. */
@@ -122,21 +153,22 @@ function compact(effect: Effect): Effect {
 function bytesOf(effect: Effect): number {
   if (effect.kind === "child") return effect.delivery.envelope.length;
   if (effect.kind === "publish") return Buffer.byteLength(effect.payload);
+  if (effect.kind === "result") return Buffer.byteLength(effect.value);
   return effect.kind === "store" ? Buffer.byteLength(effect.value ?? "") : 0;
 }
 
 /** One line of JSON for people: what ran, how long, what came of it. */
 function historyOf(underway: Underway, end: End, verdicts: readonly RouteVerdict[]): string {
   // A Message that nobody asked anything is no work.
-  if (verdicts.length === 0 && end.kind === "done") return "";
+  if (verdicts.length === 0 && end.kind === "done" && end.outcome === undefined) return "";
   const { origin, parts, failures, startedAtMs, place, header } = underway;
   const now = parts.clock.now();
   const value = verdicts.length === 1 && verdicts[0]?.result.kind === "done" ? verdicts[0].result.value : undefined;
   return JSON.stringify({
     id: origin,
     kind: header?.kind,
-    routes: verdicts.map(({ route }) => route.id),
-    outcome: end.kind,
+    routes: verdicts.length > 0 ? verdicts.map(({ route }) => route.id) : named(header),
+    outcome: end.outcome ?? end.kind,
     notes: verdicts.map(({ result }) => noteOf(result)),
     attempt: failures + 1,
     at: now,
@@ -145,6 +177,10 @@ function historyOf(underway: Underway, end: End, verdicts: readonly RouteVerdict
     ...(end.error === undefined ? {} : { error: end.error }),
     ...(typeof value === "string" ? { result: value.slice(0, RESULT_CHARS_MAX) } : {}),
   });
+}
+
+function named(header: EnvelopeHeader | undefined): readonly string[] {
+  return header?.route === undefined ? [] : [header.route];
 }
 
 function noteOf(result: RouteResult): string {

@@ -11,6 +11,7 @@ import type { Clock } from "../runtime/clock.ts";
 import { AntiphonError } from "../runtime/errors.ts";
 import { verifySignature } from "../sdk/hmac.ts";
 import type { Fields } from "../sdk/infer.ts";
+import { WORK_QUEUE } from "../sdk/place.ts";
 import type { HttpRoute } from "../sdk/routes.ts";
 
 export interface WebhookOptions {
@@ -22,7 +23,7 @@ export interface WebhookOptions {
   /** The route's number in the registry. Throws REDIS_UNAVAILABLE while that is not known. */
   readonly numberOf: (routeId: string) => Promise<number>;
   /** Resolves once the delivery is durable. */
-  readonly enqueue: (delivery: PiecedDelivery) => Promise<Enqueued>;
+  readonly enqueue: (queue: string, delivery: PiecedDelivery) => Promise<Enqueued>;
 }
 
 /** Ids that senders give to what they send; a route's own `dedupe` replaces them. */
@@ -90,9 +91,11 @@ class Door {
       request: head,
     };
     const payload = await this.#judge(head, body);
-    const { id } = await this.#options.enqueue({
+    const { queue = WORK_QUEUE, class: priority } = this.#route;
+    const { id } = await this.#options.enqueue(queue, {
       route: await this.#options.numberOf(this.#route.id),
       envelope: [envelopeHead(header), ...payload],
+      ...(priority === undefined ? {} : { class: priority }),
       ...this.#key(head),
       ...this.#uid(head.headers),
     });

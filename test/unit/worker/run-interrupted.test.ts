@@ -52,7 +52,7 @@ describe("what is not this thread's to run", () => {
     const prefix = bench.context.keys.queue("default");
     const number = (await bench.client.hkeys(`${prefix}:j`)).find((field) => publicId(field) === id) ?? "";
     await bench.client.hdel(`${prefix}:j`, number);
-    expect((await bench.drive()).map(({ kind, history }) => [kind, history])).toEqual([["done", ""]]);
+    expect((await bench.drive()).map(({ kind, history }) => [kind, history])).toEqual([["gone", ""]]);
   });
 });
 

@@ -200,6 +200,7 @@ describe("jobs and events", () => {
         name: "deploy",
         routes: (r) => ({
           ship: r.job(Ship, {
+            attempts: 5,
             run: () => {
               throw new Error("no");
             },
