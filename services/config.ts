@@ -57,6 +57,7 @@ export interface Values {
   readonly leaseMs: number;
   readonly queueLimit: number;
   readonly queueBytes: number;
+  readonly durability: "default" | "replica" | "fsync";
   readonly logLevel: "debug" | "info" | "warn" | "error";
   readonly logFormat: "json" | "pretty";
   readonly groups: Readonly<Record<string, readonly string[]>>;
@@ -239,6 +240,13 @@ export const SETTINGS: { readonly [K in keyof Values]: Row<Values[K]> } = {
     kind: wholeNumber({ min: 1024, max: 1024 * GIB }),
     preset: always(GIB),
     sentence: "Bytes of bodies one queue holds before it answers 503.",
+  },
+  durability: {
+    variable: "ANTIPHON_DURABILITY",
+    kind: choice("default", "replica", "fsync"),
+    preset: always("default"),
+    sentence:
+      "What an acknowledgement waits for: Redis' reply, one replica (`replica`), or the append-only file on disk (`fsync`).",
   },
   logLevel: {
     variable: "LOG_LEVEL",

@@ -2,6 +2,7 @@
 
 import { AntiphonError } from "../runtime/errors.ts";
 import type { RedisClient } from "../redis/connect.ts";
+import { type Durability, prove } from "../redis/durable.ts";
 import type { Keys } from "../redis/keys.ts";
 import { type Argument, type Call, type Reply, runScript, type Script } from "../redis/scripts.ts";
 
@@ -10,6 +11,16 @@ export interface BrokerContext {
   readonly keys: Keys;
   /** Added to the server's clock inside the scripts, ms; for tests. */
   readonly clockOffsetMs?: () => number;
+  /** What is waited for before an acknowledgement, unless a delivery says otherwise. */
+  readonly durability?: Durability;
+}
+
+/** Holds back an acknowledgement until what was answered is as durable as that. Throws DURABILITY_UNMET. */
+export async function proven(
+  context: BrokerContext,
+  level: Durability = context.durability ?? "default",
+): Promise<void> {
+  if (level !== "default") await prove(context.client, { level, key: context.keys.proof() });
 }
 
 export interface QueueCall {

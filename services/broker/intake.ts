@@ -3,7 +3,7 @@
 import { publicId } from "../runtime/ids.ts";
 import { type Argument, loadScript, type Reply, runScriptWith, text, utf8 } from "../redis/scripts.ts";
 import { placeBody } from "./bodies.ts";
-import { type BrokerContext, translate, withOffset } from "./connection.ts";
+import { type BrokerContext, proven, translate, withOffset } from "./connection.ts";
 import { publishArguments } from "./effects.ts";
 import { deliveryArguments, type NewDelivery, type QueueLimits } from "./producer.ts";
 
@@ -23,7 +23,7 @@ export interface IntakeCall {
 
 export type TakenIn = { readonly kind: "stored" | "duplicate"; readonly id: string } | { readonly kind: "fenced" };
 
-/** Throws QUEUE_FULL or REDIS_UNAVAILABLE: then the platform must get no acknowledgement. */
+/** Throws QUEUE_FULL, REDIS_UNAVAILABLE or DURABILITY_UNMET: then the platform must get no acknowledgement. */
 export async function intake(context: BrokerContext, call: IntakeCall): Promise<TakenIn> {
   const prefix = context.keys.queue(call.queue);
   const body = placeBody(context, prefix, call.delivery.envelope);
@@ -51,5 +51,6 @@ export async function intake(context: BrokerContext, call: IntakeCall): Promise<
     throw translate(error);
   })) as Reply[];
   const kind = utf8(reply[0]);
+  if (kind !== "fenced") await proven(context, call.delivery.durability);
   return kind === "fenced" ? { kind } : { kind: kind as "stored" | "duplicate", id: publicId(text(reply[1])) };
 }

@@ -4,10 +4,11 @@ import { backoffMs } from "../runtime/backoff.ts";
 import { type Clock, type Random, systemClock } from "../runtime/clock.ts";
 import { AntiphonError, hasCode } from "../runtime/errors.ts";
 import { publicId, randomId } from "../runtime/ids.ts";
+import type { Durability } from "../redis/durable.ts";
 import { type Argument, loadScript, type Reply, runScriptWith, text } from "../redis/scripts.ts";
 import type { LargeValue } from "../redis/transaction.ts";
 import { placeBody } from "./bodies.ts";
-import { type BrokerContext, translate, withOffset } from "./connection.ts";
+import { type BrokerContext, proven, translate, withOffset } from "./connection.ts";
 import { DEFAULT_CLASS, type PriorityClass } from "./delivery.ts";
 
 const ENQUEUE = loadScript(new URL("./lua/enqueue.lua", import.meta.url));
@@ -31,6 +32,8 @@ export interface NewDelivery {
   readonly dueAtMs?: number;
   /** Public ids of at most 5,000 deliveries: it is held until all have ended. A dead letter has not, for it may run again. */
   readonly after?: readonly string[];
+  /** What its enqueue waits for. Left out: what the context says. */
+  readonly durability?: Durability;
 }
 
 /** A second delivery with the same id is the first one: its public id is answered, with `duplicate`. */
@@ -97,6 +100,12 @@ interface Pending {
   readonly reject: (error: unknown) => void;
 }
 
+interface Waiting {
+  readonly queue: string;
+  readonly durability: Durability;
+  readonly list: Pending[];
+}
+
 export interface ProducerOptions extends BrokerContext {
   readonly limits: QueueLimits;
   readonly random: Random;
@@ -106,7 +115,8 @@ export interface ProducerOptions extends BrokerContext {
 export class Producer {
   readonly #options: ProducerOptions;
   readonly #id = randomId();
-  readonly #waiting = new Map<string, Pending[]>();
+  /** By queue and durability. */
+  readonly #waiting = new Map<string, Waiting>();
   #batch = 0;
   #unanswered = 0;
   #waitingCount = 0;
@@ -116,14 +126,19 @@ export class Producer {
     this.#options = options;
   }
 
-  /** Resolves once the delivery is in Redis. Throws QUEUE_FULL or REDIS_UNAVAILABLE; then it may be tried again. */
+  /**
+   * Resolves once the delivery is in Redis, and as durable as it shall be. Throws QUEUE_FULL, REDIS_UNAVAILABLE or
+   * DURABILITY_UNMET; then it may be tried again.
+   */
   enqueue(queue: string, delivery: PiecedDelivery): Promise<Enqueued> {
     if (this.#waitingCount >= WAITING_MAX) return Promise.reject(new AntiphonError("QUEUE_FULL", "Too many unsent."));
     this.#waitingCount++;
     return new Promise((resolve, reject) => {
-      const list = this.#waiting.get(queue) ?? [];
-      list.push({ delivery, resolve, reject });
-      this.#waiting.set(queue, list);
+      const { durability = this.#options.durability ?? "default" } = delivery;
+      const place = `${queue}\n${durability}`;
+      const waiting = this.#waiting.get(place) ?? { queue, durability, list: [] };
+      waiting.list.push({ delivery, resolve, reject });
+      this.#waiting.set(place, waiting);
       if (this.#scheduled) return;
       this.#scheduled = true;
       setImmediate(() => this.#flush());
@@ -137,33 +152,47 @@ export class Producer {
 
   #flush(): void {
     this.#scheduled = false;
-    for (const [queue, list] of this.#waiting) {
+    for (const [place, { queue, durability, list }] of this.#waiting) {
       while (list.length > 0 && this.#unanswered < BATCHES_UNANSWERED_MAX) {
-        void this.#send(queue, list.splice(0, BATCH_MAX));
+        void this.#send({ queue, durability, list: list.splice(0, BATCH_MAX) });
       }
-      if (list.length === 0) this.#waiting.delete(queue);
+      if (list.length === 0) this.#waiting.delete(place);
     }
   }
 
-  async #send(queue: string, batch: readonly Pending[]): Promise<void> {
+  async #send(batch: Waiting): Promise<void> {
     const number = ++this.#batch;
     this.#unanswered++;
-    this.#waitingCount -= batch.length;
+    this.#waitingCount -= batch.list.length;
     try {
-      const reply = await this.#sendUntilAnswered(queue, number, batch);
-      for (const [index, pending] of batch.entries()) {
+      const reply = await this.#sendUntilProven(number, batch);
+      for (const [index, pending] of batch.list.entries()) {
         pending.resolve({ id: publicId(text(reply[2 * index])), duplicate: text(reply[2 * index + 1]) === "1" });
       }
     } catch (error) {
-      for (const pending of batch) pending.reject(error);
+      for (const pending of batch.list) pending.reject(error);
     } finally {
       this.#unanswered--;
       if (this.#waiting.size > 0 && !this.#scheduled) this.#flush();
     }
   }
 
+  /** What a server answered that lost it since is sent once more. */
+  async #sendUntilProven(number: number, batch: Waiting): Promise<Reply[]> {
+    const reply = await this.#sendUntilAnswered(number, batch);
+    try {
+      await proven(this.#options, batch.durability);
+      return reply;
+    } catch (error) {
+      if (!hasCode(error, "DURABILITY_UNMET")) throw error;
+      const again = await this.#sendUntilAnswered(number, batch);
+      await proven(this.#options, batch.durability);
+      return again;
+    }
+  }
+
   /** The batch number makes a repeat harmless: the server answers what it answered the first time. */
-  async #sendUntilAnswered(queue: string, number: number, batch: readonly Pending[]): Promise<Reply[]> {
+  async #sendUntilAnswered(number: number, { queue, list: batch }: Waiting): Promise<Reply[]> {
     const { keys, limits, random, clock = systemClock } = this.#options;
     const prefix = keys.queue(queue);
     const apart: LargeValue[] = [];

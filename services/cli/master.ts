@@ -17,8 +17,8 @@ export const master: Command = {
     return runMode(context, {
       name: "master",
       config,
-      start: ({ emit }) => {
-        const { ready, stop } = startMaster({ config, pod: hostname(), emit });
+      start: ({ emit, died }) => {
+        const { ready, stop } = startMaster({ config, pod: hostname(), emit, died });
         return { ready: ready.then(({ adminPort }) => ({ admin: adminPort })), stop };
       },
     });

@@ -14,7 +14,7 @@ export interface Running {
 export interface ModeOptions {
   readonly name: "master" | "worker";
   readonly config: Config;
-  start(around: { readonly emit: Emit; readonly died: (error: Error) => void }): Running;
+  start(around: { readonly emit: Emit; readonly died: (error: unknown) => void }): Running;
 }
 
 export const MODE_OPTIONS: Readonly<Record<string, Option>> = {
@@ -25,11 +25,11 @@ export const MODE_OPTIONS: Readonly<Record<string, Option>> = {
 export async function runMode(context: CommandContext, { name, config, start }: ModeOptions): Promise<number> {
   const { stopping } = context;
   const emit = logEmitter({ level: config.logLevel, format: config.logFormat, base: { mode: name } });
-  let failure: Error | undefined;
+  let failure: unknown;
   let isStopping = false;
   let end = (): void => {};
   const ended = new Promise<void>((resolve) => (end = resolve));
-  const died = (error: Error): void => {
+  const died = (error: unknown): void => {
     if (!isStopping) failure ??= error; // a start that was interrupted is no failure
     end();
   };

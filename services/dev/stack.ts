@@ -88,7 +88,7 @@ export class Stack {
     await this.#front.start();
     if (config.redisUrl === undefined) {
       const onProblem = (detail: string): void => emit("part.failed", { part: "redis", error: new Error(detail) });
-      this.#redis = await startLocalRedis({ dataDir, onProblem });
+      this.#redis = await startLocalRedis({ dataDir, onProblem, fsync: config.durability === "fsync" });
     }
     // The first that cannot start decides: the others may wait for a Redis that is away.
     const starts = [this.#master, ...this.#workers].map((keeper) => keeper.start());

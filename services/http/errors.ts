@@ -18,6 +18,8 @@ const STATUS: Partial<Record<ErrorCode, number>> = {
   REDIS_UNAVAILABLE: 503,
   REDIS_UNFIT: 503,
   QUEUE_FULL: 503,
+  DURABILITY_UNMET: 503,
+  DURABILITY_UNSUPPORTED: 503,
 };
 
 /** Codes for what Fastify itself refuses. */

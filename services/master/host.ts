@@ -101,7 +101,8 @@ export class UnitHost implements Host {
   #nack(error: unknown): NackReason {
     if (hasCode(error, "FENCED")) return "fenced";
     if (hasCode(error, "QUEUE_FULL")) return "queueFull";
-    if (!hasCode(error, "REDIS_UNAVAILABLE")) this.#options.emit("part.failed", { part: this.#options.unit, error });
+    const isAway = hasCode(error, "REDIS_UNAVAILABLE") || hasCode(error, "DURABILITY_UNMET");
+    if (!isAway) this.#options.emit("part.failed", { part: this.#options.unit, error });
     return "redisDown";
   }
 

@@ -5,6 +5,7 @@ import { adminServer } from "../http/admin.ts";
 import { leaseTiming } from "../leader/timing.ts";
 import { Watchdog } from "../leader/watchdog.ts";
 import { databaseOf } from "../redis/connect.ts";
+import { checkDurability } from "../redis/durable.ts";
 import { Keys } from "../redis/keys.ts";
 import { type Clock, type Random, systemClock } from "../runtime/clock.ts";
 import { randomId } from "../runtime/ids.ts";
@@ -23,6 +24,8 @@ export interface MasterOptions {
   /** The pod's or machine's name, shown by `antiphon leader`. */
   readonly pod: string;
   readonly emit: Emit;
+  /** It cannot go on: the process should stop. */
+  readonly died?: (error: unknown) => void;
   readonly clock?: Clock;
   readonly random?: Random;
   /** [0] is added to the server's clock inside the scripts, ms; for tests. */
@@ -51,6 +54,7 @@ export function masterParts(options: MasterOptions, routes: readonly TimedRoute[
     client: redis.commands,
     keys: new Keys(config.namespace, databaseOf(url)),
     clockOffsetMs: () => clockOffset?.[0] ?? 0,
+    durability: config.durability,
   };
   const watchdog =
     options.onSilence === "bear" ? [] : [new Watchdog({ silentMsMax: timing.deadlineMs, clock, random })];
@@ -67,15 +71,19 @@ export function masterParts(options: MasterOptions, routes: readonly TimedRoute[
   const leaders = (): readonly Part[] => [controlLeader, ...connections.leaders];
   const health = masterHealth({ redis, leaders, stopping });
   const admin = adminServer({ host: config.adminHost, port: config.adminPort, health, emit, random });
-  return { parts: [redis, admin, ...watchdog, controlLeader, connections], admin };
+  const durability = { level: config.durability, key: broker.keys.proof() };
+  const checked = (): Promise<void> => checkDurability(redis.commands, durability, { clock, random, stopping });
+  return { parts: [redis, admin, ...watchdog, controlLeader, connections], admin, checked };
 }
 
 /** Returns at once; see `ready`. */
 export function startMaster(options: MasterOptions): Running {
   const stopping = new AbortController();
   const started = loadSchedules(options.config).then(async (routes) => {
-    const { parts, admin } = masterParts(options, routes, stopping.signal);
+    const { parts, admin, checked } = masterParts(options, routes, stopping.signal);
     await startAll(parts);
+    // It answers probes although Redis is away, so this is known later.
+    checked().catch((error: unknown) => options.died?.(error));
     return { parts, admin };
   });
   const ready = started.then(({ admin }) => ({ adminPort: admin.port }));

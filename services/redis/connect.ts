@@ -32,6 +32,10 @@ export interface ConnectOptions {
 
 const CLOSE_MS = 500;
 const watches = new WeakMap<RedisClient, Watch>();
+const openings = new WeakMap<
+  RedisClient,
+  { readonly options: ConnectOptions; readonly siblings: Map<string, RedisClient> }
+>();
 
 /** Throws CONFIG_INVALID for a URL that makes no sense, and nothing else. */
 export function openRedis(options: ConnectOptions): RedisClient {
@@ -54,12 +58,31 @@ export function openRedis(options: ConnectOptions): RedisClient {
     random,
   });
   watches.set(client, watch);
+  openings.set(client, { options, siblings: new Map() });
   watch.start();
   return client;
 }
 
+/**
+ * A second connection to the same Redis, for what would hold up everything else: opened at the first call of this name,
+ * closed with the first one. Of a connection that was not opened here: that connection itself.
+ */
+export function siblingOf(client: RedisClient, name: string): RedisClient {
+  const opening = openings.get(client);
+  if (opening === undefined) return client;
+  const known = opening.siblings.get(name);
+  if (known !== undefined) return known;
+  const { options } = opening;
+  const sibling = openRedis({ ...options, name: `${options.name}-${name}`, purpose: "subscriber", onState: () => {} });
+  opening.siblings.set(name, sibling);
+  return sibling;
+}
+
 /** Lets what was sent be answered, for a moment, and closes. */
 export async function closeRedis(client: RedisClient): Promise<void> {
+  const siblings = [...(openings.get(client)?.siblings.values() ?? [])];
+  openings.delete(client);
+  await Promise.all(siblings.map((sibling) => closeRedis(sibling)));
   await watches.get(client)?.stop();
   try {
     if (client.status === "ready") await withDeadline(client.quit(), CLOSE_MS, "Closing the connection to Redis");

@@ -33,11 +33,8 @@ async function checkOne(server: Redis, inCluster: boolean): Promise<Fitness> {
 
 /** Judges the text of INFO. Everything that is wrong is said at once. */
 export function verdictOf(info: string, inCluster: boolean): Fitness {
-  const field = (name: string): string => new RegExp(`^${name}:(.*?)\\r?$`, "m").exec(info)?.[1] ?? "";
-  const valkey = field("valkey_version");
-  const product = valkey === "" ? "Redis" : "Valkey";
-  const version = valkey === "" ? field("redis_version") : valkey;
-  const server = `${product} ${version || "of unknown version"}`;
+  const field = (name: string): string => fieldOf(info, name);
+  const { product, version, server } = productOf(info);
   const problems: string[] = [];
   if (!isFitVersion(product, version)) {
     problems.push(`It is ${server}. Remedy: use Redis ${MINIMUM.Redis} or Valkey ${MINIMUM.Valkey} or newer.`);
@@ -57,6 +54,18 @@ export function verdictOf(info: string, inCluster: boolean): Fitness {
     );
   }
   return problems.length === 0 ? { ok: true, server } : { ok: false, detail: problems.join(" ") };
+}
+
+function fieldOf(info: string, name: string): string {
+  return new RegExp(`^${name}:(.*?)\\r?$`, "m").exec(info)?.[1] ?? "";
+}
+
+/** Which server this INFO is of. `server`: e.g. `Valkey 9.1.1`. */
+export function productOf(info: string): { product: "Redis" | "Valkey"; version: string; server: string } {
+  const valkey = fieldOf(info, "valkey_version");
+  const product = valkey === "" ? "Redis" : "Valkey";
+  const version = valkey === "" ? fieldOf(info, "redis_version") : valkey;
+  return { product, version, server: `${product} ${version || "of unknown version"}` };
 }
 
 export function isFitVersion(product: "Redis" | "Valkey", version: string): boolean {

@@ -99,6 +99,11 @@ export class Keys {
     return `${this.tag}:orders`;
   }
 
+  /** Written before a question how durable everything before it is. */
+  proof(): string {
+    return `${this.tag}:proof`;
+  }
+
   store(handler: string): string {
     return `${this.tag}:store:${handler}`;
   }

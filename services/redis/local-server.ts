@@ -14,6 +14,8 @@ import { endStaleServer, removeNote, writeNote } from "./stale-server.ts";
 export interface LocalServerOptions {
   readonly program: string;
   readonly folder: string;
+  /** Each reply waits for the disk. */
+  readonly fsync?: boolean;
   /** Told when the server ends by itself. */
   readonly onProblem: (detail: string) => void;
   readonly clock: Clock;
@@ -59,7 +61,7 @@ export class LocalServer {
     this.#options = options;
     this.url = `redis://${HOST}:${port}`;
     rmSync(join(folder, LOG), { force: true });
-    this.#server = spawn(program, settings(folder, port), { stdio: "ignore", detached: true });
+    this.#server = spawn(program, settings(options, port), { stdio: "ignore", detached: true });
     const pid = this.#server.pid ?? 0;
     writeNote(folder, { pid, port });
     this.#watcher = watch(pid);
@@ -105,13 +107,13 @@ export class LocalServer {
   }
 }
 
-function settings(folder: string, port: number): string[] {
+function settings({ folder, fsync = false }: LocalServerOptions, port: number): string[] {
   const given = {
     port: String(port),
     bind: HOST,
     dir: folder,
     appendonly: "yes",
-    appendfsync: "everysec",
+    appendfsync: fsync ? "always" : "everysec",
     save: "",
     "maxmemory-policy": "noeviction",
     loglevel: "warning",

@@ -16,6 +16,8 @@ export interface LocalRedisOptions {
   readonly dataDir: string;
   /** Do not look for a server on PATH. */
   readonly embeddedOnly?: boolean;
+  /** A server from PATH syncs before each reply; the embedded one cannot. */
+  readonly fsync?: boolean;
   /** Told when the server ends by itself or cannot save. */
   readonly onProblem?: (detail: string) => void;
   readonly clock?: Clock;
@@ -39,7 +41,7 @@ export async function startLocalRedis(options: LocalRedisOptions): Promise<Local
 }
 
 async function start(options: LocalRedisOptions): Promise<LocalRedis> {
-  const { clock = systemClock, onProblem = () => {} } = options;
+  const { clock = systemClock, onProblem = () => {}, fsync = false } = options;
   mkdirSync(options.dataDir, { recursive: true });
   const dataDir = realpathSync(options.dataDir);
   const lock = await lockFolder({ folder: dataDir, waitMs: LOCK_WAIT_MS, clock });
@@ -48,7 +50,7 @@ async function start(options: LocalRedisOptions): Promise<LocalRedis> {
     const server =
       program === undefined
         ? await startEmbedded({ dataDir, onProblem })
-        : await startServer({ program, folder: join(dataDir, program), onProblem, clock });
+        : await startServer({ program, folder: join(dataDir, program), fsync, onProblem, clock });
     const stop = (): Promise<void> => server.stop().finally(() => lock.release());
     let stopping: Promise<void> | undefined;
     return { url: server.url, kind: program ?? "embedded", stop: () => (stopping ??= stop()) };

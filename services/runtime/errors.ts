@@ -49,6 +49,17 @@ export const ERROR_TABLE = {
     retryable: false,
     remedy: "Pause the queue or a route instead of single keys.",
   },
+  DURABILITY_UNMET: {
+    sentence: "It was accepted, but is not proven to be as durable as was asked for.",
+    retryable: true,
+    remedy:
+      "Send it again: under the same id it is a duplicate. Check the replicas, or the disk of the append-only file.",
+  },
+  DURABILITY_UNSUPPORTED: {
+    sentence: "The Redis server cannot prove the durability that is asked for.",
+    retryable: false,
+    remedy: "Mend the server as it says, or lower ANTIPHON_DURABILITY or the option durability.",
+  },
   FENCED: {
     sentence: "This process lost its right to write.",
     retryable: false,

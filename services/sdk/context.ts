@@ -69,6 +69,8 @@ export interface EnqueueOptions extends Id, PlaceOptions {
   readonly result?: Duration;
   /** Labels to find it by. */
   readonly tags?: readonly string[];
+  /** What its promise waits for: Redis' reply, one replica, or the disk. Default: what ANTIPHON_DURABILITY says. */
+  readonly durability?: "default" | "replica" | "fsync";
 }
 
 /** One job to be enqueued. */

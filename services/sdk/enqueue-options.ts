@@ -27,6 +27,7 @@ export interface DeliveryOptions {
     readonly repeat?: "keep" | "replace" | "debounce";
   };
   readonly after?: readonly string[];
+  readonly durability?: "default" | "replica" | "fsync";
 }
 
 /** What its envelope says of it. */
@@ -69,7 +70,9 @@ const KNOWN: ReadonlySet<string> = new Set<keyof EnqueueOptions>([
   "after",
   "result",
   "tags",
+  "durability",
 ]);
+const DURABILITIES = ["default", "replica", "fsync"] as const;
 const UNIQUE_OPTIONS: ReadonlySet<string> = new Set<keyof Unique>(["id", "for", "until", "repeat"]);
 
 const DAY_MS = 86_400_000;
@@ -101,6 +104,7 @@ export function readEnqueueOptions({ job, options: given, random }: OptionsGiven
       ...due,
       ...present("uid", readUid(job.name, options, report)),
       ...present("after", readAfter(options, report)),
+      ...present("durability", readChoice(options, { name: "durability", choices: DURABILITIES }, report)),
     },
     header: {
       ...common,

@@ -2,6 +2,7 @@
 
 import { workerConnection } from "../redis/clients.ts";
 import { closeRedis, openRedis, type RedisClient, type RedisState } from "../redis/connect.ts";
+import { checkDurability, type ProofCall } from "../redis/durable.ts";
 import type { Clock, Random } from "../runtime/clock.ts";
 import type { Part } from "../runtime/part.ts";
 import type { Emit } from "../telemetry/events.ts";
@@ -12,6 +13,8 @@ export interface ConnectionsOptions {
   readonly url: string;
   readonly pod: string;
   readonly pulse: Pulse;
+  /** What the server must be able to prove. */
+  readonly durability?: ProofCall;
   readonly emit: Emit;
   readonly clock: Clock;
   readonly random: Random;
@@ -22,12 +25,14 @@ export class Connections implements Part {
   readonly commands: RedisClient;
   readonly bells: Bells;
   readonly #subscriber: RedisClient;
+  readonly #options: ConnectionsOptions;
   readonly #onReady: (() => void)[] = [];
   #isFit = false;
 
   /** Connects in the background: a Redis that is away is waited for, not complained about. */
   constructor(options: ConnectionsOptions) {
     const { url, pod, emit, pulse, clock, random } = options;
+    this.#options = options;
     const open = (purpose: "commands" | "subscriber", onState: (state: RedisState) => void): RedisClient =>
       openRedis({
         url,
@@ -59,13 +64,19 @@ export class Connections implements Part {
     this.#onReady.push(listener);
   }
 
-  /** Resolves at the first contact with a fit server; rejects when the worker is stopped before. */
+  /**
+   * Resolves at the first contact with a fit server; rejects when the worker is stopped before, and when that server can
+   * never prove the durability that is asked for.
+   */
   async fit(signal: AbortSignal): Promise<void> {
-    if (this.#isFit) return;
-    await new Promise<void>((resolve, reject) => {
-      this.onReady(resolve);
-      signal.addEventListener("abort", () => reject(new Error("stopped before Redis was there")), { once: true });
-    });
+    if (!this.#isFit) {
+      await new Promise<void>((resolve, reject) => {
+        this.onReady(resolve);
+        signal.addEventListener("abort", () => reject(new Error("stopped before Redis was there")), { once: true });
+      });
+    }
+    const { durability, clock, random } = this.#options;
+    if (durability !== undefined) await checkDurability(this.commands, durability, { clock, random, stopping: signal });
   }
 
   /** CLIENT ID, by which the master sees that this worker is gone; "" where there is no single connection. */

@@ -197,7 +197,7 @@ function threadConfig({ config, cwd, database }: HandlingOptions): ThreadConfig 
   const queueLimits = { deliveries: config.queueLimit, bytes: config.queueBytes };
   const log = { level: config.logLevel, format: config.logFormat };
   const bot = { name, alias, handlers, handlerVariables, settings, cwd, adapters, groups, admins };
-  return { redisUrl, namespace, database, ...bot, queueLimits, log };
+  return { redisUrl, namespace, database, ...bot, queueLimits, durability: config.durability, log };
 }
 
 interface PartSteps {

@@ -53,7 +53,7 @@ export function httpParts(options: HttpPartsOptions): HttpParts {
   const bells = new HttpConnection({ ...open, name: "bells", purpose: "subscriber" });
   const keys = new Keys(config.namespace, databaseOf(config.redisUrl ?? ""));
   const context = ({ client }: HttpConnection): BrokerContext => {
-    return { client, keys, clockOffsetMs: () => options.clockOffset[0] ?? 0 };
+    return { client, keys, clockOffsetMs: () => options.clockOffset[0] ?? 0, durability: config.durability };
   };
   const limits = { deliveries: config.queueLimit, bytes: config.queueBytes };
   const producer = new Producer({ ...context(bodies), limits, random, clock });

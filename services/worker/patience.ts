@@ -13,13 +13,14 @@ export interface Patience {
 
 const RETRY = { firstMs: 50, maxMs: 1000 };
 
-/** Repeats while the answer is REDIS_UNAVAILABLE. Only for what may be repeated. */
+/** Repeats while the answer is REDIS_UNAVAILABLE or DURABILITY_UNMET. Only for what may be repeated. */
 export async function untilAnswered<T>({ clock, random, isStopped }: Patience, ask: () => Promise<T>): Promise<T> {
   for (let attempt = 0; ; attempt++) {
     try {
       return await ask();
     } catch (error) {
-      if (!hasCode(error, "REDIS_UNAVAILABLE") || isStopped()) throw error;
+      const mayPass = hasCode(error, "REDIS_UNAVAILABLE") || hasCode(error, "DURABILITY_UNMET");
+      if (!mayPass || isStopped()) throw error;
       await clock.sleep(backoffMs(attempt, RETRY, random));
     }
   }

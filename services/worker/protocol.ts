@@ -13,6 +13,7 @@
 import type { Claim, ClaimRef, Settlement } from "../broker/claims.ts";
 import type { Effect } from "../broker/effects.ts";
 import { decodeElement, type Element } from "../broker/delivery.ts";
+import type { Durability } from "../redis/durable.ts";
 import type { ErrorCode } from "../runtime/errors.ts";
 import type { Level } from "../telemetry/events.ts";
 
@@ -47,6 +48,8 @@ export interface ThreadConfig {
   readonly admins: readonly string[];
   /** Limits of the queues that effects enqueue into. */
   readonly queueLimits: { readonly deliveries: number; readonly bytes: number };
+  /** What an enqueue waits for. */
+  readonly durability: Durability;
   readonly log: { readonly level: Level; readonly format: "json" | "pretty" };
 }
 

@@ -104,11 +104,16 @@ function failed(run: RouteRun, error: unknown): RouteResult {
   if (underway.stop === "fenced" || hasCode(error, "CLAIM_LOST") || hasCode(error, "FENCED")) return { kind: "lost" };
   if (underway.isCancelled) return CANCELLED;
   // Neither is a failure of the handler.
-  if (underway.stop === "drain" || hasCode(error, "REDIS_UNAVAILABLE")) return interrupted(run);
+  if (underway.stop === "drain" || isAway(error)) return interrupted(run);
   if (abortedBy === undefined) return failure(run, error);
   const { timeoutMs, maxHeapMb = 0 } = run.shape;
   const detail = abortedBy.code === "RUN_HEAP" ? `more than ${maxHeapMb} MB` : `after ${timeoutMs} ms`;
   return failure(run, new AntiphonError(abortedBy.code, detail, { cause: error }));
+}
+
+/** The handler is not to blame for what Redis cannot do now. */
+function isAway(error: unknown): boolean {
+  return hasCode(error, "REDIS_UNAVAILABLE") || hasCode(error, "DURABILITY_UNMET");
 }
 
 function interrupted(run: RouteRun): RouteResult {

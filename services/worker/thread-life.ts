@@ -56,7 +56,8 @@ export class ThreadLife {
       onState: () => {}, // main says it once for the whole process
     });
     const keys = new Keys(config.namespace, config.database);
-    this.#broker = { client, keys, clockOffsetMs: () => clockOffset[0] ?? 0 };
+    const { durability } = config;
+    this.#broker = { client, keys, clockOffsetMs: () => clockOffset[0] ?? 0, durability };
   }
 
   start(): void {

@@ -50,10 +50,12 @@ export function workerParts(options: WorkerOptions, stopping: AbortSignal): { pa
   const clockOffset = options.clockOffset ?? new Float64Array(new SharedArrayBuffer(8));
   const database = databaseOf(url);
   const pulse = new Pulse();
-  const connections = new Connections({ url, pod, pulse, emit, clock, random });
+  const keys = new Keys(config.namespace, database);
+  const durability = { level: config.durability, key: keys.proof() };
+  const connections = new Connections({ url, pod, pulse, durability, emit, clock, random });
   const broker = {
     client: connections.commands,
-    keys: new Keys(config.namespace, database),
+    keys,
     clockOffsetMs: () => clockOffset[0] ?? 0,
   };
   const http = new HttpPart({ config, cwd, pulse: pulse.memory, clockOffset }, died);

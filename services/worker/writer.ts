@@ -1,7 +1,7 @@
 // Writes the effects that a run awaits, in the order in which they were asked for, while the run owns its claim.
 
 import type { ClaimRef } from "../broker/claims.ts";
-import type { BrokerContext } from "../broker/connection.ts";
+import { type BrokerContext, proven } from "../broker/connection.ts";
 import { type Effect, writeEffects } from "../broker/effects.ts";
 import { AntiphonError, hasCode } from "../runtime/errors.ts";
 import { type Patience, untilAnswered } from "./patience.ts";
@@ -61,13 +61,28 @@ export class EffectWriter {
       const batch = this.#waiting.splice(0, BATCH_MAX);
       try {
         const refs = await this.#send(batch.map(({ effect }) => effect));
-        for (const [index, { resolve }] of batch.entries()) resolve(refs[index] ?? "");
+        for (const [index, waiting] of batch.entries()) this.#written(waiting, refs[index] ?? "");
       } catch (error) {
         if (hasCode(error, "CLAIM_LOST") || hasCode(error, "FENCED")) this.#lose(error);
         for (const { reject } of batch) reject(this.#refusal ?? error);
       }
     }
     this.#isWriting = false;
+  }
+
+  /** An enqueue may have to be more durable than Redis' reply says. Nothing else waits for that. */
+  #written({ effect, resolve, reject }: Waiting, ref: string): void {
+    const { broker, patience } = this.#options;
+    const level = effect.kind === "child" ? (effect.delivery.durability ?? broker.durability) : undefined;
+    if (level === undefined || level === "default") return resolve(ref);
+    let isRepeat = false;
+    const proof = untilAnswered(patience, async () => {
+      // The server that has it may have been replaced by one that does not.
+      if (isRepeat) await this.#send([effect]);
+      isRepeat = true;
+      await proven(broker, level);
+    });
+    proof.then(() => resolve(ref), reject);
   }
 
   /** A repeat is harmless, because effects have ids. */

@@ -63,3 +63,30 @@ test("a port that is taken fails the start", async () => {
   await expect(running.ready).rejects.toThrow(new URL(url).port);
   await running.stop();
 });
+
+test("a server that cannot prove the durability asked for fails the start, with the remedy", async () => {
+  const { url } = await testRedis();
+  const env = { REDIS_URL: url, ANTIPHON_HANDLERS: "examples/handlers/ping.ts", ANTIPHON_DURABILITY: "fsync" };
+  const running = await worker(env);
+  await expect(running.ready).rejects.toMatchObject({ code: "DURABILITY_UNSUPPORTED", message: /appendonly yes/ });
+  await running.stop();
+});
+
+test("the door says 503 to what is stored and not proven, so that it is sent again", async () => {
+  const { url } = await testRedis();
+  const env = { REDIS_URL: url, ANTIPHON_HANDLERS: "examples/handlers/ping.ts", ANTIPHON_DURABILITY: "replica" };
+  const running = await worker(env);
+  try {
+    const { httpPort } = await running.ready;
+    const answer = await fetch(`http://127.0.0.1:${httpPort}/chat/lobby/messages`, {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify({ text: "hello" }),
+    });
+    expect(answer.status).toBe(503);
+    expect(Number(answer.headers.get("retry-after"))).toBeGreaterThan(0);
+    expect(await answer.json()).toMatchObject({ error: { code: "DURABILITY_UNMET" } });
+  } finally {
+    await running.stop();
+  }
+});

@@ -164,6 +164,7 @@ describe("each setting", () => {
     leaseMs: [["3000", 3000]],
     queueLimit: [["10", 10]],
     queueBytes: [["4096", 4096]],
+    durability: [["fsync", "fsync"]],
     logLevel: [["debug", "debug"]],
     logFormat: [["pretty", "pretty"]],
   };
@@ -190,6 +191,7 @@ describe("each setting", () => {
     leaseMs: ["499", "600001"],
     queueLimit: ["0"],
     queueBytes: ["1"],
+    durability: ["always"],
     logLevel: ["INFO", "trace"],
     logFormat: ["xml"],
   };

@@ -93,6 +93,7 @@ async function start(
       adapters: [{ name: "web", can: ["edit"] }],
       groups: {},
       admins: [],
+      durability: "default",
       queueLimits: { deliveries: 1000, bytes: 1 << 30 },
       log: { level: "error", format: "json" },
     },
