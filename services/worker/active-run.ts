@@ -11,6 +11,7 @@ import { publicId } from "../runtime/ids.ts";
 import { endsRun, type Failure, holdsRun, type NumberedClaim, type Settled } from "./protocol.ts";
 
 const FAILURES_LOST_MAX = 3;
+const CANCELLED: Failure = { code: "RUN_CANCELLED", detail: "", afterMs: 0 };
 
 /** Who took the run, and hears what comes of it. */
 export interface RunOwner {
@@ -46,6 +47,8 @@ export class ActiveRun {
   #sent = 0;
   #orphaned = false;
   #failuresLost = 0;
+  /** Serials of deliveries that somebody wants to end. */
+  #cancelled: Set<number> | undefined;
   /** Where its segment went. */
   place: Place | undefined;
   /** The head has failed together with its thread; whoever runs it next only composes the failure. */
@@ -78,7 +81,8 @@ export class ActiveRun {
 
   /** Whether the head must run alone. The failure of a dead child is composed in a thread: its handler is not called. */
   get needsQuarantine(): boolean {
-    return this.failure === undefined && this.head !== undefined && verdictOf(this.head.element.crashes) !== "run";
+    if (this.failure !== undefined || this.head === undefined || this.isHeadCancelled) return false;
+    return verdictOf(this.head.element.crashes) !== "run";
   }
 
   /** Serials of what is sent and not answered. */
@@ -89,9 +93,32 @@ export class ActiveRun {
     );
   }
 
+  /** Marks the delivery of this number, if it is here and not answered: it is done unless it comes to an outcome before. */
+  cancel(id: string): boolean {
+    const index = this.#orphaned ? -1 : this.#claims.findIndex((claim, at) => at >= this.#answered && claim.id === id);
+    if (index < 0) return false;
+    this.#cancelled ??= new Set();
+    this.#cancelled.add(this.#firstSerial + index);
+    return true;
+  }
+
+  isCancelled(serial: number): boolean {
+    return this.#cancelled?.has(serial) === true;
+  }
+
+  get isHeadCancelled(): boolean {
+    return this.isCancelled(this.#firstSerial + this.#answered);
+  }
+
+  /** Serials of what is sent, not answered and cancelled. */
+  get pendingCancels(): number[] {
+    return this.#cancelled === undefined ? [] : this.pending.filter((serial) => this.isCancelled(serial));
+  }
+
   /** The next deliveries that may go to one place together, marked as sent. */
   takeSegment(): NumberedClaim[] {
     const from = this.#answered;
+    if (this.isHeadCancelled) this.failure ??= CANCELLED;
     let to = from + 1;
     if (!this.needsQuarantine) {
       while (to < this.#claims.length && verdictOf(this.#claims[to]?.element.crashes ?? 0) === "run") to++;
@@ -121,6 +148,7 @@ export class ActiveRun {
   recall(): void {
     this.#sent = this.#answered;
     if (this.failure !== undefined) this.#failuresLost++;
+    if (this.isHeadCancelled) this.failure ??= CANCELLED;
   }
 
   /** Threads keep dying before they could compose the failure: settles the head as a crash without them. */
@@ -129,7 +157,8 @@ export class ActiveRun {
   }
 
   giveUp(): void {
-    this.#answerUnrun({ kind: "crash", error: this.failure?.detail ?? "" });
+    if (this.isHeadCancelled) this.#answerUnrun({ kind: "done" });
+    else this.#answerUnrun({ kind: "crash", error: this.failure?.detail ?? "" });
   }
 
   /** Not here and not now: the head waits in the broker, its key with it, and nothing is counted. */

@@ -3,7 +3,7 @@
 import type { Clock } from "../runtime/clock.ts";
 import { withDeadline } from "../runtime/part.ts";
 import type { Emit } from "../telemetry/events.ts";
-import { GRACE_MS } from "./lane.ts";
+import { GRACE_MS } from "./offence.ts";
 import type { Pool } from "./pool.ts";
 import type { ServedQueue } from "./served-queue.ts";
 

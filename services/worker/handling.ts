@@ -140,7 +140,8 @@ function poolsOf(options: HandlingOptions, { kinds }: QueueChoice, quarantine: Q
     const threads = shares[kind].map((slots): ThreadData => {
       return { ...base, kind, index: index++, slots, slotMemory: SlotMemory.allocate(slots) };
     });
-    return new Pool({ kind, threads, spawn, quarantine, emit, clock, random });
+    const wear = { jobs: config.recycleJobs, heapMb: config.recycleHeapMb };
+    return new Pool({ kind, threads, spawn, wear, quarantine, emit, clock, random });
   };
   return new Map([...kinds].toSorted().map((kind) => [kind, pool(kind)]));
 }

@@ -1,14 +1,13 @@
-// One thread or quarantine child with its slots: hands it runs, hears what came of them, enforces routes' timeouts.
+// One thread or quarantine child with its slots: hands it runs, hears what came of them, enforces routes' limits.
 
 import type { Clock } from "../runtime/clock.ts";
-import type { AbortReason, Failure, FromThread, OutgoingRun, Settled, ThreadData } from "./protocol.ts";
-import { packRuns } from "./protocol.ts";
 import type { ActiveRun, Place } from "./active-run.ts";
+import { HeapGauge } from "./heap-gauge.ts";
+import { type Aborted, crashOf, failureOf, GRACE_MS, isSame, type Look, offenceOf } from "./offence.ts";
+import type { AbortReason, FromThread, OutgoingRun, Settled, ThreadData } from "./protocol.ts";
+import { packRuns } from "./protocol.ts";
 import { SlotMemory, type Started } from "./slots.ts";
 import type { Host, Spawn } from "./threads.ts";
-
-/** How long an aborted run may go on before its thread is ended. */
-export const GRACE_MS = 1000;
 
 export interface LaneEvents {
   /** Handlers are loaded and set up. */
@@ -23,8 +22,13 @@ export interface LaneEvents {
 interface Slot {
   run: ActiveRun;
   serials: readonly number[];
-  /** Set when the route's time was over: which one, and when that was seen (monotonic ms). */
-  overdue: (Started & { readonly atMs: number }) | undefined;
+  aborted: Aborted | undefined;
+}
+
+/** When a thread is replaced; 0 = never. */
+export interface Wear {
+  readonly jobs: number;
+  readonly heapMb: number;
 }
 
 export interface LaneOptions {
@@ -33,6 +37,8 @@ export interface LaneOptions {
   readonly events: LaneEvents;
   /** Of this machine: the threads mark by it when a route began. */
   readonly clock: Clock;
+  /** Above this much its heap is looked at; 0 = never. */
+  readonly heapMb?: number;
 }
 
 export class Lane implements Place {
@@ -43,9 +49,12 @@ export class Lane implements Place {
   readonly #memory: SlotMemory;
   readonly #slots: (Slot | undefined)[];
   readonly #bySerial = new Map<number, number>();
+  readonly #gauge: HeapGauge;
   #busy = 0;
+  #handled = 0;
   #outbox: OutgoingRun[] = [];
-  #state: "starting" | "ready" | "stopping" | "gone" = "starting";
+  #state: "starting" | "ready" | "retired" | "stopping" | "gone" = "starting";
+  #stop: Promise<void> | undefined;
   #stopped: (() => void) | undefined;
   #endReason: string | undefined;
 
@@ -60,6 +69,11 @@ export class Lane implements Place {
       message: (message) => this.#onMessage(message),
       gone: (reason) => this.#onGone(this.#endReason ?? reason),
     });
+    this.#gauge = new HeapGauge({
+      measure: async () => this.#host.heapBytes?.(),
+      collect: () => this.#host.post({ type: "collect" }),
+      clock: options.clock,
+    });
   }
 
   /** Free slots; none until its handlers are ready. */
@@ -69,6 +83,23 @@ export class Lane implements Place {
 
   get isStarting(): boolean {
     return this.#state === "starting";
+  }
+
+  /** Retired, and nothing runs in it any more. */
+  get isDone(): boolean {
+    return this.#state === "retired" && this.#busy === 0;
+  }
+
+  /** Why it should be replaced. */
+  wornBy({ jobs, heapMb }: Wear): "jobs" | "heap" | undefined {
+    if (this.#state !== "ready") return undefined;
+    if (jobs > 0 && this.#handled >= jobs) return "jobs";
+    return heapMb > 0 && this.#gauge.isOver(heapMb) ? "heap" : undefined;
+  }
+
+  /** Gets no more runs. */
+  retire(): void {
+    if (this.#state === "ready") this.#state = "retired";
   }
 
   get runs(): ActiveRun[] {
@@ -82,13 +113,23 @@ export class Lane implements Place {
     const claims = run.takeSegment();
     run.place = this;
     const serials = claims.map(({ serial }) => serial);
-    this.#slots[slot] = { run, serials, overdue: undefined };
+    this.#slots[slot] = { run, serials, aborted: undefined };
     this.#busy++;
     for (const serial of serials) this.#bySerial.set(serial, slot);
     const { queue, wid } = run.owner;
     const { failure } = run;
     if (this.#outbox.length === 0) queueMicrotask(() => this.#flush());
     this.#outbox.push({ queue, wid, slot, claims, ...(failure === undefined ? {} : { failed: failure }) });
+    this.cancel(run);
+  }
+
+  /** Tells the thread what of this run was cancelled. */
+  cancel(run: ActiveRun): void {
+    const serials = run.pendingCancels;
+    if (serials.length === 0) return;
+    const tell = (): void => this.#host.post({ type: "abort", serials, reason: "cancel" });
+    if (this.#outbox.length === 0) tell();
+    else queueMicrotask(tell); // after what it is about
   }
 
   /** What has started in the slot of this run. */
@@ -110,15 +151,18 @@ export class Lane implements Place {
     if (serials.length > 0) this.#host.post({ type: "abort", serials, reason });
   }
 
-  /** Aborts what is over its time, and ends the thread when that did not help for `GRACE_MS`. */
+  /** Aborts what is over a limit or cancelled, and ends the thread when that did not help for `GRACE_MS`. */
   sweep(): void {
-    const nowMs = this.#options.clock.now();
+    const look: Look = { nowMs: this.#options.clock.now(), isHeapOver: (mb) => this.#gauge.isOver(mb) };
+    let heapMb = this.#options.heapMb || Number.POSITIVE_INFINITY;
     for (const [index, slot] of this.#slots.entries()) {
       if (slot === undefined) continue;
       const started = this.#memory.started(index);
-      if (started === undefined || nowMs - started.sinceMs <= started.timeoutMs) slot.overdue = undefined;
-      else this.#overdue(slot, started);
+      heapMb = Math.min(heapMb, started?.maxHeapMb ?? heapMb);
+      if (started === undefined) slot.aborted = undefined;
+      else this.#judge(slot, started, look);
     }
+    if (heapMb < Number.POSITIVE_INFINITY && this.#state !== "starting") this.#gauge.look(heapMb);
   }
 
   /** Ends the thread at once; `gone` follows with this reason. */
@@ -128,10 +172,10 @@ export class Lane implements Place {
   }
 
   /** Teardown within the deadline, then the end. */
-  async stop(deadlineMs: number): Promise<void> {
-    if (this.#state === "gone") return;
+  stop(deadlineMs: number): Promise<void> {
+    if (this.#state === "gone") return Promise.resolve();
     this.#state = "stopping";
-    await new Promise<void>((resolve) => {
+    this.#stop ??= new Promise<void>((resolve) => {
       const timer = setTimeout(() => this.end("teardown took too long"), deadlineMs);
       this.#stopped = () => {
         clearTimeout(timer);
@@ -139,15 +183,17 @@ export class Lane implements Place {
       };
       this.#host.post({ type: "stop", deadlineMs });
     });
+    return this.#stop;
   }
 
-  #overdue(slot: Slot, started: Started): void {
-    const now = this.#options.clock.monotonic();
-    const { overdue } = slot;
-    if (overdue?.serial !== started.serial || overdue.sinceMs !== started.sinceMs) {
-      slot.overdue = { ...started, atMs: now };
-      this.#host.post({ type: "abort", serials: [started.serial], reason: "timeout" });
-    } else if (now - overdue.atMs >= GRACE_MS) this.end("timeout");
+  #judge(slot: Slot, started: Started, look: Look): void {
+    const offence = offenceOf(slot.run, started, look);
+    const atMs = this.#options.clock.monotonic();
+    if (offence === undefined) slot.aborted = undefined;
+    else if (!isSame(slot.aborted, started)) {
+      slot.aborted = { started, offence, atMs };
+      this.#host.post({ type: "abort", serials: [started.serial], reason: offence });
+    } else if (slot.aborted && atMs - slot.aborted.atMs >= GRACE_MS) this.end(slot.aborted.offence);
   }
 
   #flush(): void {
@@ -183,6 +229,7 @@ export class Lane implements Place {
     const index = this.#bySerial.get(settled.serial);
     const slot = index === undefined ? undefined : this.#slots[index];
     if (slot === undefined) return; // its run has left: handed back or dropped
+    this.#handled++;
     slot.run.answer(settled);
     if (slot.run.isIdle) {
       this.#vacate(slot);
@@ -197,13 +244,18 @@ export class Lane implements Place {
   }
 
   #onGone(reason: string): void {
+    const { clock } = this.#options;
+    const [nowMs, nowMonotonicMs] = [clock.now(), clock.monotonic()];
     this.#state = "gone";
     const interrupted: ActiveRun[] = [];
-    const blame = this.#blame(reason);
+    // Main ended it because of some of its runs, or it died by itself.
+    const isEnded = this.#slots.some((slot) => slot?.aborted && nowMonotonicMs - slot.aborted.atMs >= GRACE_MS);
     for (const [index, slot] of this.#slots.entries()) {
       if (slot === undefined) continue;
       slot.run.recall();
-      slot.run.failure ??= blame(slot, this.#memory.started(index));
+      slot.run.failure ??= isEnded
+        ? failureOf(slot.aborted, nowMonotonicMs)
+        : crashOf(this.#memory.started(index), reason, nowMs);
       interrupted.push(slot.run);
     }
     this.#slots.fill(undefined);
@@ -211,28 +263,4 @@ export class Lane implements Place {
     this.#stopped?.();
     this.#options.events.gone(this, reason, interrupted);
   }
-
-  /** Main ended it because of a timeout, or it died by itself. */
-  #blame(reason: string): (slot: Slot, started: Started | undefined) => Failure | undefined {
-    const { clock } = this.#options;
-    const overFor = (slot: Slot): number => (slot.overdue === undefined ? 0 : clock.monotonic() - slot.overdue.atMs);
-    if (this.#slots.some((slot) => slot !== undefined && overFor(slot) >= GRACE_MS)) {
-      return (slot) => timeoutOf(slot, overFor(slot));
-    }
-    return (_slot, started) => crashOf(started, reason, clock.now());
-  }
-}
-
-/** Only those that did not end within the grace are to blame; the others just shared the thread. */
-function timeoutOf(slot: Slot, overForMs: number): Failure | undefined {
-  if (slot.overdue === undefined || overForMs < GRACE_MS) return undefined;
-  const { timeoutMs: afterMs, route } = slot.overdue;
-  const detail = `It did not end within ${GRACE_MS} ms of being aborted.`;
-  return { code: "RUN_TIMEOUT", detail, afterMs, ...(route === undefined ? {} : { route }) };
-}
-
-/** Of those that had started nobody knows which one it was. */
-function crashOf(started: Started | undefined, reason: string, nowMs: number): Failure | undefined {
-  if (started === undefined) return undefined;
-  return { code: "RUN_CRASHED", detail: reason, afterMs: Math.max(0, nowMs - started.sinceMs) };
 }

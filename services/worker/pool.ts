@@ -1,4 +1,4 @@
-// The handler threads of one kind: places runs into free slots, replaces a thread that died, hands back or fails what was in it.
+// The handler threads of one kind: places runs into free slots; hands back or fails what was in a thread that died.
 
 import { backoffMs } from "../runtime/backoff.ts";
 import type { Clock, Random } from "../runtime/clock.ts";
@@ -6,15 +6,13 @@ import { AntiphonError } from "../runtime/errors.ts";
 import type { Part } from "../runtime/part.ts";
 import type { Emit } from "../telemetry/events.ts";
 import type { ActiveRun } from "./active-run.ts";
-import { Lane, type LaneEvents } from "./lane.ts";
+import type { Lane, LaneEvents, Wear } from "./lane.ts";
+import { Lanes } from "./lanes.ts";
 import type { AbortReason, ThreadData } from "./protocol.ts";
 import type { Quarantine } from "./quarantine.ts";
 import { refusal } from "./refusal.ts";
 import type { Spawn } from "./threads.ts";
 
-/** A thread that lived this long died for another reason than the one before it. */
-const SETTLED_MS = 60_000;
-const REPLACE_BACKOFF = { firstMs: 100, maxMs: 10_000 };
 const NO_CHILD_DELAY = { firstMs: 1000, maxMs: 1000 };
 
 export interface PoolOptions {
@@ -22,6 +20,7 @@ export interface PoolOptions {
   /** One for each thread. */
   readonly threads: readonly ThreadData[];
   readonly spawn: Spawn;
+  readonly wear: Wear;
   readonly quarantine: Quarantine;
   readonly emit: Emit;
   readonly clock: Clock;
@@ -33,22 +32,20 @@ export class Pool implements Part, LaneEvents {
   /** Slots became free, and no settlement that would take for them is on its way. */
   onRoom: () => void = () => {};
   readonly #options: PoolOptions;
-  readonly #lanes: (Lane | undefined)[] = [];
+  readonly #lanes: Lanes;
   readonly #active = new Set<ActiveRun>();
   /** Runs that lost their thread and wait for a slot in another one. */
   readonly #waiting: ActiveRun[] = [];
   readonly #quarantined = new Set<ActiveRun>();
-  readonly #startedAtMs: number[] = [];
-  readonly #deaths: number[] = [];
   #reserved = 0;
   #starting: { ready: number; resolve: () => void; reject: (error: Error) => void } | undefined;
   #closing = false;
   #onIdle: (() => void) | undefined;
-  readonly #stop = new AbortController();
 
   constructor(options: PoolOptions) {
     this.name = `${options.kind} threads`;
     this.#options = options;
+    this.#lanes = new Lanes({ ...options, events: this });
   }
 
   /** Resolves when every thread has loaded and set up the handlers; rejects when one cannot. */
@@ -58,11 +55,10 @@ export class Pool implements Part, LaneEvents {
     try {
       await new Promise<void>((resolve, reject) => {
         this.#starting = { ready: 0, resolve, reject };
-        for (const index of this.#options.threads.keys()) this.#spawn(index);
+        this.#lanes.start();
       });
     } catch (error) {
-      this.#stop.abort();
-      for (const lane of this.#lanes) lane?.end("another thread could not start");
+      this.#lanes.abandon("another thread could not start");
       throw error;
     } finally {
       stopping?.removeEventListener("abort", abort);
@@ -82,7 +78,7 @@ export class Pool implements Part, LaneEvents {
   get free(): number {
     if (this.#closing) return 0;
     let free = -this.#waiting.length - this.#quarantined.size - this.#reserved;
-    for (const lane of this.#lanes) free += lane?.free ?? 0;
+    for (const lane of this.#lanes.present) free += lane?.free ?? 0;
     return Math.max(0, free);
   }
 
@@ -102,26 +98,32 @@ export class Pool implements Part, LaneEvents {
     this.#place(run);
   }
 
-  /** Enforces timeouts. */
+  /** Enforces the limits of routes and threads. */
   sweep(): void {
-    for (const lane of this.#lanes) lane?.sweep();
+    this.#lanes.sweep();
   }
 
   abort(runs: readonly ActiveRun[], reason: AbortReason): void {
-    for (const lane of this.#lanes)
-      lane?.abort(
+    for (const lane of this.#lanes.all)
+      lane.abort(
         lane.runs.filter((run) => runs.includes(run)),
         reason,
       );
     this.#options.quarantine.abort(runs, reason);
   }
 
+  /** A delivery of this run was cancelled. */
+  cancel(run: ActiveRun): void {
+    for (const lane of this.#lanes.all) if (lane.runs.includes(run)) lane.cancel(run);
+    this.#options.quarantine.cancel(run);
+  }
+
   /** A drain begins: nothing starts any more, and all that has not started is handed back. */
   close(): void {
     this.#closing = true;
-    for (const lane of this.#lanes) {
-      lane?.close();
-      for (const run of lane?.runs ?? []) run.handBackAfter(lane?.started(run)?.serial);
+    for (const lane of this.#lanes.all) {
+      lane.close();
+      for (const run of lane.runs) run.handBackAfter(lane.started(run)?.serial);
     }
     for (const run of this.#waiting.splice(0)) this.#return(run);
     this.#options.quarantine.close();
@@ -150,14 +152,14 @@ export class Pool implements Part, LaneEvents {
   /** Teardown in every thread, then their end. */
   async stop(deadlineMs: number): Promise<void> {
     this.#closing = true;
-    this.#stop.abort();
-    await Promise.all(this.#lanes.map((lane) => lane?.stop(deadlineMs)));
+    await this.#lanes.stop(deadlineMs);
   }
 
   // What lanes and the quarantine tell:
 
   ready(lane: Lane): void {
     this.#options.emit("thread.started", { thread: lane.index, kind: lane.kind });
+    this.#lanes.ready(lane);
     const { threads } = this.#options;
     if (this.#starting && ++this.#starting.ready === threads.length) this.#starting.resolve();
     this.#serveWaiting();
@@ -179,13 +181,9 @@ export class Pool implements Part, LaneEvents {
   }
 
   gone(lane: Lane, reason: string, interrupted: readonly ActiveRun[]): void {
-    const at = this.#lanes.indexOf(lane);
-    this.#lanes[at] = undefined;
-    if (!this.#stop.signal.aborted)
-      this.#options.emit("thread.ended", { thread: lane.index, reason, deliveries: interrupted.length });
+    this.#lanes.gone(lane, { reason, deliveries: interrupted.length, isFinal: this.#starting !== undefined });
     this.#starting?.reject(new AntiphonError("HANDLER_LOAD_FAILED", `A thread ended while it loaded them: ${reason}`));
     for (const run of interrupted) this.#survive(run);
-    if (!this.#stop.signal.aborted && !this.#starting) void this.#replace(at);
   }
 
   /** A run whose thread is gone: its failure is composed elsewhere; one that only shared the thread goes back uncounted. */
@@ -204,7 +202,7 @@ export class Pool implements Part, LaneEvents {
   #place(run: ActiveRun): void {
     if (run.needsQuarantine) return this.#isolate(run);
     let best: Lane | undefined;
-    for (const lane of this.#lanes) if (lane !== undefined && lane.free > (best?.free ?? 0)) best = lane;
+    for (const lane of this.#lanes.present) if (lane !== undefined && lane.free > (best?.free ?? 0)) best = lane;
     if (best === undefined) this.#waiting.push(run);
     else best.assign(run);
   }
@@ -222,7 +220,7 @@ export class Pool implements Part, LaneEvents {
   }
 
   #serveWaiting(): void {
-    while (this.#waiting.length > 0 && this.#lanes.some((lane) => (lane?.free ?? 0) > 0)) {
+    while (this.#waiting.length > 0 && this.#lanes.present.some((lane) => (lane?.free ?? 0) > 0)) {
       this.#place(this.#waiting.shift() as ActiveRun);
     }
   }
@@ -235,25 +233,4 @@ export class Pool implements Part, LaneEvents {
   #checkIdle(): void {
     if (this.#onIdle !== undefined && this.holding.length === 0) this.#onIdle();
   }
-
-  #spawn(at: number): void {
-    const { threads, spawn, clock } = this.#options;
-    const data = threads[at] as ThreadData;
-    this.#startedAtMs[at] = clock.monotonic();
-    this.#lanes[at] = new Lane({ data: fresh(data), spawn, events: this, clock });
-  }
-
-  async #replace(at: number): Promise<void> {
-    const { clock, random } = this.#options;
-    const lived = clock.monotonic() - (this.#startedAtMs[at] ?? 0);
-    const deaths = lived >= SETTLED_MS ? 0 : (this.#deaths[at] ?? 0);
-    this.#deaths[at] = deaths + 1;
-    if (deaths > 0) await clock.sleep(backoffMs(deaths - 1, REPLACE_BACKOFF, random), this.#stop.signal);
-    if (!this.#stop.signal.aborted) this.#spawn(at);
-  }
-}
-
-/** A dead thread's marks must not be seen in its successor. */
-function fresh(data: ThreadData): ThreadData {
-  return { ...data, slotMemory: new SharedArrayBuffer(data.slotMemory.byteLength) };
 }

@@ -3,6 +3,7 @@
 //   main ── runs ──▶ thread     thread ── ready | unfit ──▶ main      (once, after load and setup)
 //   main ── abort ─▶ thread     thread ── settled ──────────▶ main     (one message per tick, one entry per delivery)
 //   main ── go ────▶ thread                                             (what the delivery before it said is written)
+//   main ── collect ▶ thread                                            (its garbage; main reads by itself what is left)
 //   main ── stop ──▶ thread     thread ── stopped ──────────▶ main     (after teardown; then it exits)
 //
 // A run is up to four deliveries of one ordering key (or one unkeyed delivery). It owns one slot of the thread, its
@@ -118,6 +119,8 @@ export type ToThread =
   | { readonly type: "abort"; readonly serials: readonly number[]; readonly reason: AbortReason }
   /** The delivery of this serial may begin: the outcome of the one before it in its run is written. See `holdsRun`. */
   | { readonly type: "go"; readonly serial: number }
+  /** Collect garbage: main looks how much is in use without it. */
+  | { readonly type: "collect" }
   /** Run teardown, answer `stopped`, close connections and let the thread or process end by itself. */
   | { readonly type: "stop"; readonly deadlineMs: number };
 

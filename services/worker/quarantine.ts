@@ -67,6 +67,15 @@ export class Quarantine {
     }
   }
 
+  /** A delivery was cancelled: one that waits for a child needs none any more. */
+  cancel(run: ActiveRun): void {
+    for (const { run: sick, lane } of this.#running) if (sick === run) lane?.cancel(run);
+    const waiting = this.#waiting.findIndex((patient) => patient.run === run && run.isHeadCancelled);
+    if (waiting < 0) return;
+    run.recall();
+    for (const patient of this.#waiting.splice(waiting, 1)) patient.back(patient.run);
+  }
+
   /** A drain begins: what waits for a child goes back; what has one runs on. */
   close(): void {
     this.#stop.abort();

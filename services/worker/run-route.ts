@@ -36,7 +36,8 @@ export async function runRoute(underway: Underway, route: LoadedRoute, calling: 
   const stopped = stoppedResult(underway);
   if (stopped !== undefined) return stopped;
   const number = underway.parts.numbers.get(route.shape.id) ?? 0;
-  const started = { serial, sinceMs: clock.now(), timeoutMs: route.shape.timeoutMs, route: number };
+  const { timeoutMs, maxHeapMb = 0 } = route.shape;
+  const started = { serial, sinceMs: clock.now(), timeoutMs, route: number, maxHeapMb };
   if (!calling.gate.begin(underway.place.slot, started)) return { kind: "interrupted" };
   const run = new RouteRun(underway, route, underway.failures + 1);
   underway.run = run;

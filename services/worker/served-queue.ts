@@ -12,6 +12,7 @@ import { type Claim, Claims, type ClaimsOptions, type Run } from "../broker/clai
 import type { Emit } from "../telemetry/events.ts";
 import { ActiveRun, type RunOwner } from "./active-run.ts";
 import type { Bells } from "./bells.ts";
+import { Cancels } from "./cancels.ts";
 import { Fetcher } from "./fetcher.ts";
 import { Holdings } from "./holdings.ts";
 import type { Pool } from "./pool.ts";
@@ -55,6 +56,7 @@ export class ServedQueue {
   #registration: Registration | undefined;
   #registering: Promise<void> | undefined;
   #mismatched = false;
+  readonly #cancels: Cancels;
   #closed = false;
   #isPaused = false;
   #returned = 0;
@@ -64,6 +66,7 @@ export class ServedQueue {
     const { queue, turns, weight, emit, clock, random, broker } = options;
     this.queue = queue;
     this.#options = options;
+    this.#cancels = new Cancels(clock);
     this.fetcher = new Fetcher({
       queue,
       slots: turns.join(weight, () => this.fetcher.serve()),
@@ -195,8 +198,23 @@ export class ServedQueue {
   }
 
   async #listen(registration: Registration): Promise<void> {
-    await this.#options.bells.listen(registration.claims.bell, () => this.fetcher.wake());
+    await this.#options.bells.listen(registration.claims.bell, (message) => this.#hear(message));
     registration.isHeard = true;
+  }
+
+  #hear(message: string): void {
+    const cancelled = /^cancel (\d+)$/.exec(message)?.[1];
+    if (cancelled === undefined) this.fetcher.wake();
+    else if (!this.#cancel(cancelled)) this.#cancels.add(cancelled);
+  }
+
+  #cancel(id: string): boolean {
+    for (const run of this.#active) {
+      if (!run.cancel(id)) continue;
+      this.#options.pool.cancel(run);
+      return true;
+    }
+    return false;
   }
 
   #accept(claims: Claims, runs: readonly Run[]): void {
@@ -218,6 +236,7 @@ export class ServedQueue {
     const run = new ActiveRun(this.#owner(registration), claims, this.#options.serials(claims.length));
     this.#active.add(run);
     this.#options.pool.add(run);
+    for (const { id } of claims) if (this.#cancels.has(id)) this.#cancel(id);
   }
 
   #owner({ claims, settler }: Registration): RunOwner {

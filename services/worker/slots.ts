@@ -1,7 +1,7 @@
 // The memory that main and one handler thread share: which delivery has started in which slot, since when, for how long.
 //
 // Int32:   [0] gate (main writes: 1 = start nothing more), then per slot the serial of the delivery that has started, 0 = none.
-// Float64: per slot when its present route began (ms since 1970), that route's timeout (ms) and its number.
+// Float64: per slot when its present route began (ms since 1970), that route's timeout (ms), its number and its heap limit.
 // The thread alone writes slots, main alone writes the gate. The gate needs no answer from the thread: the thread marks a
 // delivery as started and then looks at the gate, main closes the gate and then looks at the marks, so at least one of
 // them sees the other, and no delivery is both started and handed back as unstarted.
@@ -12,9 +12,13 @@ export interface Started {
   readonly timeoutMs: number;
   /** Of the route in the registry, where it has one. */
   readonly route?: number;
+  /** Where the route has a limit. */
+  readonly maxHeapMb?: number;
 }
 
 const GATE = 0;
+const TIMES = 4;
+const SLOT_BYTES = TIMES * 8 + 4;
 
 export class SlotMemory {
   readonly #marks: Int32Array;
@@ -22,19 +26,21 @@ export class SlotMemory {
 
   constructor(memory: SharedArrayBuffer) {
     const slots = slotsIn(memory);
-    this.#times = new Float64Array(memory, 0, 3 * slots);
-    this.#marks = new Int32Array(memory, 24 * slots, 1 + slots);
+    this.#times = new Float64Array(memory, 0, TIMES * slots);
+    this.#marks = new Int32Array(memory, TIMES * 8 * slots, 1 + slots);
   }
 
   static allocate(slots: number): SharedArrayBuffer {
-    return new SharedArrayBuffer(28 * slots + 4);
+    return new SharedArrayBuffer(SLOT_BYTES * slots + 4);
   }
 
   /** Thread: before each route of a delivery. False: the process stops, the delivery must not start (answer `interrupted`). */
   begin(slot: number, started: Started): boolean {
-    this.#times[3 * slot] = started.sinceMs;
-    this.#times[3 * slot + 1] = started.timeoutMs;
-    this.#times[3 * slot + 2] = started.route ?? 0;
+    const at = TIMES * slot;
+    this.#times[at] = started.sinceMs;
+    this.#times[at + 1] = started.timeoutMs;
+    this.#times[at + 2] = started.route ?? 0;
+    this.#times[at + 3] = started.maxHeapMb ?? 0;
     const already = Atomics.exchange(this.#marks, 1 + slot, started.serial) === started.serial;
     if (already || Atomics.load(this.#marks, GATE) === 0) return true;
     this.end(slot);
@@ -55,11 +61,12 @@ export class SlotMemory {
   started(slot: number): Started | undefined {
     const serial = Atomics.load(this.#marks, 1 + slot);
     if (serial === 0) return undefined;
-    const [sinceMs = 0, timeoutMs = 0, route = 0] = this.#times.subarray(3 * slot, 3 * slot + 3);
-    return { serial, sinceMs, timeoutMs, ...(route === 0 ? {} : { route }) };
+    const at = TIMES * slot;
+    const [sinceMs = 0, timeoutMs = 0, route = 0, maxHeapMb = 0] = this.#times.subarray(at, at + TIMES);
+    return { serial, sinceMs, timeoutMs, ...(route !== 0 && { route }), ...(maxHeapMb !== 0 && { maxHeapMb }) };
   }
 }
 
 function slotsIn(memory: SharedArrayBuffer): number {
-  return (memory.byteLength - 4) / 28;
+  return (memory.byteLength - 4) / SLOT_BYTES;
 }

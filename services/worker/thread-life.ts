@@ -13,7 +13,7 @@ import { closeRedis, openRedis } from "../redis/connect.ts";
 import { Keys } from "../redis/keys.ts";
 import { type Clock, type Random, systemClock } from "../runtime/clock.ts";
 import { AntiphonError } from "../runtime/errors.ts";
-import { collectStartupGarbage } from "../runtime/heap.ts";
+import { collectGarbage, collectStartupGarbage } from "../runtime/heap.ts";
 import { Groups } from "../store/groups.ts";
 import { StoreReader } from "../store/store.ts";
 import type { Emit } from "../telemetry/events.ts";
@@ -68,6 +68,7 @@ export class ThreadLife {
     if (message.type === "runs") this.#runner?.take(unpackRuns(message.packed));
     else if (message.type === "abort") this.#runner?.abort(message.serials, message.reason);
     else if (message.type === "go") this.#runner?.go(message.serial);
+    else if (message.type === "collect") collectGarbage();
     else void this.#stop(message.deadlineMs);
   }
 

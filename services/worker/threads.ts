@@ -14,6 +14,8 @@ export interface Host {
   post(message: ToThread): void;
   /** Ends it at once, whatever it does; `gone` follows. */
   end(): void;
+  /** Of its heap and its buffers, in use; answered also while it spins. Absent where nobody can tell. */
+  heapBytes?(): Promise<number>;
 }
 
 export type Spawn = (data: ThreadData, events: HostEvents) => Host;
@@ -59,6 +61,11 @@ class ThreadHost implements Host {
 
   end(): void {
     void this.#worker.terminate();
+  }
+
+  async heapBytes(): Promise<number> {
+    const { used_heap_size: heap, external_memory: buffers } = await this.#worker.getHeapStatistics();
+    return heap + buffers;
   }
 }
 

@@ -30,7 +30,8 @@ beforeEach(async () => {
   const data = (index: number): ThreadData => {
     return { ...base, kind: "work", index, slots: 2, slotMemory: SlotMemory.allocate(2) };
   };
-  pool = new Pool({ ...common, kind: "work", threads: [data(0), data(1)], spawn: threads.spawn, quarantine });
+  const wear = { jobs: 0, heapMb: 0 };
+  pool = new Pool({ ...common, kind: "work", threads: [data(0), data(1)], spawn: threads.spawn, wear, quarantine });
 });
 
 async function start(): Promise<void> {

@@ -9,7 +9,7 @@ import {
   type ToThread,
   unpackRuns,
 } from "../../../services/worker/protocol.ts";
-import { SlotMemory } from "../../../services/worker/slots.ts";
+import { SlotMemory, type Started } from "../../../services/worker/slots.ts";
 import type { Host, HostEvents, Spawn } from "../../../services/worker/threads.ts";
 import { outcome } from "./claims.ts";
 
@@ -50,7 +50,14 @@ export class FakeThread implements Host {
     this.say({ type: "settled", list: [outcome(serial, kind)] });
   }
 
-  begin(slot: number, serial: number, at: { sinceMs: number; timeoutMs: number }): boolean {
+  /** What its heap holds, MB. */
+  heapMb = 0;
+
+  async heapBytes(): Promise<number> {
+    return this.heapMb * 1024 * 1024;
+  }
+
+  begin(slot: number, serial: number, at: Omit<Started, "serial">): boolean {
     return this.#memory.begin(slot, { serial, ...at });
   }
 

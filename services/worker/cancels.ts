@@ -1,0 +1,29 @@
+// Deliveries that were cancelled while the take that brings them was on its way here: the bell may overtake its reply.
+
+import type { Clock } from "../runtime/clock.ts";
+
+const KEPT_MS = 5_000;
+const KEPT_MAX = 1_000;
+
+export class Cancels {
+  readonly #clock: Clock;
+  /** Number -> when it was cancelled, oldest first. */
+  readonly #ids = new Map<string, number>();
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  add(id: string): void {
+    this.#ids.set(id, this.#clock.monotonic());
+    for (const [oldest] of this.#ids) if (this.#ids.size > KEPT_MAX) this.#ids.delete(oldest);
+  }
+
+  has(id: string): boolean {
+    if (this.#ids.size === 0) return false;
+    const atMs = this.#ids.get(id);
+    if (atMs === undefined) return false;
+    this.#ids.delete(id);
+    return this.#clock.monotonic() - atMs < KEPT_MS;
+  }
+}
