@@ -37,10 +37,35 @@ export async function deadLetters(
   const { limit, offset = 0 } = page;
   try {
     const pairs = await context.client.zrevrange(`${prefix}:x`, offset, offset + limit - 1, "WITHSCORES");
-    const times = new Map(
-      pairs.flatMap((number, at) => (at % 2 === 0 ? [[number, Number(pairs[at + 1])] as const] : [])),
-    );
-    return await lettersOf(context, queue, times);
+    return await lettersOf(context, queue, timesOf(pairs));
+  } catch (error) {
+    throw translate(error);
+  }
+}
+
+/** How many dead letters a queue keeps, and for how long. */
+export interface DeadRetention {
+  readonly length: number;
+  readonly ageMs: number;
+}
+
+/** Those of the `limit` oldest that are over the retention. */
+export async function outlivedDead(
+  context: BrokerContext,
+  queue: string,
+  { length, ageMs, limit }: DeadRetention & { readonly limit: number },
+): Promise<DeadLetter[]> {
+  const prefix = context.keys.queue(queue);
+  try {
+    const [count, pairs, [seconds]] = await Promise.all([
+      context.client.zcard(`${prefix}:x`),
+      context.client.zrange(`${prefix}:x`, "0", String(limit - 1), "WITHSCORES"),
+      context.client.time(),
+    ]);
+    const beforeMs = Number(seconds) * 1000 + (context.clockOffsetMs?.() ?? 0) - ageMs;
+    const oldest = timesOf(pairs);
+    const outlived = [...oldest].filter(([, at], index) => index < count - length || at < beforeMs);
+    return await lettersOf(context, queue, new Map(outlived));
   } catch (error) {
     throw translate(error);
   }
@@ -81,6 +106,11 @@ export async function purgeDead(
 ): Promise<number> {
   const args = letters.flatMap((letter) => [letter.number, letter.id]);
   return Number(await callBroker(context, { script: PURGE, keys: [context.keys.queue(queue)], args }));
+}
+
+/** Number -> time, of what WITHSCORES answers. */
+function timesOf(pairs: readonly string[]): Map<string, number> {
+  return new Map(pairs.flatMap((number, at) => (at % 2 === 0 ? [[number, Number(pairs[at + 1])] as const] : [])));
 }
 
 async function lettersOf(

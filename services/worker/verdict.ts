@@ -3,7 +3,7 @@
 //   all done ─▶ done        one route, failed, attempts left ─▶ block or skip        failed for good ─▶ dead
 //   some of several failed, attempts left ─▶ moved: done, and one child of the same origin runs only those again
 
-import { encodeEnvelope, type EnvelopeHeader } from "../broker/delivery.ts";
+import { claimedAtMs, encodeEnvelope, type EnvelopeHeader } from "../broker/delivery.ts";
 import type { Effect } from "../broker/effects.ts";
 import { effectId } from "../sdk/action.ts";
 import type { AnyRoute } from "../sdk/routes.ts";
@@ -161,7 +161,7 @@ function bytesOf(effect: Effect): number {
 function historyOf(underway: Underway, end: End, verdicts: readonly RouteVerdict[]): string {
   // A Message that nobody asked anything is no work.
   if (verdicts.length === 0 && end.kind === "done" && end.outcome === undefined) return "";
-  const { origin, parts, failures, startedAtMs, place, header } = underway;
+  const { origin, parts, failures, startedAtMs, place, header, claim } = underway;
   const now = parts.clock.now();
   const value = verdicts.length === 1 && verdicts[0]?.result.kind === "done" ? verdicts[0].result.value : undefined;
   return JSON.stringify({
@@ -171,7 +171,8 @@ function historyOf(underway: Underway, end: End, verdicts: readonly RouteVerdict
     outcome: end.outcome ?? end.kind,
     notes: verdicts.map(({ result }) => noteOf(result)),
     attempt: failures + 1,
-    at: now,
+    // By the server's clock, which is also what ends its time in the history.
+    at: claimedAtMs(claim.fence) + (now - startedAtMs),
     ms: now - startedAtMs,
     worker: place.wid,
     ...(end.error === undefined ? {} : { error: end.error }),

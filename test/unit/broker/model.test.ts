@@ -8,7 +8,7 @@ import { BrokerModel, withFault } from "../../support/broker-model.ts";
 import { eachServer } from "../../support/redis.ts";
 
 /** The embedded server runs Lua several times slower than a native one. */
-const SCHEDULES = { embedded: 200, "redis-server": 1_500 };
+const SCHEDULES = { embedded: 200, "redis-server": 2_500 };
 const STEPS = 40;
 /** Schedules that share the server at a time, each in its own namespace. */
 const SIDE_BY_SIDE = 10;

@@ -78,6 +78,21 @@ local function find(wid, slots, run, order, odd)
   return found, left, rules and rules.aside >= ASIDE_MAX
 end
 
+-- A hash that has held a value of more than 64 bytes is a real hash table until it is empty. As the packed list that it
+-- would be, it is searched from end to end for each claim, which costs more than all else here.
+local WIDE = string.rep(' ', 65)
+local WIDE_FROM = 8 -- claims at once
+
+local function write_claims(wid, claims)
+  local hash = P .. ':c:' .. wid
+  if #claims < 2 * WIDE_FROM then
+    redis.call('HSET', hash, unpack(claims))
+    return
+  end
+  redis.call('HSET', hash, '', WIDE, unpack(claims))
+  redis.call('HDEL', hash, '')
+end
+
 -- Claims work for `slots` free slots: one slot holds one unkeyed delivery or one key's run.
 -- Answers { fence, next due ms or '', then element, key, body of each }.
 local function take(wid, bell, slots, run, order)
@@ -93,7 +108,7 @@ local function take(wid, bell, slots, run, order)
       ids[i], claims[2 * i - 1], claims[2 * i] = id, id, prefix .. elements[i] .. NUL .. keys[i]
     end
     local bodies = redis.call('HMGET', P .. ':j', unpack(ids))
-    redis.call('HSET', P .. ':c:' .. wid, unpack(claims))
+    write_claims(wid, claims)
     for i = 1, found.n do
       reply[3 * i], reply[3 * i + 1], reply[3 * i + 2] = elements[i], keys[i], bodies[i]
     end
