@@ -10,7 +10,11 @@ import { withDeadline } from "../runtime/part.ts";
 const ANSWER_MS = 5000;
 
 /** @throws AntiphonError CONFIG_INVALID without REDIS_URL, REDIS_UNAVAILABLE when it does not answer in time */
-export async function askRedis<T>(config: Config, ask: (client: RedisClient, keys: Keys) => Promise<T>): Promise<T> {
+export async function askRedis<T>(
+  config: Config,
+  ask: (client: RedisClient, keys: Keys) => Promise<T>,
+  answerMs = ANSWER_MS,
+): Promise<T> {
   const url = config.redisUrl;
   if (url === undefined)
     throw new AntiphonError("CONFIG_INVALID", "\n  REDIS_URL is missing. `antiphon dev` prints the one that it uses.");
@@ -22,9 +26,9 @@ export async function askRedis<T>(config: Config, ask: (client: RedisClient, key
     onState: (_state, detail) => (problem = detail ?? ""),
   });
   try {
-    return await withDeadline(ask(client, new Keys(config.namespace, databaseOf(url))), ANSWER_MS, "Redis");
+    return await withDeadline(ask(client, new Keys(config.namespace, databaseOf(url))), answerMs, "Redis");
   } catch (error) {
-    if (error instanceof AntiphonError) throw error;
+    if (error instanceof AntiphonError || error instanceof TypeError) throw error;
     throw new AntiphonError("REDIS_UNAVAILABLE", problem, { cause: error });
   } finally {
     await closeRedis(client);

@@ -20,7 +20,8 @@ const COMMANDS: Readonly<Record<string, Entry>> = {
     about: "checks settings and handlers and prints every problem",
     load: async () => (await import("./validate.ts")).validate,
   },
-  queue: { about: "what waits, runs and failed", load: async () => (await import("./queue.ts")).queue },
+  queue: { about: "how much waits; pauses and limits", load: async () => (await import("./queue.ts")).queue },
+  job: { about: "single deliveries: look, change, end, enqueue", load: async () => (await import("./job.ts")).job },
   dead: { about: "what failed for good: list, run again, forget", load: async () => (await import("./dead.ts")).dead },
   cron: {
     about: "what comes due when: list, pause, change, run now",

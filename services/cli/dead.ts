@@ -1,103 +1,69 @@
 // `antiphon dead ls|retry|purge`: what failed for good, and what is done about it.
 
-import { type DeadLetter, deadLetters, findDeadLetter, purgeDead, retryDead } from "../broker/dead.ts";
-import type { BrokerContext } from "../broker/connection.ts";
-import { queueNames } from "../broker/reap.ts";
-import { suggestion } from "../runtime/suggest.ts";
-import { askRedis } from "./ask-redis.ts";
+import type { Acted, Chosen, ListedOne } from "../queue/queue.ts";
 import { columns, type Command, UsageError } from "./command.ts";
+import { countOf, FILTER_OPTIONS, filterOf, FILTERS } from "./option-values.ts";
+import { type Answer, type Given, verbsCommand } from "./verbs.ts";
 
-const VERBS = ["ls", "retry", "purge"] as const;
-type Verb = (typeof VERBS)[number];
-/** Letters in one call to Redis. */
-const PAGE = 200;
+const LIMIT_MAX = 9999;
 
-export const dead: Command = {
+export const dead: Command = verbsCommand({
   name: "dead",
-  words: "[ls | retry ID… | purge ID…]",
-  help: "Lists the dead letters, newest first; runs them again, with no failures counted; or forgets them.",
+  help: "Dead letters: what failed for good. They keep their bodies until they are run again, purged or trimmed.",
+  preset: "ls",
   options: {
-    all: { type: "boolean", help: "retry or purge: every dead letter of the queues chosen" },
-    queue: { type: "string", value: "NAME", help: "only this queue" },
-    limit: { type: "string", value: "N", help: "ls: at most N of a queue (50)" },
-    json: { type: "boolean", help: "an array of objects; retry and purge: how many" },
+    ...FILTER_OPTIONS,
+    all: { type: "boolean", help: "every dead letter there is" },
+    limit: { type: "string", value: "N", help: "at most so many (50)" },
   },
-  async run({ readConfig, options, words, print }) {
-    const [verb = "ls", ...ids] = words;
-    if (!isVerb(verb)) throw new UsageError(`dead knows no ${verb}.${suggestion(verb, VERBS)}`);
-    checkWords(verb, ids, options);
-    const missing: string[] = [];
-    const result = await askRedis(await readConfig("tool"), async (client, keys) => {
-      const context = { client, keys };
-      const names = (await queueNames(context)).sort().filter((name) => name === (options["queue"] ?? name));
-      if (verb === "ls") return lettersIn(context, names, Number(options["limit"] ?? 50));
-      const act = verb === "retry" ? retryDead : purgeDead;
-      if (options["all"] === true) return sum(names.map((name) => forAll(context, name, act)));
-      return sum(
-        ids.map(async (id) => {
-          const letter = await findDeadLetter(context, names, id);
-          if (letter === undefined) missing.push(id);
-          return letter === undefined ? 0 : act(context, letter.queue, [letter]);
-        }),
-      );
-    });
-    if (options["json"]) print(JSON.stringify(result));
-    else if (typeof result === "number") print(`${result} ${verb === "retry" ? "will run again" : "purged"}`);
-    else print(columns([["ID", "QUEUE", "ROUTE", "ATTEMPTS", "SINCE", "REASON"], ...result.map(row)]));
-    for (const id of missing) print(`There is no dead letter ${id}.`);
-    return missing.length > 0 ? 1 : 0;
+  verbs: {
+    ls: {
+      help: "lists them, the newest first",
+      options: [...FILTERS, "limit"],
+      check: ({ options }) => void [countOf(options, "limit", LIMIT_MAX), filterOf(options)],
+      run: list,
+    },
+    retry: {
+      words: "ID… | --all | filters",
+      takes: "any",
+      help: "runs them again, with no failures counted",
+      options: [...FILTERS, "all"],
+      check: (given) => void chosen("retry", given),
+      run: async (given) => acted(await given.queue.dead.retry(chosen("retry", given)), "will run again"),
+    },
+    purge: {
+      words: "ID… | --all | filters",
+      takes: "any",
+      help: "forgets them, with everything that they left",
+      options: [...FILTERS, "all"],
+      check: (given) => void chosen("purge", given),
+      run: async (given) => acted(await given.queue.dead.purge(chosen("purge", given)), "purged"),
+    },
   },
-};
+});
 
-function isVerb(word: string): word is Verb {
-  return (VERBS as readonly string[]).includes(word);
+async function list({ queue, options }: Given): Promise<Answer> {
+  const limit = countOf(options, "limit", LIMIT_MAX) ?? 50;
+  const letters = await queue.dead.list({ ...filterOf(options), limit });
+  const head = ["ID", "QUEUE", "ROUTE", "ATTEMPTS", "SINCE", "REASON"];
+  return { json: letters, lines: [columns([head, ...letters.map(row)])] };
 }
 
-function checkWords(
-  verb: Verb,
-  ids: readonly string[],
-  options: Readonly<Record<string, string | boolean | undefined>>,
-): void {
-  const limit = options["limit"];
-  if (limit !== undefined && !/^[1-9]\d{0,3}$/.test(String(limit)))
-    throw new UsageError("--limit takes a whole number from 1 to 9999.");
-  if (verb === "ls") {
-    if (ids.length > 0) throw new UsageError("dead ls takes no ids.");
-    return;
-  }
-  if (ids.length > 0 === (options["all"] === true)) throw new UsageError(`dead ${verb} takes ids, or --all.`);
+function chosen(verb: string, { words, options }: Omit<Given, "queue">): Chosen {
+  const filter = filterOf(options);
+  const ways = [words.length > 0, options["all"] === true, Object.keys(filter).length > 0];
+  const isQueueAndAll = ways[1] && !ways[0] && Object.keys(filter).join() === "queue";
+  if (ways.filter(Boolean).length !== 1 && !isQueueAndAll)
+    throw new UsageError(`dead ${verb} takes ids, or filters such as --route, or --all.`);
+  return words.length > 0 ? words : filter;
 }
 
-async function lettersIn(context: BrokerContext, queues: readonly string[], limit: number): Promise<DeadLetter[]> {
-  const found = await Promise.all(queues.map((queue) => deadLetters(context, queue, { limit })));
-  return found.flat().sort((a, b) => b.at - a.at);
+function acted({ count, unknown }: Acted, what: string): Answer {
+  const lines = [`${count} ${what}`, ...unknown.map((id) => `There is no dead letter ${id}.`)];
+  return { json: { count, unknown }, lines, code: unknown.length > 0 ? 1 : 0 };
 }
 
-type Act = (context: BrokerContext, queue: string, letters: readonly DeadLetter[]) => Promise<number>;
-
-/** Page by page: what was acted upon is gone from the list. */
-async function forAll(context: BrokerContext, queue: string, act: Act): Promise<number> {
-  let count = 0;
-  for (;;) {
-    const letters = await deadLetters(context, queue, { limit: PAGE });
-    const acted = letters.length > 0 ? await act(context, queue, letters) : 0;
-    count += acted;
-    if (acted === 0 || letters.length < PAGE) return count;
-  }
-}
-
-async function sum(counts: readonly Promise<number>[]): Promise<number> {
-  return (await Promise.all(counts)).reduce((total, count) => total + count, 0);
-}
-
-function row({ id, queue, header, element, at, reason }: DeadLetter): string[] {
-  const route = header?.route ?? header?.kind ?? "-";
-  return [
-    id,
-    queue,
-    route,
-    String(element.attempts),
-    new Date(at).toISOString(),
-    reason.split("\n")[0]?.slice(0, 120) ?? "",
-  ];
+function row({ id, queue, route, kind, attempts, since, reason = "" }: ListedOne): string[] {
+  const why = reason.split("\n")[0]?.slice(0, 120) ?? "";
+  return [id, queue, route ?? kind ?? "-", String(attempts), since.toISOString(), why];
 }
