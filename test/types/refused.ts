@@ -30,7 +30,7 @@ export default defineHandler({
       },
     }),
     ship: r.job(Ship, {
-      async run({ input, enqueue, emit, send }) {
+      async run({ input, enqueue, enqueueAll, batch, emit, send }) {
         // @ts-expect-error: no such input
         void input.nope;
         // @ts-expect-error: wrong input
@@ -43,12 +43,28 @@ export default defineHandler({
         await enqueue(Shipped, { app: "x" });
         // @ts-expect-error: a duration without a unit
         await enqueue(Ship, { app: "x" }, { delay: "10" });
+        // @ts-expect-error: no such class
+        await enqueue(Ship, { app: "x" }, { class: 4 });
+        // @ts-expect-error: a text is no moment
+        await enqueue(Ship, { app: "x" }, { at: "tomorrow" });
+        // @ts-expect-error: no such end
+        await enqueue(Ship, { app: "x" }, { unique: { id: "x", until: "done" } });
+        // @ts-expect-error: the second input is wrong
+        await enqueueAll(Ship, [{ app: "x" }, { app: 1 }]);
+        // @ts-expect-error: each member has the input of its own job
+        await batch([{ job: Ship, input: { sha: "x" } }], { job: Ship, input: { app: "x" } });
         // @ts-expect-error: a room without its adapter
         await send("lobby", "hello");
       },
     }),
     // @ts-expect-error: a duration without a unit
     slow: r.job(Ship, { timeout: "10", run: () => {} }),
+    // @ts-expect-error: a pause without a unit
+    listed: r.job(Ship, { retry: ["3s", "30"], run: () => {} }),
+    // @ts-expect-error: the job says where its deliveries wait
+    placed: r.job(Ship, { queue: "low", run: () => {} }),
+    // @ts-expect-error: a rate needs its time
+    rated: r.job(Ship, { rate: { limit: 1 }, run: () => {} }),
     // @ts-expect-error: a period without a unit
     often: r.every("10", { run: () => {} }),
     // @ts-expect-error: a cron time needs its time zone

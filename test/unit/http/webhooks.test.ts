@@ -24,6 +24,7 @@ const hooks = defineHandler({
     strict: r.post("/hooks/strict", { body: z.object({ n: z.number() }), parse: "before", run: () => {} }),
     small: r.put("/hooks/small", { limit: 100, run: () => {} }),
     ask: r.get("/hooks/ask", { dedupe: { header: "x-id" }, run: () => {} }),
+    placed: r.post("/hooks/placed", { queue: "ci", tag: "gpu", class: 3, run: () => {} }),
     keyed: r.post("/hooks/keyed", { key: ({ query }) => String(query["room"]), run: () => {} }),
   }),
 });
@@ -65,6 +66,12 @@ eachServer((server, getUrl) => {
         request: { method: "POST", path: "/hooks/plain/a%20b", search: "x=1&y=%C3%A4", params: { repo: "a b" } },
       });
       expect(ran).toBe(0);
+    });
+
+    it("stores it where the route says, in the class it says", async () => {
+      expect((await post("/hooks/placed", "{}")).status).toBe(202);
+      expect((await door.stored("ci+gpu")).map(({ header }) => header["route"])).toEqual(["hooks.placed"]);
+      expect(await door.redis.llen(`${door.keys.queue("ci+gpu")}:w3`)).toBe(1);
     });
 
     it("stores bodies of every size up to the limit, and those that come in pieces", async () => {

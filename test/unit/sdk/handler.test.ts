@@ -88,6 +88,19 @@ describe("routes get their defaults", () => {
     });
   });
 
+  test("limits and places are kept as they are run", () => {
+    const rate = { limit: 100, per: "1m", burst: 10, by: "key" } as const;
+    expect(only((r) => r.job(Ship, { run, rate, concurrency: 3, maxHeap: 200 }))).toMatchObject({
+      rate: { limit: 100, perMs: 60_000, burst: 10, by: "key" },
+      concurrency: 3,
+      maxHeapMb: 200,
+    });
+    expect(only((r) => r.on(Shipped, { run, queue: "low", tag: "eu", class: 3 }))).toMatchObject({
+      queue: "low+eu",
+      class: 3,
+    });
+  });
+
   test("HTTP", () => {
     expect(only((r) => r.post("/hooks/:repo", { run }))).toEqual({
       id: "h.it",
@@ -208,6 +221,18 @@ describe("refused", () => {
     ["help must be a text", (r) => r.command("x", { run, help: 1 })],
     ["restrictTo must be a list", (r) => r.command("x", { run, restrictTo: "ops" })],
     ["restrictTo must be a list", (r) => r.command("x", { run, restrictTo: [] })],
+    ["maxHeap must be a whole number", (r) => r.job(Ship, { run, maxHeap: 0.5 })],
+    ["concurrency must be a whole number", (r) => r.job(Ship, { run, concurrency: 0 })],
+    ["rate: limit and per are both needed", (r) => r.job(Ship, { run, rate: { limit: 1 } as never })],
+    ["rate: per must be a duration", (r) => r.job(Ship, { run, rate: { limit: 1, per: "x" as never } })],
+    ["rate: by must be", (r) => r.job(Ship, { run, rate: { limit: 1, per: "1s", by: "user" as never } })],
+    ["rate: unknown option max", (r) => r.job(Ship, { run, rate: { limit: 1, per: "1s", max: 2 } as never })],
+    ["queue must be a letter", (r) => r.on(Shipped, { run, queue: "a:b" })],
+    ["queue: chat is only", (r) => r.every("5m", { run, queue: "chat" })],
+    ["tag must be a letter", (r) => r.post("/x", { run, tag: "" })],
+    ["class must be 0, 1, 2 or 3", (r) => r.post("/x", { run, class: 4 as never })],
+    ["unknown option queue", (r) => r.job(Ship, { run, queue: "x" } as never)],
+    ["unknown option rate", (r) => r.command("x", { run, rate: { limit: 1, per: "1s" } } as never)],
     ["attempts must be a whole number", (r) => r.command("x", { run, attempts: 0 })],
     ["attempts must be a whole number", (r) => r.command("x", { run, attempts: 1.5 })],
     ["timeout must be a duration", (r) => r.command("x", { run, timeout: "0s" })],
