@@ -6,6 +6,7 @@ import type { QueueDepth } from "../broker/inspect.ts";
 import { cancelDelivery, type Edited } from "../broker/jobs.ts";
 import { Producer, type QueueLimits } from "../broker/producer.ts";
 import { closeRedis, databaseOf, openRedis, type RedisClient, type RedisState } from "../redis/connect.ts";
+import { checkDurability, type Durability } from "../redis/durable.ts";
 import { isName, Keys } from "../redis/keys.ts";
 import { type Clock, type Random, systemClock } from "../runtime/clock.ts";
 import { AntiphonError } from "../runtime/errors.ts";
@@ -47,6 +48,8 @@ export interface QueueOptions {
   readonly middleware?: readonly Middleware[];
   /** A queue with more answers QUEUE_FULL, as ANTIPHON_QUEUE_LIMIT and ANTIPHON_QUEUE_BYTES. */
   readonly limits?: QueueLimits;
+  /** As ANTIPHON_DURABILITY. */
+  readonly durability?: Durability;
   /** Told at every change of the connection. */
   readonly onState?: (state: RedisState, detail?: string) => void;
 }
@@ -63,9 +66,12 @@ export interface QueueParts extends BrokerContext {
 export const DEFAULT_LIMITS: QueueLimits = { deliveries: 1_000_000, bytes: 1024 ** 3 };
 const CONNECT_MS = 5000;
 
-/** @throws AntiphonError CONFIG_INVALID, REDIS_UNAVAILABLE when Redis does not answer within 5 s */
+/**
+ * @throws AntiphonError CONFIG_INVALID, DURABILITY_UNSUPPORTED, REDIS_UNAVAILABLE when Redis does not answer within 5 s
+ */
 export async function openQueue(options: QueueOptions): Promise<Queue> {
   const { url, namespace = "antiphon", name = "queue", middleware = [], limits = DEFAULT_LIMITS, onState } = options;
+  const { durability = "default" } = options;
   if (!isName(namespace)) throw new AntiphonError("CONFIG_INVALID", `"${namespace}" cannot be a namespace.`);
   let problem = "";
   const client = openRedis({
@@ -83,14 +89,18 @@ export async function openQueue(options: QueueOptions): Promise<Queue> {
     open.push(another);
     return another;
   };
+  const keys = new Keys(namespace, databaseOf(url));
+  const stopping = AbortSignal.timeout(CONNECT_MS);
+  const around = { clock: systemClock, random: Math.random, stopping };
   try {
     await withDeadline(client.ping(), CONNECT_MS, "Redis");
+    await checkDurability(client, { level: durability, key: keys.proof() }, around);
   } catch (error) {
     await closeRedis(client);
+    if (error instanceof AntiphonError) throw error;
     throw new AntiphonError("REDIS_UNAVAILABLE", problem, { cause: error });
   }
-  const keys = new Keys(namespace, databaseOf(url));
-  const parts = { client, keys, subscriber, middleware, limits, clock: systemClock, random: Math.random };
+  const parts = { client, keys, subscriber, middleware, limits, durability, clock: systemClock, random: Math.random };
   return new Queue(parts, async () => {
     for (const connection of open) await closeRedis(connection);
   });
