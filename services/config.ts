@@ -57,6 +57,8 @@ export interface Values {
   readonly leaseMs: number;
   readonly queueLimit: number;
   readonly queueBytes: number;
+  readonly deadLength: number;
+  readonly deadDays: number;
   readonly durability: "default" | "replica" | "fsync";
   readonly logLevel: "debug" | "info" | "warn" | "error";
   readonly logFormat: "json" | "pretty";
@@ -247,6 +249,19 @@ export const SETTINGS: { readonly [K in keyof Values]: Row<Values[K]> } = {
     preset: always("default"),
     sentence:
       "What an acknowledgement waits for: Redis' reply, one replica (`replica`), or the append-only file on disk (`fsync`).",
+  },
+  deadLength: {
+    variable: "ANTIPHON_DEAD_LENGTH",
+    kind: wholeNumber({ min: 1, max: 10_000_000 }),
+    preset: always(10_000),
+    sentence:
+      "Dead letters that one queue keeps; the oldest beyond it are forgotten, within a minute, and a warning says how many.",
+  },
+  deadDays: {
+    variable: "ANTIPHON_DEAD_DAYS",
+    kind: wholeNumber({ min: 1, max: 36_500 }),
+    preset: always(90),
+    sentence: "Days after which a dead letter is forgotten.",
   },
   logLevel: {
     variable: "LOG_LEVEL",

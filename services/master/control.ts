@@ -1,16 +1,21 @@
-// What the leader of `control` does for the whole bot: fires schedules, takes back what dead workers held.
+// What the leader of `control` does for the whole bot: fires schedules, takes back what dead workers held, forgets dead
+// letters that outlived their time, warns of queues that nobody serves.
 
 import type { BrokerContext } from "../broker/connection.ts";
+import type { DeadRetention } from "../broker/dead.ts";
 import type { Duty, Tenure } from "../leader/leader.ts";
 import type { Clock, Random } from "../runtime/clock.ts";
 import type { Emit } from "../telemetry/events.ts";
 import { Reaper } from "./reaper.ts";
+import { Retention } from "./retention.ts";
 import { Scheduler } from "./scheduler.ts";
 import type { TimedRoute } from "./timetable.ts";
+import { Unserved } from "./unserved.ts";
 
 export interface ControlOptions {
   readonly broker: BrokerContext;
   readonly routes: readonly TimedRoute[];
+  readonly retention: DeadRetention;
   readonly thereSince?: () => number | undefined;
   readonly clock: Clock;
   readonly random: Random;
@@ -19,30 +24,31 @@ export interface ControlOptions {
 
 export class Control implements Duty {
   readonly #options: ControlOptions;
-  #agents: { readonly reaper: Reaper; readonly scheduler: Scheduler } | undefined;
+  #agents: readonly Agent[] = [];
+  #reaper: Reaper | undefined;
 
   constructor(options: ControlOptions) {
     this.#options = options;
   }
 
   async begin(tenure: Tenure): Promise<void> {
-    const agents = {
-      reaper: new Reaper({ ...this.#options, tenure }),
-      scheduler: new Scheduler({ ...this.#options, tenure }),
-    };
-    this.#agents = agents;
-    await agents.reaper.start();
-    await agents.scheduler.start();
+    const options = { ...this.#options, tenure };
+    this.#reaper = new Reaper(options);
+    this.#agents = [this.#reaper, new Scheduler(options), new Retention(options), new Unserved(options)];
+    for (const agent of this.#agents) await agent.start();
   }
 
-  /** Every step of both is one script, so there is nothing to finish. */
+  /** Every step of all is one script, so there is nothing to finish. */
   async end(): Promise<void> {
     const agents = this.#agents;
-    this.#agents = undefined;
-    await Promise.all([agents?.reaper.stop(), agents?.scheduler.stop()]);
+    this.#agents = [];
+    this.#reaper = undefined;
+    await Promise.all(agents.map((agent) => agent.stop()));
   }
 
   outage(): void {
-    this.#agents?.reaper.outage();
+    this.#reaper?.outage();
   }
 }
+
+type Agent = Pick<Scheduler, "start" | "stop">;

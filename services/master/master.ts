@@ -43,6 +43,7 @@ export interface Running {
 
 /** What each part may take to stop; a handover needs about half of it. */
 const STOP_MS = 5_000;
+const DAY_MS = 86_400_000;
 
 /** Started from first to last, stopped from last to first: connections hand over while the rest still works. */
 export function masterParts(options: MasterOptions, routes: readonly TimedRoute[], stopping: AbortSignal) {
@@ -65,7 +66,8 @@ export function masterParts(options: MasterOptions, routes: readonly TimedRoute[
   const limits = { deliveries: config.queueLimit, bytes: config.queueBytes };
   const settings = config.adapterSettings;
   const connections = new Connections({ around, adapters: config.adapters, settings, limits });
-  const control = new Control({ ...common, routes, thereSince: () => redis.thereSince });
+  const retention = { length: config.deadLength, ageMs: config.deadDays * DAY_MS };
+  const control = new Control({ ...common, routes, retention, thereSince: () => redis.thereSince });
   redis.onOutage(() => control.outage());
   const controlLeader = leaderOf("control", control, around);
   const leaders = (): readonly Part[] => [controlLeader, ...connections.leaders];

@@ -31,6 +31,7 @@ export interface EventFields {
   "run.timeout": { route: string; origin: string; afterMs: number };
   "thread.ended": { thread: number; reason: string; deliveries: number };
   "thread.started": { thread: number; kind: string };
+  "thread.recycled": { thread: number; kind: string; reason: string };
   "quarantine.started": { id: string };
   "quarantine.ended": { id: string; outcome: string };
   "settle.retry": { queue: string; error: unknown };
@@ -41,6 +42,8 @@ export interface EventFields {
   "adapter.state": { unit: string; state: string; detail?: string };
   "action.failed": { unit: string; action: string; kind: string; error: string };
   "action.in-doubt": { unit: string; action: string; result: string };
+  "dead.trimmed": { queue: string; letters: number };
+  "queue.unserved": { queue: string; waiting: number };
   "cron.fired": { route: string; slot: number };
   "cron.missed": { route: string; slots: number };
   "cron.overlapped": { route: string; slot: number };
@@ -85,6 +88,7 @@ export const LEVELS: Readonly<Record<Exclude<EventName, "log">, Level>> = {
   "run.timeout": "warn",
   "thread.ended": "warn",
   "thread.started": "debug",
+  "thread.recycled": "info",
   "quarantine.started": "warn",
   "quarantine.ended": "warn",
   "settle.retry": "warn",
@@ -95,6 +99,8 @@ export const LEVELS: Readonly<Record<Exclude<EventName, "log">, Level>> = {
   "adapter.state": "info",
   "action.failed": "warn",
   "action.in-doubt": "warn",
+  "dead.trimmed": "warn",
+  "queue.unserved": "warn",
   "cron.fired": "debug",
   "cron.missed": "warn",
   "cron.overlapped": "info",

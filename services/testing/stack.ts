@@ -47,6 +47,8 @@ export interface StackOptions {
 
 const STOP_MS = 5_000;
 const SCHEDULES_MS = 5_000;
+/** A test's dead letters outlive whatever it does to the clock. */
+const RETENTION = { length: 1_000_000, ageMs: Number.MAX_SAFE_INTEGER };
 
 export class Stack {
   readonly config: Config;
@@ -198,7 +200,7 @@ export class Stack {
     const leading = { leases, subscriber, broker, timing, owner: "test", newId: randomId, random, emit };
     const around: LeaderSurroundings = { ...leading, clock: this.#steady };
     const routes = this.#manifest.timed.map(({ shape }) => scheduleOf(shape));
-    const control = new Control({ broker, routes, clock, random, emit });
+    const control = new Control({ broker, routes, retention: RETENTION, clock, random, emit });
     const limits = { deliveries: config.queueLimit, bytes: config.queueBytes };
     const units = [...this.services.values()].map((service) => {
       const create = () => service.connect();
