@@ -1,0 +1,195 @@
+// The commands for jobs, queues and workers, as processes against a running bot: what they say is so, what they do happens.
+
+import { spawn, spawnSync } from "node:child_process";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { LocalStack } from "../support/local-stack.ts";
+import { waitFor } from "../support/wait-for.ts";
+
+const MAIN = new URL("../../services/main.ts", import.meta.url).pathname;
+const LAB = new URL("../fixtures/handlers/lab.ts", import.meta.url).pathname;
+const folder = mkdtempSync(join(tmpdir(), "antiphon-cli-jobs-"));
+const journal = join(folder, "journal");
+const ANSWER = `import { defineHandler, job } from "antiphon";
+const anything = { "~standard": { version: 1, vendor: "test", validate: (value) => ({ value }) } } as const;
+const answer = job("answer", anything);
+export default defineHandler({
+  name: "oracle",
+  routes: (r) => ({ answer: r.job(answer, { run: ({ input }) => "42, " + (input as { name: string }).name }) }),
+});
+`;
+const stack = new LocalStack({
+  handlers: { "answer.ts": ANSWER },
+  env: { ANTIPHON_HANDLERS: `${LAB},./handlers`, ANTIPHON_HANDLER_LAB_JOURNAL: journal },
+});
+let redisUrl = "";
+
+beforeAll(async () => {
+  await stack.start();
+  redisUrl =
+    /redis (redis:\S+)/.exec(stack.process.lines.find((line) => line.startsWith("antiphon is")) ?? "")?.[1] ?? "";
+});
+afterAll(async () => {
+  writeFileSync(`${journal}.open`, "");
+  await stack.remove();
+  rmSync(folder, { recursive: true });
+});
+
+interface Ran {
+  readonly code: number | null;
+  readonly out: string;
+  readonly problems: string;
+}
+
+function antiphon(...args: readonly string[]): Ran {
+  const env = { ...process.env, REDIS_URL: redisUrl };
+  const options = { cwd: folder, env, encoding: "utf8", timeout: 60_000 } as const;
+  const { status, stdout, stderr } = spawnSync(process.execPath, [MAIN, ...args], options);
+  return { code: status, out: stdout.trim(), problems: stderr };
+}
+
+function json<T>(...args: readonly string[]): T {
+  const ran = antiphon(...args, "--json");
+  expect(ran).toMatchObject({ problems: "" });
+  return JSON.parse(ran.out) as T;
+}
+
+interface Job {
+  readonly id: string;
+  readonly state: string;
+  readonly route: string;
+  readonly body: string;
+}
+
+function enqueue(name: string, input: object, ...options: readonly string[]): string {
+  return json<Job>("job", "enqueue", name, "--input", JSON.stringify(input), ...options).id;
+}
+
+const stateOf = (id: string): string | undefined => json<Job | null>("job", "show", id)?.state;
+const journalHas = (line: string): boolean => existsSync(journal) && readFileSync(journal, "utf8").includes(line);
+
+test("a job is enqueued by name or route, runs, and its result is awaited", async () => {
+  enqueue("lab.note", { name: "first" });
+  await waitFor(() => journalHas("note first"));
+  for (const name of ["answer", "oracle.answer"]) {
+    const args = ["job", "enqueue", name, "--input", '{"name":"he said"}', "--wait", "20s"];
+    expect(json<{ result: unknown }>(...args).result).toBe("42, he said");
+  }
+  const id = enqueue("answer", {});
+  await waitFor(() => stateOf(id) === undefined);
+  const { history } = json<{ history: { id: string; outcome: string }[] }>("queue", "show", "default");
+  expect(history.find((entry) => entry.id === id)?.outcome).toBe("done");
+  expect(antiphon("job", "show", id)).toMatchObject({ code: 1, out: expect.stringContaining("no delivery") as string });
+});
+
+test("what waits is found by what is known of it, changed, and forgotten", () => {
+  const far = enqueue(
+    "lab.note",
+    { name: "needle" },
+    "--delay",
+    "1h",
+    "--key",
+    "k",
+    "--tags",
+    "blue,red",
+    "--class",
+    "2",
+  );
+  enqueue("lab.note", { name: "other" }, "--delay", "1h");
+  for (const filter of [
+    ["--tag", "blue"],
+    ["--text", "needle"],
+    ["--key", "k"],
+    ["--state", "delayed", "--route", "lab.note", "--tag", "red"],
+  ])
+    expect(json<Job[]>("job", "ls", ...filter).map(({ id }) => id)).toEqual([far]);
+  expect(json<Job[]>("job", "ls", "--route", "lab").length).toBe(2);
+  expect(antiphon("job", "ls", "--older", "5m").out).not.toContain(far);
+  expect(antiphon("job", "edit", far, "--input", '{"name":"thread"}').out).toBe(`${far} is changed`);
+  expect(antiphon("job", "reschedule", far, "--at", "2999-01-01").code).toBe(0);
+  expect(json<Job & { due: string }>("job", "show", far)).toMatchObject({
+    state: "delayed",
+    body: '{"name":"thread"}',
+    due: "2999-01-01T00:00:00.000Z",
+  });
+  expect(antiphon("job", "show", far).out).toMatch(/tags +blue red/);
+  expect(antiphon("job", "delete", far).out).toBe(`${far} is deleted`);
+  expect(antiphon("job", "delete", far, "nosuchid")).toMatchObject({ code: 1 });
+  expect(stateOf(far)).toBeUndefined();
+});
+
+test("what runs is listed by how long it runs, and ended", async () => {
+  const id = enqueue("lab.hold", { name: "long" });
+  await waitFor(() => journalHas("hold long"));
+  expect(json<Job[]>("job", "ls", "--running").map((job) => job.id)).toContain(id);
+  expect(json<Job[]>("job", "ls", "--running", "--older", "1h")).toEqual([]);
+  expect(antiphon("job", "edit", id, "--class", "0")).toMatchObject({ code: 1 });
+  expect(antiphon("job", "delete", id).out).toContain("job kill");
+  expect(antiphon("job", "kill", id).out).toBe(`${id} is being ended`);
+  await waitFor(() => stateOf(id) === undefined, { timeoutMs: 20_000 });
+});
+
+test("a queue is held back as a whole, by route and by key, and limited", async () => {
+  expect(antiphon("queue", "pause", "default").out).toBe("default is paused");
+  enqueue("lab.note", { name: "held back" });
+  expect(antiphon("queue").out).toMatch(/default .*paused/);
+  expect(antiphon("queue", "pause", "default", "--route", "lab.note").code).toBe(0);
+  expect(antiphon("queue", "resume", "default").out).toBe("default is resumed");
+  expect(json<{ pauses: object[] }>("queue", "show", "default").pauses).toMatchObject([{ route: "lab.note" }]);
+  expect(journalHas("note held back")).toBe(false);
+  expect(antiphon("queue", "resume", "default", "--route", "lab.note").code).toBe(0);
+  await waitFor(() => journalHas("note held back"));
+  expect(antiphon("queue", "limit", "default", "--rate", "100/1m", "--concurrency", "5").out).toMatch(
+    /rate +100\/60000ms/,
+  );
+  expect(antiphon("queue", "limit", "default", "--off").out).toBe("default has no limits");
+});
+
+test("dead letters are chosen by ids and by what they have in common", async () => {
+  const ids = ["a", "b"].map((name) => enqueue("lab.short", { name, ms: 10_000 }));
+  await waitFor(() => json<Job[]>("dead", "ls", "--route", "lab.short").length === 2, { timeoutMs: 20_000 });
+  expect(antiphon("dead", "ls", "--text", '"a"').out).toContain(ids[0]);
+  expect(antiphon("dead", "ls", "--text", '"a"').out).not.toContain(ids[1]);
+  expect(antiphon("job", "retry", ids[0] ?? "").out).toBe(`${ids[0]} will run again`);
+  await waitFor(() => json<Job[]>("dead", "ls").length === 2, { timeoutMs: 20_000 });
+  expect(antiphon("dead", "purge", "--text", '"a"').out).toBe("1 purged");
+  expect(antiphon("dead", "purge", "--all").out).toBe("1 purged");
+});
+
+test.each([
+  [["queue", "pause"], "queue pause takes NAME"],
+  [["queue", "pasue", "default"], "Did you mean pause?"],
+  [["queue", "ls", "--route", "x"], "queue ls has no option --route"],
+  [["queue", "limit", "default"], "--rate, --concurrency or --off"],
+  [["queue", "limit", "default", "--rate", "many"], "e.g. 100/1m"],
+  [["job", "ls", "--older", "soon"], "--older takes a duration"],
+  [["job", "ls", "--state", "alive"], "not alive"],
+  [["job", "enqueue", "x", "--input", "{"], "--input takes JSON"],
+  [["job", "edit", "x"], "job edit takes --input or --class"],
+  [["job", "reschedule", "x", "--delay", "1s", "--at", "2026-01-01"], "--delay or --at"],
+  [["job", "kill"], "job kill takes ID"],
+  [["dead", "retry"], "--all"],
+  [["worker", "quiet"], "--all"],
+  [["worker", "dance"], "worker knows no dance"],
+  [["worker", "--all"], "only with a verb"],
+])("%j is a wrong use: exit code 2 and what is right", (args, said) => {
+  expect(antiphon(...args)).toMatchObject({ code: 2, out: "", problems: expect.stringContaining(said) as string });
+});
+
+test("what cannot be done ends with 1, the code's sentence and its remedy", () => {
+  const ran = antiphon("job", "enqueue", "lab.noet");
+  expect(ran).toMatchObject({ code: 1, out: "" });
+  expect(ran.problems).toContain("Did you mean lab.note?");
+  expect(antiphon("queue", "pause", "default", "--route", "lab.noet").problems).toContain("Remedy:");
+});
+
+test("a reader that goes away ends a command without a word", async () => {
+  const child = spawn(process.execPath, [MAIN, "queue", "--help"], { stdio: ["ignore", "pipe", "pipe"] });
+  child.stdout.destroy();
+  const problems: Buffer[] = [];
+  child.stderr.on("data", (chunk: Buffer) => problems.push(chunk));
+  await new Promise((resolve) => child.once("close", resolve));
+  expect(Buffer.concat(problems).toString()).toBe("");
+});
