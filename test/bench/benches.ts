@@ -1,6 +1,7 @@
 // The benchmarks there are, and what each is given.
 
 import { flood } from "./flood/flood.ts";
+import { queue } from "./queue/queue.ts";
 import type { Finished } from "./report.ts";
 
 export interface BenchOptions {
@@ -9,8 +10,10 @@ export interface BenchOptions {
   readonly seconds: number;
   /** A folder for CPU profiles of what is measured; figures are not to be trusted then. */
   readonly profile?: string;
+  /** Only this scenario, where a benchmark has several. */
+  readonly only?: string;
   /** Says what was found so far. */
   readonly note: (text: string) => void;
 }
 
-export const BENCHES: Readonly<Record<string, (options: BenchOptions) => Promise<Finished>>> = { flood };
+export const BENCHES: Readonly<Record<string, (options: BenchOptions) => Promise<Finished>>> = { flood, queue };

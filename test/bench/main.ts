@@ -7,10 +7,11 @@ import { endAllOnExit } from "./processes.ts";
 import { type Finished, jsonLine, table } from "./report.ts";
 import { save } from "./save.ts";
 
-const USAGE = `Usage: npm run bench -- [${Object.keys(BENCHES).join("|")}] [--json] [--rounds N] [--seconds N] [--save] [--profile FOLDER]
+const USAGE = `Usage: npm run bench -- [${Object.keys(BENCHES).join("|")}] [--json] [--rounds N] [--seconds N] [--only SCENARIO] [--save] [--profile FOLDER]
   --json     one object a line instead of a table
   --rounds   rounds of which the medians are taken (3)
   --seconds  length of each measurement that is limited by time (5)
+  --only     one scenario of it, where it has several
   --save     writes the tables into docs/benchmarks.md
   --profile  writes CPU profiles of the worker there; figures are not to be trusted then`;
 
@@ -30,6 +31,7 @@ function read() {
         rounds: { type: "string", default: "3" },
         seconds: { type: "string", default: "5" },
         profile: { type: "string" },
+        only: { type: "string" },
       },
     });
   } catch {
@@ -51,6 +53,7 @@ async function run(name: string, options: ReturnType<typeof read>["values"]): Pr
     rounds: positive(options.rounds),
     seconds: positive(options.seconds),
     ...(options.profile !== undefined && { profile: options.profile }),
+    ...(options.only !== undefined && { only: options.only }),
     note: (text) => process.stderr.write(`${text}\n`),
   });
   return { name, conditions: [...around, ...conditions], rows };

@@ -1,8 +1,8 @@
 // Starts Hubot, which is installed at the first run.
 
-import { execFileSync } from "node:child_process";
-import { existsSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
+import { installPeers } from "../peers.ts";
 import { Started } from "../processes.ts";
 import type { Subject, Surroundings } from "./subject.ts";
 
@@ -10,12 +10,9 @@ const FOLDER = new URL("../", import.meta.url);
 const ENTRY = fileURLToPath(new URL("./hubot.mjs", import.meta.url));
 const INSTALLED = new URL("node_modules/hubot/package.json", FOLDER);
 
-/** Into test/bench alone, so that `npm ci` of the project stays small. @returns the version */
+/** @returns the version */
 export function installHubot(): string {
-  if (!existsSync(INSTALLED)) {
-    const args = ["ci", "--prefix", fileURLToPath(FOLDER), "--ignore-scripts", "--no-audit", "--no-fund"];
-    execFileSync("npm", args, { stdio: ["ignore", "ignore", "inherit"] });
-  }
+  installPeers();
   return (JSON.parse(readFileSync(INSTALLED, "utf8")) as { version: string }).version;
 }
 

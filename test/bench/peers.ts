@@ -1,0 +1,17 @@
+// Installs what the benchmarks compare with, at the first run that needs it: into test/bench alone, without install scripts.
+
+import { execFileSync } from "node:child_process";
+import { existsSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+
+const PEERS = ["hubot", "bullmq", "groupmq", "ioredis"];
+
+/** So that `npm ci` of the project stays small. */
+export function installPeers(): void {
+  const isThere = (name: string): boolean =>
+    existsSync(new URL(`./node_modules/${name}/package.json`, import.meta.url));
+  if (PEERS.every(isThere)) return;
+  const folder = fileURLToPath(new URL("./", import.meta.url));
+  const args = ["ci", "--prefix", folder, "--ignore-scripts", "--no-audit", "--no-fund"];
+  execFileSync("npm", args, { stdio: ["ignore", "ignore", "inherit"] });
+}
