@@ -102,6 +102,24 @@ export interface ClaimsOptions extends BrokerContext {
   readonly historyAgeMs?: number;
 }
 
+/** What others may know of a worker. */
+export interface WorkerFacts {
+  /** Random: of one process, whatever it serves. */
+  readonly process: string;
+  /** By the server's clock, ms since 1970. */
+  readonly startedAtMs: number;
+  readonly threads: number;
+  /** Deliveries that it runs at once. */
+  readonly slots: number;
+}
+
+export interface Registration {
+  /** CLIENT ID of the connection whose close means that the worker is dead; "" where there is no such connection. */
+  readonly clientId: string;
+  readonly pod: string;
+  readonly facts?: WorkerFacts;
+}
+
 export class Claims {
   readonly queue: string;
   readonly wid: string;
@@ -119,8 +137,9 @@ export class Claims {
   }
 
   /** Joins the queue, or tells the new client id after a reconnect. Answers false when this wid is fenced. */
-  async register(info: { clientId: string; pod: string }): Promise<boolean> {
-    return (await this.#call("register", [this.wid, `${info.clientId} ${info.pod}`])) === 1;
+  async register({ clientId, pod, facts }: Registration): Promise<boolean> {
+    const info = facts === undefined ? `${clientId} ${pod}` : `${clientId} ${pod} ${JSON.stringify(facts)}`;
+    return (await this.#call("register", [this.wid, info])) === 1;
   }
 
   async take(options: TakeOptions): Promise<Taken> {

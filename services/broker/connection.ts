@@ -34,6 +34,16 @@ export function withOffset(context: BrokerContext, call: QueueCall): Call {
   return { script: call.script, keys: call.keys, args: [context.clockOffsetMs?.() ?? 0, ...call.args] };
 }
 
+/** ms since 1970. */
+export async function serverNowMs(context: BrokerContext): Promise<number> {
+  try {
+    const [seconds = 0, micros = 0] = (await context.client.time()).map(Number);
+    return Math.floor(seconds * 1000 + micros / 1000) + (context.clockOffsetMs?.() ?? 0);
+  } catch (error) {
+    throw translate(error);
+  }
+}
+
 /** Runs a script of the broker. Throws FENCED, CLAIM_LOST, QUEUE_FULL or REDIS_UNAVAILABLE; any other error as it is. */
 export async function callBroker(context: BrokerContext, call: QueueCall): Promise<Reply> {
   try {

@@ -3,6 +3,8 @@
 import type { Order } from "./claims.ts";
 import { type BrokerContext, translate } from "./connection.ts";
 
+const KEPT_SECONDS = 3600;
+
 /** `quiet`: the pod takes nothing more until null. `stop`: it stops as on SIGTERM. An order outlives its pod for an hour. */
 export async function orderWorker(
   context: BrokerContext,
@@ -12,7 +14,20 @@ export async function orderWorker(
   try {
     if (order === null) await context.client.hdel(context.keys.orders(), pod);
     else
-      await context.client.multi().hset(context.keys.orders(), pod, order).expire(context.keys.orders(), 3600).exec();
+      await context.client
+        .multi()
+        .hset(context.keys.orders(), pod, order)
+        .expire(context.keys.orders(), KEPT_SECONDS)
+        .exec();
+  } catch (error) {
+    throw translate(error);
+  }
+}
+
+/** Orders that are obeyed stay. */
+export async function keepOrders(context: BrokerContext): Promise<void> {
+  try {
+    await context.client.expire(context.keys.orders(), KEPT_SECONDS);
   } catch (error) {
     throw translate(error);
   }

@@ -11,10 +11,17 @@ export interface Running {
   stop(): Promise<void>;
 }
 
+export interface Around {
+  readonly emit: Emit;
+  readonly died: (error: unknown) => void;
+  /** An operator wants it to stop. */
+  readonly toStop: () => void;
+}
+
 export interface ModeOptions {
   readonly name: "master" | "worker";
   readonly config: Config;
-  start(around: { readonly emit: Emit; readonly died: (error: unknown) => void }): Running;
+  start(around: Around): Running;
 }
 
 export const MODE_OPTIONS: Readonly<Record<string, Option>> = {
@@ -33,16 +40,22 @@ export async function runMode(context: CommandContext, { name, config, start }: 
     if (!isStopping) failure ??= error; // a start that was interrupted is no failure
     end();
   };
+  let isOrdered = false;
+  const toStop = (): void => {
+    isOrdered = true;
+    end();
+  };
   stopping.addEventListener("abort", end);
   if (stopping.aborted) end();
-  const running = start({ emit, died });
+  const running = start({ emit, died, toStop });
   running.ready.then((at) => {
     emit("process.started", { mode: name, pid: process.pid, urls: urlsOf(config, at) });
     context.ready(at);
   }, died);
   await ended;
   isStopping = true;
-  emit("process.stopping", { signal: failure === undefined ? String(stopping.reason) : "none" });
+  const why = isOrdered ? "order" : String(stopping.reason);
+  emit("process.stopping", { signal: failure === undefined ? why : "none" });
   await running.stop();
   emit("process.stopped", { mode: name });
   if (failure !== undefined) throw failure;

@@ -1,9 +1,12 @@
 // The handler side of a worker: threads, queues, heartbeat, sweep and drain, as a list of parts.
 
 import { adapterKind } from "../adapters/index.ts";
-import type { BrokerContext } from "../broker/connection.ts";
+import type { WorkerFacts } from "../broker/claims.ts";
+import { type BrokerContext, serverNowMs } from "../broker/connection.ts";
+import { keepOrders, orderWorker } from "../broker/orders.ts";
 import type { Config } from "../config.ts";
 import type { Clock, Random } from "../runtime/clock.ts";
+import { randomId } from "../runtime/ids.ts";
 import { Loop } from "../runtime/loop.ts";
 import { type Part, startAll, stopAll } from "../runtime/part.ts";
 import { capabilitiesOf } from "../sdk/adapter.ts";
@@ -11,6 +14,7 @@ import type { Emit } from "../telemetry/events.ts";
 import type { Connections } from "./connections.ts";
 import { drain } from "./drain.ts";
 import { heartbeat } from "./heartbeat.ts";
+import { Orders } from "./orders.ts";
 import { Pool } from "./pool.ts";
 import type { ThreadConfig, ThreadData } from "./protocol.ts";
 import type { Pulse } from "./pulse.ts";
@@ -41,6 +45,8 @@ export interface HandlingOptions {
   readonly beside: readonly Part[];
   /** The drain begins. */
   readonly draining: () => void;
+  /** An operator wants this worker to stop. */
+  readonly toStop?: () => void;
   /** Aborts when the worker is stopped, also before it has started. */
   readonly stopping: AbortSignal;
   readonly emit: Emit;
@@ -69,13 +75,15 @@ export function handlingParts(options: HandlingOptions): Part[] {
   const queues = served.all;
   connections.onReady(() => queues.forEach((queue) => queue.reconnected()));
   const both = [...pools.values()];
+  const { broker, toStop = () => {} } = options;
+  const orders = new Orders({ queues: served, stop: toStop, keep: () => keepOrders(broker), emit, clock });
   return [
     sweep(options, both, quarantine),
-    part({ name: "goodbye", stop: () => all(queues, (queue) => queue.bye()) }),
+    part({ name: "goodbye", stop: () => bye(options, queues, orders) }),
     threads({ pools: both, quarantine, beside, stopping }),
     part({ name: "contact", start: () => connections.fit(stopping) }),
     part({ name: "fetchers", start: () => served.start(), stop: () => served.stop() }),
-    heartbeat({ queues, pulse, isRedisThere: () => connections.isThere, emit, clock, random }),
+    heartbeat({ queues, orders, pulse, isRedisThere: () => connections.isThere, emit, clock, random }),
     part({ name: "registration", start: () => all(queues, (queue) => queue.registered(stopping)) }),
     part({
       name: "drain",
@@ -88,6 +96,12 @@ export function handlingParts(options: HandlingOptions): Part[] {
     }),
     served.discovery(),
   ];
+}
+
+/** An order to stop is carried out with that: what starts under this name later shall not stop too. */
+async function bye({ broker, pod }: HandlingOptions, queues: readonly ServedQueue[], orders: Orders): Promise<void> {
+  await all(queues, (queue) => queue.bye());
+  if (orders.present === "stop") await orderWorker(broker, pod, null);
 }
 
 interface ThreadsOptions extends Pick<HandlingOptions, "beside" | "stopping"> {
@@ -150,7 +164,8 @@ function queuesOf(options: HandlingOptions, choice: QueueChoice, pools: Pools): 
   const { broker, connections, pod, emit, clock, random } = options;
   const clientId = (): Promise<string> => connections.clientId();
   const { bells } = connections;
-  const common = { broker, bells, clientId, serials: numbering(), pod, emit, clock, random };
+  const facts = factsOf(options, pools);
+  const common = { broker, bells, clientId, facts, serials: numbering(), pod, emit, clock, random };
   const turns = new Map([...pools].map(([kind, pool]) => [kind, turnsOf(pool)]));
   const names = new QueueNames(broker);
   return new ServedQueues({
@@ -166,6 +181,14 @@ function queuesOf(options: HandlingOptions, choice: QueueChoice, pools: Pools): 
     clock,
     random,
   });
+}
+
+/** The same for all its queues; the first registration asks the server for the time. */
+function factsOf({ broker, config }: HandlingOptions, pools: Pools): () => Promise<WorkerFacts> {
+  const slots = [...pools.values()].reduce((sum, pool) => sum + pool.slots, 0);
+  const fixed = { process: randomId(), threads: config.workerThreads, slots };
+  let startedAtMs: number | undefined;
+  return async () => ({ ...fixed, startedAtMs: (startedAtMs ??= await serverNowMs(broker)) });
 }
 
 function turnsOf(pool: Pool): Turns {

@@ -3,6 +3,7 @@
 import type { Clock, Random } from "../runtime/clock.ts";
 import { Loop } from "../runtime/loop.ts";
 import type { Emit } from "../telemetry/events.ts";
+import type { Orders } from "./orders.ts";
 import type { Pulse } from "./pulse.ts";
 import type { ServedQueue } from "./served-queue.ts";
 
@@ -11,6 +12,7 @@ const BEAT_MS = 1000;
 export interface HeartbeatOptions {
   readonly queues: readonly ServedQueue[];
   readonly pulse: Pulse;
+  readonly orders: Orders;
   /** Beats that cannot arrive are not sent; the connection tells of its state itself. */
   readonly isRedisThere: () => boolean;
   readonly emit: Emit;
@@ -20,7 +22,7 @@ export interface HeartbeatOptions {
 
 /** The pause never grows after failures: a claim lasts five beats. */
 export function heartbeat(options: HeartbeatOptions): Loop {
-  const { queues, pulse, isRedisThere, emit, clock, random } = options;
+  const { queues, orders, pulse, isRedisThere, emit, clock, random } = options;
   const onError = (error: unknown): void => emit("loop.failed", { loop: "heartbeat", error });
   return new Loop({
     name: "heartbeat",
@@ -28,6 +30,7 @@ export function heartbeat(options: HeartbeatOptions): Loop {
     tick: async () => {
       if (!isRedisThere()) return;
       const beats = await Promise.allSettled(queues.map((queue) => queue.beat()));
+      orders.heard(queues.map(({ order }) => order));
       const failure = beats.find((beat) => beat.status === "rejected");
       if (failure === undefined) pulse.beat(clock.now());
       else onError(failure.reason);

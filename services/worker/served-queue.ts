@@ -8,7 +8,7 @@
 import type { Clock, Random } from "../runtime/clock.ts";
 import { AntiphonError, hasCode } from "../runtime/errors.ts";
 import { randomId } from "../runtime/ids.ts";
-import { type Claim, Claims, type ClaimsOptions, type Run } from "../broker/claims.ts";
+import { type Claim, Claims, type ClaimsOptions, type Order, type Run, type WorkerFacts } from "../broker/claims.ts";
 import type { Emit } from "../telemetry/events.ts";
 import { ActiveRun, type RunOwner } from "./active-run.ts";
 import type { Bells } from "./bells.ts";
@@ -31,6 +31,7 @@ export interface ServedQueueOptions {
   readonly bells: Bells;
   /** CLIENT ID of the connection whose close means that this worker is dead. */
   readonly clientId: () => Promise<string>;
+  readonly facts: () => Promise<WorkerFacts>;
   /** Numbers for `count` deliveries, unique in this process. */
   readonly serials: (count: number) => number;
   readonly emit: Emit;
@@ -55,6 +56,7 @@ export class ServedQueue {
   readonly #active = new Set<ActiveRun>();
   #registration: Registration | undefined;
   #registering: Promise<void> | undefined;
+  #order: Order = "";
   #mismatched = false;
   readonly #cancels: Cancels;
   #closed = false;
@@ -84,6 +86,11 @@ export class ServedQueue {
     return this.#registration !== undefined;
   }
 
+  /** What the last beat said. */
+  get order(): Order {
+    return this.#order;
+  }
+
   /** Deliveries handed back so far. */
   get returned(): number {
     return this.#returned;
@@ -103,7 +110,8 @@ export class ServedQueue {
     try {
       if (!registration.isTold) await this.#tell(registration);
       if (!registration.isHeard) await this.#listen(registration);
-      const { held, nextDueMs } = await claims.beat();
+      const { held, nextDueMs, order } = await claims.beat();
+      this.#order = order;
       if (registration !== this.#registration) return;
       this.fetcher.due(nextDueMs);
       const mismatched = held !== this.#holdings.size;
@@ -191,8 +199,8 @@ export class ServedQueue {
   }
 
   async #tell(registration: Registration): Promise<void> {
-    const { clientId, pod } = this.#options;
-    const isMember = await registration.claims.register({ clientId: await clientId(), pod });
+    const { clientId, pod, facts } = this.#options;
+    const isMember = await registration.claims.register({ clientId: await clientId(), pod, facts: await facts() });
     if (!isMember) throw new AntiphonError("FENCED", "");
     registration.isTold = true;
   }

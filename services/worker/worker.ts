@@ -22,6 +22,8 @@ export interface WorkerOptions {
   readonly emit: Emit;
   /** A part ended although nobody stopped it: the process should stop. */
   readonly died: (error: Error) => void;
+  /** An operator wants this worker to stop: the process should call `stop`. */
+  readonly toStop?: () => void;
   readonly clock?: Clock;
   readonly random?: Random;
   /** [0] is added to the server's clock inside the scripts, ms; over shared memory; for tests. */
@@ -45,7 +47,7 @@ const STOP_MS = 6500;
 
 /** Started from first to last, stopped from last to first: the drain comes first, and HTTP answers until nearly the end. */
 export function workerParts(options: WorkerOptions, stopping: AbortSignal): { parts: Part[]; http: HttpPart } {
-  const { config, cwd, pod, emit, died, clock = systemClock, random = Math.random } = options;
+  const { config, cwd, pod, emit, died, toStop, clock = systemClock, random = Math.random } = options;
   const { redisUrl: url = "" } = config;
   const clockOffset = options.clockOffset ?? new Float64Array(new SharedArrayBuffer(8));
   const database = databaseOf(url);
@@ -59,7 +61,7 @@ export function workerParts(options: WorkerOptions, stopping: AbortSignal): { pa
     clockOffsetMs: () => clockOffset[0] ?? 0,
   };
   const http = new HttpPart({ config, cwd, pulse: pulse.memory, clockOffset }, died);
-  const threads = { beside: [http], draining: () => http.drain() };
+  const threads = { beside: [http], draining: () => http.drain(), ...(toStop && { toStop }) };
   const common = { config, cwd, pod, connections, broker, database, clockOffset, pulse, emit, clock, random };
   return { parts: [connections, ...handlingParts({ ...common, ...threads, stopping })], http };
 }

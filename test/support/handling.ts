@@ -42,6 +42,9 @@ export interface LabOptions {
   readonly url?: string;
   /** Stops it before it has started. */
   readonly stop?: AbortSignal;
+  readonly pod?: string;
+  /** An operator wants it to stop. */
+  readonly toStop?: () => void;
 }
 
 export interface LabDelivery extends Partial<NewDelivery> {
@@ -104,7 +107,7 @@ export class Lab {
 
   /** Resolves when it takes deliveries. */
   async work(options: LabOptions = {}): Promise<HandlingWorker> {
-    const worker = await startHandling(await this.#config(options), options.stop);
+    const worker = await startHandling(await this.#config(options), options);
     this.#workers.add(worker);
     return worker;
   }
@@ -135,13 +138,15 @@ export class Lab {
 
 const REPOSITORY = fileURLToPath(new URL("../../", import.meta.url));
 
-async function startHandling(config: Config, stop?: AbortSignal): Promise<HandlingWorker> {
+async function startHandling(config: Config, options: LabOptions): Promise<HandlingWorker> {
+  const { stop, pod = "test", toStop = () => {} } = options;
   const told: Told[] = [];
   const pulse = new Pulse();
   const stopping = stop ?? new AbortController().signal;
   const common = {
     pulse,
-    pod: "test",
+    pod,
+    toStop,
     clock: systemClock,
     random: Math.random,
     emit: (name: string, fields: object) => void told.push({ name, fields: { ...fields } }),
