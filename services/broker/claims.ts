@@ -202,16 +202,19 @@ function releaseArguments(claim: ClaimRef): Argument[] {
 }
 
 export function decodeTaken(reply: Reply[]): Taken {
-  const fence = text(reply[0]);
+  const [fenceReply, nextDue, elements, bodies, keyed] = reply as [Reply, Reply, Buffer[], (Buffer | null)[], Reply[]];
+  const fence = text(fenceReply);
   const runs: Claim[][] = [];
-  for (let at = 2; at + 1 < reply.length; at += 3) {
-    const [element, key, stored = null] = reply.slice(at, at + 3) as [Buffer, Buffer, (Buffer | null)?];
-    const claim = claimOf({ fence, element, key, stored });
-    const last = runs.at(-1);
-    if (claim.key !== "" && last?.[0]?.key === claim.key) last.push(claim);
-    else runs.push([claim]);
+  let at = 0;
+  for (let pair = 0; pair < keyed.length; pair += 2) {
+    const key = keyed[pair] as Buffer;
+    const claims: Claim[] = [];
+    for (const end = at + Number(keyed[pair + 1]); at < end; at++)
+      claims.push(claimOf({ fence, element: elements[at] as Buffer, key, stored: bodies[at] ?? null }));
+    if (key.length > 0) runs.push(claims);
+    else for (const claim of claims) runs.push([claim]);
   }
-  return { runs, nextDueMs: dueOf(reply[1]) };
+  return { runs, nextDueMs: dueOf(nextDue) };
 }
 
 export function decodeHeld(reply: Reply[]): Claim[] {

@@ -54,21 +54,21 @@ function inColumns(plain: readonly number[], at: (index: number) => Settlement):
 
 /** As lib/settle-plain.lua reads them. */
 function plainArguments(list: readonly Settlement[]): Argument[] {
+  if (list.length === 0) return [0];
+  const args: Argument[] = [list.length];
   const runs: Argument[] = [];
-  let unkeyed = 0;
-  let withHistory = true;
+  const lines: string[] = [];
   for (const { claim, history } of list) {
-    if (history === "") withHistory = false;
-    if (claim.key === "") unkeyed++;
-    else if (runs.at(-2) === claim.key) runs[runs.length - 1] = Number(runs.at(-1)) + 1;
-    else runs.push(claim.key, 1);
+    args.push(claim.id);
+    if (history !== "") lines.push(history);
+    const isSameRun = runs.at(-3) === claim.key && runs.at(-2) === claim.fence;
+    if (isSameRun) runs[runs.length - 1] = Number(runs.at(-1)) + 1;
+    else runs.push(claim.key, claim.fence, 1);
   }
-  const lines = withHistory ? list.map(({ history }) => history) : [];
-  const args: Argument[] = [list.length, unkeyed, runs.length / 2, lines.length];
-  for (const { claim } of list) args.push(claim.id);
-  for (const { claim } of list) args.push(claimText(claim));
-  for (const line of lines) args.push(line);
-  args.push(...runs);
+  args.push(runs.length / 3, ...runs);
+  // Lines and deliveries must go together, so that what is lost leaves no line.
+  if (lines.length === list.length) args.push(lines.length, lines.join("\n"));
+  else args.push(0, "");
   return args;
 }
 

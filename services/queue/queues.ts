@@ -1,5 +1,6 @@
 // Queues as an operator sees and steers them: how much is in them, who serves them, what holds them back, what they did.
 
+import { type HistoryLine, readHistory } from "../broker/history.ts";
 import { type BrokerContext, translate } from "../broker/connection.ts";
 import { queueDepth, type QueueDepth } from "../broker/inspect.ts";
 import { queueLimitsOf, type QueueRates, setQueueLimits } from "../broker/limits.ts";
@@ -100,12 +101,7 @@ export class Queues {
 
   /** The newest first. What cannot be read is left out. */
   async history(name: string, { limit = HISTORY_LIMIT }: { readonly limit?: number } = {}): Promise<HistoryEntry[]> {
-    const list = `${this.#context.keys.queue(checkedName(name))}:h`;
-    try {
-      return (await this.#context.client.lrange(list, 0, limit - 1)).flatMap(entryOf);
-    } catch (error) {
-      throw translate(error);
-    }
+    return (await readHistory(this.#context, checkedName(name), limit)).flatMap(entryOf);
   }
 
   async #paused({ route, key }: PauseWhat): Promise<Paused> {
@@ -157,10 +153,10 @@ function limitsOf({ rate, concurrency }: QueueRates): Limits {
   };
 }
 
-function entryOf(line: string): HistoryEntry[] {
+function entryOf({ atMs, worker, text }: HistoryLine): HistoryEntry[] {
   try {
-    const entry = JSON.parse(line.slice(line.indexOf("{"))) as Omit<HistoryEntry, "at"> & { readonly at: number };
-    return [{ ...entry, at: new Date(entry.at) }];
+    const entry = JSON.parse(text) as Omit<HistoryEntry, "at" | "worker">;
+    return [{ ...entry, at: new Date(atMs), worker }];
   } catch {
     return [];
   }

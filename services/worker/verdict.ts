@@ -3,7 +3,7 @@
 //   all done ─▶ done        one route, failed, attempts left ─▶ block or skip        failed for good ─▶ dead
 //   some of several failed, attempts left ─▶ moved: done, and one child of the same origin runs only those again
 
-import { claimedAtMs, encodeEnvelope, type EnvelopeHeader } from "../broker/delivery.ts";
+import { encodeEnvelope, type EnvelopeHeader } from "../broker/delivery.ts";
 import type { Effect } from "../broker/effects.ts";
 import { effectId } from "../sdk/action.ts";
 import type { AnyRoute } from "../sdk/routes.ts";
@@ -157,24 +157,22 @@ function bytesOf(effect: Effect): number {
   return effect.kind === "store" ? Buffer.byteLength(effect.value ?? "") : 0;
 }
 
-/** One line of JSON for people: what ran, how long, what came of it. */
+/** One line of JSON for people: what ran, how long, what came of it. When and where is known to the script that writes it. */
 function historyOf(underway: Underway, end: End, verdicts: readonly RouteVerdict[]): string {
   // A Message that nobody asked anything is no work.
   if (verdicts.length === 0 && end.kind === "done" && end.outcome === undefined) return "";
-  const { origin, parts, failures, startedAtMs, place, header, claim } = underway;
+  const { origin, parts, failures, startedAtMs, header } = underway;
   const now = parts.clock.now();
   const value = verdicts.length === 1 && verdicts[0]?.result.kind === "done" ? verdicts[0].result.value : undefined;
+  const notes = verdicts.map(({ result }) => noteOf(result));
   return JSON.stringify({
     id: origin,
     kind: header?.kind,
     routes: verdicts.length > 0 ? verdicts.map(({ route }) => route.id) : named(header),
     outcome: end.outcome ?? end.kind,
-    notes: verdicts.map(({ result }) => noteOf(result)),
+    ...(notes.every((note) => note === "done") ? {} : { notes }),
     attempt: failures + 1,
-    // By the server's clock, which is also what ends its time in the history.
-    at: claimedAtMs(claim.fence) + (now - startedAtMs),
     ms: now - startedAtMs,
-    worker: place.wid,
     ...(end.error === undefined ? {} : { error: end.error }),
     ...(typeof value === "string" ? { result: value.slice(0, RESULT_CHARS_MAX) } : {}),
   });

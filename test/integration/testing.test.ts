@@ -5,6 +5,7 @@ import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
 import type { BrokerContext } from "../../services/broker/connection.ts";
 import { deadLetters } from "../../services/broker/dead.ts";
+import { readHistory } from "../../services/broker/history.ts";
 import { unfinished } from "../../services/broker/inspect.ts";
 import { readConfig } from "../../services/config-read.ts";
 import { closeRedis, openRedis } from "../../services/redis/connect.ts";
@@ -160,15 +161,13 @@ async function whatCameOf(world: World): Promise<unknown> {
     const { broker } = world;
     const { client, keys } = broker;
     const lines = (await readSessions(broker)).toSorted((a, b) => a.room.localeCompare(b.room)).map(said);
-    const histories = await Promise.all(
-      ["chat", "default"].map((queue) => client.lrange(`${keys.queue(queue)}:h`, 0, -1)),
-    );
+    const histories = await Promise.all(["chat", "default"].map((queue) => readHistory(broker, queue, 1000)));
     const dead = await Promise.all(["chat", "default"].map((queue) => deadLetters(broker, queue, { limit: 100 })));
     return {
       lines,
       statuses,
       store: await client.hgetall(keys.store("alike")),
-      history: histories.map((history) => history.toReversed().map(ran)),
+      history: histories.map((history) => history.toReversed().map(({ text }) => ran(text))),
       dead: dead.map((letters) => letters.toReversed().map(({ reason, key }) => ({ reason, key }))),
     };
   } finally {

@@ -1,8 +1,9 @@
 // One delivery by its id: found in every place, cancelled, changed; and what operators tell workers.
 
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
-import type { Claims } from "../../../services/broker/claims.ts";
+import { Claims } from "../../../services/broker/claims.ts";
 import { encodeEnvelope } from "../../../services/broker/delivery.ts";
+import { readHistory } from "../../../services/broker/history.ts";
 import { cancelDelivery, editDelivery, findDelivery } from "../../../services/broker/jobs.ts";
 import { orderWorker } from "../../../services/broker/orders.ts";
 import type { NewDelivery } from "../../../services/broker/producer.ts";
@@ -139,20 +140,26 @@ eachServer((_name, url) => {
   });
 
   test("history is kept by count and by age", async () => {
-    const history = `${bench.context.keys.queue("default")}:h`;
-    for (const text of ["a", "b"]) {
+    const few = new Claims({ ...bench.context, queue: "default", wid: "few.1", historyLength: 2 });
+    await few.register({ clientId: "1", pod: "few" });
+    for (const text of ["a", "b", "c"]) {
       await add(text);
-      await worker.settle([
-        outcome(await takeOne(worker), "done", { history: JSON.stringify({ at: Date.now(), text }) }),
-      ]);
+      await few.settle([outcome(await takeOne(few), "done", { history: text })]);
     }
-    expect((await client.lrange(history, 0, -1)).map((line) => (JSON.parse(line) as { text: string }).text)).toEqual([
-      "b",
-      "a",
+    const texts = async (): Promise<string[]> =>
+      (await readHistory(bench.context, "default", 10)).map(({ text }) => text);
+    expect(await texts()).toEqual(["c", "b"]);
+    await Promise.all(["d", "e", "f"].map((text) => add(text)));
+    const claims = (await worker.take(TAKE)).runs.flat();
+    await worker.settle(claims.map((claim) => outcome(claim, "done", { history: payloadOf(claim) })));
+    expect(await readHistory(bench.context, "default", 2)).toMatchObject([
+      { worker: "pod.1", text: "f" },
+      { worker: "pod.1", text: "e" },
     ]);
+    expect((await texts()).length).toBe(5);
     bench.offsetMs += 86_400_000 + 1000;
-    const late = await bench.worker("late.1");
-    await late.beat();
-    expect(await client.llen(history)).toBe(0);
+    await (await bench.worker("late.1")).beat();
+    expect(await texts()).toEqual([]);
+    expect(await client.hget(`${bench.context.keys.queue("default")}:m`, "history")).toBe("0");
   });
 });

@@ -43,8 +43,8 @@ const FAULTS: readonly (readonly [rule: string, from: string, to: string])[] = [
   ],
   [
     "a claimed run stays in its list",
-    "for i, element in ipairs(redis.call('LRANGE', P .. ':k:' .. key, 0, run - 1)) do",
-    "for i, element in ipairs(redis.call('LPOP', P .. ':k:' .. key, run) or {}) do",
+    "redis.call('LRANGE', P .. ':k:' .. key, 0, run - 1)",
+    "(redis.call('LPOP', P .. ':k:' .. key, run) or {})",
   ],
   [
     "a retry keeps its place",

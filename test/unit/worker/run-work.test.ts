@@ -2,6 +2,7 @@
 
 import { afterAll, afterEach, describe, expect, test } from "vitest";
 import { z } from "zod";
+import { readHistory } from "../../../services/broker/history.ts";
 import { defineHandler, event, type Handler, job } from "../../../services/sdk/index.ts";
 import { testRedis } from "../../support/redis.ts";
 import { type BenchOptions, ThreadBench } from "./thread-bench.ts";
@@ -51,7 +52,7 @@ describe("jobs and events", () => {
       outcome: "done",
       result: "shipped api",
     });
-    expect((await bench.client.lrange(`${bench.context.keys.queue("default")}:h`, 0, -1)).length).toBe(1);
+    expect((await readHistory(bench.context, "default", 10)).map(({ text }) => text)).toEqual([settled[1]?.history]);
   });
 
   test("a key keeps jobs in order, a delay holds one back, a uid makes two one", async () => {

@@ -9,8 +9,8 @@
 --   e:<origin>  effects memory: effect id -> ref; edit:<ref> -> last edit; error:<n>
 --   em          origins that have such a memory
 --   o           origin -> present id where they differ   pr:<producer>  batch -> reply
---   u:<uid>     dedupe id -> id    h  history (JSON with "at", newest first)    i  bells of idle workers    x, xe  dead letters
---   m           bodyBytes, beatAt, graceUntil    s, sd  schedules
+--   u:<uid>     dedupe id -> id    h  history, newest first: <lines> <ms> <wid>, then the lines, …    i  bells of idle workers    x, xe  dead letters
+--   m           bodyBytes, beatAt, graceUntil, history (lines)    s, sd  schedules
 --   pauses      what is paused: queue | r<route> | k<key> -> since ms
 -- and of all queues of a shard (suffixes of its tag):
 --   seq         last id                           queues  names of the queues
@@ -31,8 +31,10 @@ local time = redis.call('TIME')
 local now_us = time[1] * 1000000 + time[2] + tonumber(ARGV[1]) * 1000
 local now = math.floor(now_us / 1000)
 
+-- In two halves: '%.0f' takes four times as long, and '%d' has only 32 bits in WebAssembly.
 local function decimal(number)
-  return string.format('%.0f', number)
+  if number < 100000000 then return string.format('%d', number) end
+  return string.format('%d%08d', math.floor(number / 100000000), number % 100000000)
 end
 
 local function class_of(element)
@@ -40,14 +42,15 @@ local function class_of(element)
 end
 
 local function id_of(element)
-  return string.match(element, '^%d:(%d+)')
+  return string.sub(element, 3, string.find(element, ':', 3, true) - 1)
 end
 
 -- Ids and fences never come twice, even when a failover rolled the counter back. They tell the server's time in µs.
 local function draw(counter, count)
-  local first = math.max(tonumber(redis.call('GET', counter) or '0') + 1, now_us)
-  redis.call('SET', counter, decimal(first + count - 1))
-  return first
+  local known = tonumber(redis.call('SET', counter, decimal(now_us + count - 1), 'GET') or '0')
+  if known < now_us then return now_us end
+  redis.call('SET', counter, decimal(known + count))
+  return known + 1
 end
 
 -- Rings at most `count` idle workers of the queue; a bell that nobody hears is passed on to the next.

@@ -1,9 +1,12 @@
--- Pauses and limits: whether what could be claimed may be claimed now. Nothing here costs more than two reads per call while
--- there are none. A rate is a GCRA: `gcra` holds when the limiter's next turn is due; a burst lets turns come early.
+-- Pauses and limits: whether what could be claimed may be claimed now. Nothing here costs more than one look per call
+-- while there are none. A rate is a GCRA: `gcra` holds when the limiter's next turn is due; a burst lets turns come early.
 -- Source: ITU-T I.371, the virtual scheduling algorithm.
 
 local ASIDE_MAX = 64 -- keys and deliveries put aside per take
 local BUSY_MS = 250 -- when what found its concurrency limit reached is looked at again
+
+-- Whether anything is limited, paused, awaited by others or remembered by its origin: one look for all that is rare.
+local has_rules = redis.call('EXISTS', TAG .. ':limits', P .. ':pauses', TAG .. ':after', P .. ':em') > 0
 
 -- limits: '<rate> <per ms> <burst> <key|route> <concurrency>', 0 = none.
 local function read_limit(text)
@@ -12,6 +15,7 @@ local function read_limit(text)
 end
 
 local function read_rules()
+  if not has_rules then return end
   local limits, pauses = redis.call('HGETALL', TAG .. ':limits'), redis.call('HGETALL', P .. ':pauses')
   if #limits == 0 and #pauses == 0 then return end
   local rules = { limits = {}, pauses = {}, limited = #limits > 0, queue = string.match(P, ':q:(.*)$'), aside = 0, fresh = {} }
@@ -106,7 +110,7 @@ end
 
 -- Claims of these elements are no more. Keys do not matter: concurrency is counted per route and queue.
 local function leave_limits(wid, elements)
-  if #elements == 0 then return end
+  if not has_rules or #elements == 0 then return end
   local limits = redis.call('HKEYS', TAG .. ':limits')
   if #limits == 0 then return end
   local known = {}

@@ -1,22 +1,31 @@
--- Moves at most 64 entries that are due to where they can be claimed; answers how many.
+local function next_due()
+  return redis.call('ZRANGE', P .. ':d', 0, 0, 'WITHSCORES')[2]
+end
+
+local function promote_entry(entry)
+  local rest = string.sub(entry, 2)
+  if string.byte(entry) == 75 then -- K: parked -> ring
+    local head = redis.call('LINDEX', P .. ':k:' .. rest, 0)
+    if head then redis.call('RPUSH', P .. ':r' .. class_of(head), rest) end
+    return
+  end
+  local cut = string.find(rest, NUL, 1, true)
+  local element, key = string.sub(rest, 1, cut - 1), string.sub(rest, cut + 1)
+  if key == '' then
+    redis.call('RPUSH', P .. ':w' .. class_of(element), element)
+  elseif redis.call('RPUSH', P .. ':k:' .. key, element) == 1 then
+    redis.call('RPUSH', P .. ':r' .. class_of(element), key)
+  end
+end
+
+-- Moves at most 64 entries that are due to where they can be claimed; answers how many, and when the next is due (text).
 local function promote()
+  local first = next_due()
+  if not first or tonumber(first) > now then return 0, first end
   local due = redis.call('ZRANGEBYSCORE', P .. ':d', '-inf', now, 'LIMIT', 0, 64)
-  if #due == 0 then return 0 end
   redis.call('ZREM', P .. ':d', unpack(due))
   for _, entry in ipairs(due) do
-    local rest = string.sub(entry, 2)
-    if string.byte(entry) == 75 then -- K: parked -> ring
-      local head = redis.call('LINDEX', P .. ':k:' .. rest, 0)
-      if head then redis.call('RPUSH', P .. ':r' .. class_of(head), rest) end
-    else
-      local cut = string.find(rest, NUL, 1, true)
-      local element, key = string.sub(rest, 1, cut - 1), string.sub(rest, cut + 1)
-      if key == '' then
-        redis.call('RPUSH', P .. ':w' .. class_of(element), element)
-      elseif redis.call('RPUSH', P .. ':k:' .. key, element) == 1 then
-        redis.call('RPUSH', P .. ':r' .. class_of(element), key)
-      end
-    end
+    promote_entry(entry)
   end
-  return #due
+  return #due, next_due()
 end

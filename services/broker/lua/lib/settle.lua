@@ -1,6 +1,7 @@
 -- @include broker/lua/lib/dead
 -- @include broker/lua/lib/effects
 -- @include broker/lua/lib/settle-plain
+-- @include broker/lua/lib/history
 -- Settlements are read from ARGV, checked, then written; a delivery is owned if its claim is, to the byte, the one sent.
 -- A delivery has nine arguments before its effects: id, claim, element, next element, origin, whether the
 -- origin is its own id, body token, history, number of effects.
@@ -151,26 +152,22 @@ local function write_all_effects(deliveries, remember)
   end
 end
 
-local function write_history(settled, failed, max)
-  if max == 0 then return end
-  local lines = {}
-  for _, list in ipairs({ settled, failed }) do
-    for _, d in ipairs(list) do
-      if d.history ~= '' then lines[#lines + 1] = d.history end
-    end
+local function lines_of(deliveries, lines)
+  for _, d in ipairs(deliveries) do
+    if d.history ~= '' then lines[#lines + 1] = d.history end
   end
-  if #lines == 0 then return end
-  redis.call('LPUSH', P .. ':h', unpack(lines))
-  redis.call('LTRIM', P .. ':h', 0, max - 1)
 end
 
 -- Settles what starts at ARGV[at]: plain ones in columns, then groups. Answers { 1 or 1 | 0 of each plain one, 1 | 0 of each
 -- delivery of the groups } (0 = lost), and what became of them.
 local function settle(wid, at, history_max)
-  local plain, released, groups_at = settle_plain(wid, at, history_max)
+  local plain, released, text, lines, groups_at = settle_plain(wid, at)
   local out = { settled = {}, failed = {}, released = released, left = {} } -- left: elements whose claims are no more
   local groups, ids = read_groups(groups_at)
-  if #groups == 0 then return { plain, {} }, out end
+  if #groups == 0 then
+    write_history(wid, text, lines, history_max)
+    return { plain, {} }, out
+  end
   mark_owned(wid, groups, ids)
   for _, group in ipairs(groups) do
     if group.kind == 'done' or group.kind == 'moved' or group.kind == 'gone' then
@@ -187,7 +184,11 @@ local function settle(wid, at, history_max)
   keep_errors(out.failed)
   forget(wid, out.settled, out)
   leave_limits(wid, out.left)
-  write_history(out.settled, out.failed, history_max)
+  local told = lines > 0 and { text } or {}
+  local before = #told
+  lines_of(out.settled, told)
+  lines_of(out.failed, told)
+  write_history(wid, table.concat(told, '\n'), lines + #told - before, history_max)
   local answers = {}
   for _, group in ipairs(groups) do
     for _, d in ipairs(group) do

@@ -14,57 +14,71 @@ local function put_aside(rules, element, key, due, entries)
   redis.call('ZADD', P .. ':d', due, 'J' .. element .. NUL)
 end
 
--- The first deliveries of a key that is off its ring; none when its head may not be claimed now.
-local function take_run(wid, key, run, rules, out)
-  for i, element in ipairs(redis.call('LRANGE', P .. ':k:' .. key, 0, run - 1)) do
-    if rules then
-      local free, due = admit(rules, wid, element, key)
-      if not free then
-        if i == 1 then put_aside(rules, element, key, due) end
-        return i > 1
-      end
-    end
-    out.n = out.n + 1
-    out.elements[out.n], out.keys[out.n] = element, key
+-- What was found: elements, and runs as key, count, …; '' is the key of `count` unkeyed ones.
+local function add_found(found, key, elements)
+  local n = #found.elements
+  for i, element in ipairs(elements) do
+    found.elements[n + i] = element
   end
-  return true
+  local runs = #found.runs
+  found.runs[runs + 1], found.runs[runs + 2] = key, #elements
 end
 
-local function take_keys(wid, class, count, run, rules, out)
+-- Those of a key's first deliveries that may be claimed now; when the head may not, the key is put aside.
+local function admitted_run(rules, wid, key, run)
+  local free = {}
+  for i, element in ipairs(run) do
+    local is_free, due = admit(rules, wid, element, key)
+    if not is_free then
+      if i == 1 then put_aside(rules, element, key, due) end
+      break
+    end
+    free[i] = element
+  end
+  return free
+end
+
+local function take_keys(wid, class, count, run, rules, found)
   local taken = 0
   while taken < count and (not rules or rules.aside < ASIDE_MAX) do
     local keys = redis.call('LPOP', P .. ':r' .. class, count - taken)
     if not keys then break end
     for _, key in ipairs(keys) do
-      if take_run(wid, key, run, rules, out) then taken = taken + 1 end
+      local elements = redis.call('LRANGE', P .. ':k:' .. key, 0, run - 1)
+      if rules then elements = admitted_run(rules, wid, key, elements) end
+      if #elements > 0 then
+        add_found(found, key, elements)
+        taken = taken + 1
+      end
     end
   end
   return taken
 end
 
-local function take_unkeyed(wid, class, count, rules, out)
+local function admitted_unkeyed(rules, wid, elements)
+  local free = {}
+  for _, element in ipairs(elements) do
+    local is_free, due, entries = admit(rules, wid, element, '')
+    if is_free then free[#free + 1] = element else put_aside(rules, element, '', due, entries) end
+  end
+  return free
+end
+
+local function take_unkeyed(wid, class, count, rules, found)
   local taken = 0
   while taken < count and (not rules or rules.aside < ASIDE_MAX) do
     local elements = redis.call('LPOP', P .. ':w' .. class, count - taken)
     if not elements then break end
-    for _, element in ipairs(elements) do
-      local free, due, entries = true, nil, nil
-      if rules then free, due, entries = admit(rules, wid, element, '') end
-      if free then
-        out.n = out.n + 1
-        out.elements[out.n], out.keys[out.n] = element, ''
-        taken = taken + 1
-      else
-        put_aside(rules, element, '', due, entries)
-      end
-    end
+    if rules then elements = admitted_unkeyed(rules, wid, elements) end
+    if #elements > 0 then add_found(found, '', elements) end
+    taken = taken + #elements
   end
   return taken
 end
 
 -- What may be claimed for `slots` free slots, how many slots are left, and whether it is worth to look again at once.
 local function find(wid, slots, run, order, odd)
-  local found, left, rules = { n = 0, elements = {}, keys = {} }, slots, read_rules()
+  local found, left, rules = { elements = {}, runs = {} }, slots, read_rules()
   if rules and rules.pauses.queue then return found, left, false end
   for class in string.gmatch(order, '%d') do
     if left == 0 then break end
@@ -93,28 +107,33 @@ local function write_claims(wid, claims)
   redis.call('HDEL', hash, '')
 end
 
+-- Claims what was found; answers the bodies.
+local function claim(wid, fence, found)
+  local elements, runs, at = found.elements, found.runs, 0
+  local ids, claims, before = {}, {}, fence .. NUL
+  for run = 1, #runs, 2 do
+    local behind = NUL .. runs[run]
+    for i = at + 1, at + runs[run + 1] do
+      local id = id_of(elements[i])
+      ids[i], claims[2 * i - 1], claims[2 * i] = id, id, before .. elements[i] .. behind
+    end
+    at = at + runs[run + 1]
+  end
+  write_claims(wid, claims)
+  return redis.call('HMGET', P .. ':j', unpack(ids))
+end
+
 -- Claims work for `slots` free slots: one slot holds one unkeyed delivery or one key's run.
--- Answers { fence, next due ms or '', then element, key, body of each }.
+-- Answers { fence, next due ms or '', elements, bodies, runs: key and number of elements of each, '' for unkeyed ones }.
 local function take(wid, bell, slots, run, order)
   local fence = draw(P .. ':f', 1)
-  local promoted = promote()
+  local promoted, due = promote()
   local found, left, again = find(wid, slots, run, order, fence % 2)
-  local reply = { decimal(fence), '' }
-  if found.n > 0 then
-    local elements, keys, prefix = found.elements, found.keys, reply[1] .. NUL
-    local ids, claims = {}, {}
-    for i = 1, found.n do
-      local id = id_of(elements[i])
-      ids[i], claims[2 * i - 1], claims[2 * i] = id, id, prefix .. elements[i] .. NUL .. keys[i]
-    end
-    local bodies = redis.call('HMGET', P .. ':j', unpack(ids))
-    write_claims(wid, claims)
-    for i = 1, found.n do
-      reply[3 * i], reply[3 * i + 1], reply[3 * i + 2] = elements[i], keys[i], bodies[i]
-    end
-  end
+  local bodies = {}
+  fence = decimal(fence)
+  if #found.elements > 0 then bodies = claim(wid, fence, found) end
   -- In this same script, so that no bell can fall between the look and the sleep.
   redis.call(left > 0 and 'SADD' or 'SREM', P .. ':i', bell)
-  reply[2] = again and decimal(now) or redis.call('ZRANGE', P .. ':d', 0, 0, 'WITHSCORES')[2] or ''
-  return reply, left, promoted
+  if again then due = decimal(now) elseif has_rules then due = next_due() end
+  return { fence, due or '', found.elements, bodies, found.runs }, left, promoted
 end
