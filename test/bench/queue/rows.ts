@@ -90,7 +90,6 @@ const WHATS: readonly What[] = [
     return peer === "groupmq" ? { ...what, goal: atMost(2, "ms") } : what;
   }),
   { ...bulk("one at a time, two loops", "one at a time", "process", RATE), peer: "bullmq", goal: times(1, "BullMQ") },
-  { ...bulk("one at a time, two slots of a worker's thread", "one at a time", "worker", RATE), peer: "bullmq" },
 ];
 
 /** Without what was not measured. */
@@ -101,8 +100,7 @@ export function rowsOf(samples: Samples, scale: Scale | undefined): Row[] {
 
 function rowOf(samples: Samples, { name, unit, scenario, what, peer, peerScenario = scenario, goal }: What): Row {
   const value = samples.middle(`${scenario} antiphon`, what);
-  const peerWhat = what === "worker" ? "process" : what;
-  const peerValue = peer === undefined ? undefined : samples.middle(`${peerScenario} ${peer}`, peerWhat);
+  const peerValue = peer === undefined ? undefined : samples.middle(`${peerScenario} ${peer}`, what);
   const row: Row = { name, value, unit, ...(peer && peerValue !== undefined && { peer: NAMES[peer], peerValue }) };
   return goal ? { ...row, reach: goal.reach, holds: goal.holds(value, peerValue ?? Number.NaN) } : row;
 }
