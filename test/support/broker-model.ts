@@ -491,11 +491,14 @@ async function unlessFenced<T>(call: Promise<T>): Promise<T | undefined> {
   }
 }
 
-/** A client whose enqueues sometimes reach the server while their reply is lost. */
+/** A client whose enqueues sometimes reach the server while their reply is lost; not more often than a producer tries. */
 function losingReplies(client: BrokerContext["client"], random: () => number): BrokerContext["client"] {
+  let lostInARow = 0;
   const losing = async <T>(reply: Promise<T>): Promise<T> => {
     const answer = await reply;
-    if (random() < 0.05) throw new Error("Connection is closed.");
+    const isLost = random() < 0.05 && lostInARow < 3;
+    lostInARow = isLost ? lostInARow + 1 : 0;
+    if (isLost) throw new Error("Connection is closed.");
     return answer;
   };
   return new Proxy(client, {
