@@ -17,7 +17,15 @@ export interface EnqueueCall {
   readonly options: EnqueueOptions;
   readonly meta: Meta;
   /** The run that enqueues; absent in a program that is no handler. */
-  readonly from?: { readonly route: string; readonly id: string; readonly attempt: number; readonly meta: Meta };
+  readonly from?: {
+    readonly route: string;
+    /** The origin id of its delivery. */
+    readonly id: string;
+    /** The ordering key that it holds. */
+    readonly key?: string;
+    readonly attempt: number;
+    readonly meta: Meta;
+  };
 }
 
 /** What a middleware may replace. What is left out stays. */

@@ -4,6 +4,9 @@
 
 import { WEB } from "../adapters/web/manifest.ts";
 import { takeLine } from "../worker/http-parts.ts";
+import { closeRedis, openRedis, type RedisClient } from "../redis/connect.ts";
+import { Queue } from "../queue/queue.ts";
+import type { Event, Job } from "../sdk/context.ts";
 import { type Duration, durationMs } from "../sdk/duration.ts";
 import type { Room } from "../sdk/message.ts";
 import type { Emit } from "../telemetry/events.ts";
@@ -14,6 +17,7 @@ import { TestHttp } from "./http.ts";
 import { type Line, RoomView } from "./lines.ts";
 import { Logs, type LogLine } from "./log-lines.ts";
 import { setBroker } from "./inside.ts";
+import { type Enqueued, TestJobs } from "./jobs.ts";
 import { configOf, type TestBotOptions, unitsOf } from "./options.ts";
 import { TestUser, type UserOptions } from "./people.ts";
 import { Quiet } from "./quiet.ts";
@@ -27,6 +31,7 @@ export { matchers } from "./matchers.ts";
 export type { CrashPoint } from "./crash-points.ts";
 export type { Failure } from "./failures.ts";
 export type { Answer, RequestOptions, TestHttp } from "./http.ts";
+export type { Enqueued, JobsMode } from "./jobs.ts";
 export type { Line, RoomView } from "./lines.ts";
 export type { LogLine } from "./log-lines.ts";
 export type { TestBotOptions } from "./options.ts";
@@ -42,19 +47,25 @@ export async function testBot(options: TestBotOptions): Promise<TestBot> {
   const failures = new Failures();
   const logs = new Logs();
   const log = options.log && logEmitter({ level: options.log, format: "pretty", base: {} });
+  const jobs = new TestJobs(options.jobs ?? "run");
   const emit: Emit = (name, fields) => {
+    jobs.hear(name, fields);
     failures.hear(name, fields);
     logs.hear(name, fields);
     log?.(name, fields);
   };
   const { handlers, workers = 1 } = options;
-  const stack = new Stack({ config, handlers, units: unitsOf(options), workers, clock, random: Math.random, emit });
+  const middleware = [jobs.middleware];
+  const units = unitsOf(options);
+  const stack = new Stack({ config, handlers, units, workers, middleware, clock, random: Math.random, emit });
   await stack.start();
-  return new TestBot({ stack, clock, failures, logs });
+  jobs.attach(stack);
+  return new TestBot({ stack, jobs, clock, failures, logs });
 }
 
 interface TestBotParts {
   readonly stack: Stack;
+  readonly jobs: TestJobs;
   readonly clock: TestClock;
   readonly failures: Failures;
   readonly logs: Logs;
@@ -65,6 +76,9 @@ export class TestBot implements AsyncDisposable {
   /** Time goes by as it does on a clock; `advance` lets it go by faster. */
   readonly clock: Time;
   readonly fault: Faults;
+  /** As a program without handlers has it from `antiphon/queue`: enqueues, finds, cancels, awaits results. */
+  readonly queue: Queue;
+  readonly #jobs: TestJobs;
   readonly #stack: Stack;
   readonly #failures: Failures;
   readonly #logs: Logs;
@@ -75,8 +89,10 @@ export class TestBot implements AsyncDisposable {
   #lines: readonly Line[] = [];
   #stopped: Promise<void> | undefined;
 
-  constructor({ stack, clock, failures, logs }: TestBotParts) {
+  constructor({ stack, jobs, clock, failures, logs }: TestBotParts) {
     this.#stack = stack;
+    this.#jobs = jobs;
+    this.queue = queueOf(stack, clock);
     this.#failures = failures;
     this.#logs = logs;
     const { broker, config, services } = stack;
@@ -155,6 +171,21 @@ export class TestBot implements AsyncDisposable {
     this.#failures.throw();
   }
 
+  /**
+   * What was enqueued and emitted so far, in order: all of it, or that of one contract. Options are those that were given.
+   */
+  enqueued(of?: Job | Event | string): Enqueued[] {
+    return this.#jobs.list(of);
+  }
+
+  /**
+   * With `jobs: "fake"`: runs the jobs that wait for this, or those of one contract, and what they enqueue in turn; then as
+   * `settled`. What is delayed may come due later; see `clock`.
+   */
+  drain(job?: Job | string): Promise<void> {
+    return this.#jobs.draining(job, () => this.settled());
+  }
+
   /** Throws what failed and was not thrown yet; also when a handler runs on for too long. */
   stop(): Promise<void> {
     this.#stopped ??= this.#stop();
@@ -167,6 +198,7 @@ export class TestBot implements AsyncDisposable {
 
   async #stop(): Promise<void> {
     await Promise.allSettled(this.#underway);
+    await this.queue.close();
     await this.#stack.stop();
     this.#failures.throw();
     const { running, armed } = this.#stack.points;
@@ -187,6 +219,21 @@ export class TestBot implements AsyncDisposable {
     const lines = [...(await readSessions(broker)), ...elsewhere];
     this.#lines = lines.sort((a, b) => a.atMs - b.atMs);
   }
+}
+
+function queueOf({ broker, config, manifest }: Stack, clock: TestClock): Queue {
+  const open: RedisClient[] = [];
+  const subscriber = (): RedisClient => {
+    const { redisUrl: url = "" } = config;
+    const client = openRedis({ url, name: "test-results", purpose: "subscriber", onState: () => {} });
+    open.push(client);
+    return client;
+  };
+  const limits = { deliveries: config.queueLimit, bytes: config.queueBytes };
+  const { middleware } = manifest;
+  return new Queue({ ...broker, subscriber, middleware, limits, clock, random: Math.random }, async () => {
+    for (const client of open) await closeRedis(client);
+  });
 }
 
 /** What can go wrong. */

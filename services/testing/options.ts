@@ -9,6 +9,7 @@ import type { Handler } from "../sdk/handler.ts";
 import type { Middleware } from "../sdk/middleware.ts";
 import type { HandlerShape } from "../sdk/routes.ts";
 import type { Level } from "../telemetry/events.ts";
+import type { JobsMode } from "./jobs.ts";
 
 export interface TestBotOptions {
   /** And middleware. */
@@ -21,6 +22,11 @@ export interface TestBotOptions {
   readonly admins?: readonly string[];
   /** Default: 1. */
   readonly workers?: number;
+  /**
+   * `run` (default): jobs run by themselves. `fake`: they are stored, and run at `bot.drain()`. `inline`: `await enqueue(…)`
+   * resolves when the job has run.
+   */
+  readonly jobs?: JobsMode;
   /** Chat services, e.g. `irc/libera`. Default: `web`. */
   readonly adapters?: readonly string[];
   /** How people address the bot. Default: `antiphon`. */

@@ -21,6 +21,7 @@ import type { Random } from "../runtime/clock.ts";
 import { randomId } from "../runtime/ids.ts";
 import { type Part, startAll, stopAll } from "../runtime/part.ts";
 import { capabilitiesOf } from "../sdk/adapter.ts";
+import type { Middleware } from "../sdk/middleware.ts";
 import type { Emit } from "../telemetry/events.ts";
 import { HandlersLife } from "../worker/handlers-life.ts";
 import { type HttpParts, httpParts } from "../worker/http-parts.ts";
@@ -40,6 +41,7 @@ export interface StackOptions {
   /** `web`, and units of other services. */
   readonly units: readonly string[];
   readonly workers: number;
+  readonly middleware: readonly Middleware[];
   readonly clock: TestClock;
   readonly random: Random;
   readonly emit: Emit;
@@ -91,6 +93,11 @@ export class Stack {
 
   get manifest(): Manifest {
     return this.#manifest;
+  }
+
+  /** Route id -> its number in the registry. */
+  get numbers(): ReadonlyMap<string, number> {
+    return this.#numbers;
   }
 
   get httpPort(): number {
@@ -181,7 +188,7 @@ export class Stack {
   #load(): Promise<Manifest> {
     const { groups, handlerSettings: settings } = this.config;
     const around: HandlerSurroundings = {
-      builtins: BUILTINS,
+      builtins: [...BUILTINS, ...this.#options.middleware],
       groups: Object.keys(groups),
       adapters: this.#adapters,
       settings,

@@ -37,8 +37,8 @@ export async function aroundEnqueue(
     ids = await enqueue({ ...call, meta: checkedMeta(call) });
     return { ids };
   };
-  const { underway, attempt, shape } = run;
-  const from = { route: shape.id, id: underway.origin, attempt, meta: metaOf(run) };
+  const { id, key, meta } = deliveryInfo(run);
+  const from = { route: run.shape.id, id, ...(key === undefined ? {} : { key }), attempt: run.attempt, meta };
   await throughLayers({ layers, core }, { ...asked, meta: NO_META, from });
   if (ids === undefined) {
     const detail = `${asked.kind} ${asked.name}: one of ${layers.map(({ name }) => name).join(", ")} did not call next().`;

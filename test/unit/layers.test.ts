@@ -18,11 +18,11 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   ...Object.fromEntries(PARTS.map((part) => [part, BELOW])),
   config: ["runtime"],
   master: ALL,
-  worker: ALL,
+  worker: [...ALL, "queue"],
   queue: ["redis", "broker", "sdk", "runtime", "telemetry"],
   cli: [...ALL, "master", "worker", "dev", "queue"],
   dev: [...ALL, "master", "worker", "cli"],
-  testing: [...ALL, "master", "worker"],
+  testing: [...ALL, "master", "worker", "queue"],
   main: ["config", "master", "worker", "dev", "cli", "runtime", "telemetry"],
 };
 

@@ -187,7 +187,7 @@ describe("around enqueues", () => {
         name: "ship",
         input: { app: "api" },
         options: { key: "api" },
-        from: { ...from, route: "deploy.go" },
+        from: { ...from, route: "deploy.go", key: "web:lobby\nweb:ann" },
         ids: 1,
       },
       {
@@ -195,7 +195,7 @@ describe("around enqueues", () => {
         name: "shipped",
         input: { app: "api" },
         options: {},
-        from: { ...from, route: "deploy.ship" },
+        from: { ...from, route: "deploy.ship", key: "api" },
         ids: 2,
       },
     ]);
