@@ -3,6 +3,7 @@
 import type { WorkerInfo } from "../queue/queue.ts";
 import { hasCode } from "../runtime/errors.ts";
 import { columns, UsageError } from "./command.ts";
+import { ago } from "./times.ts";
 import type { Answer, Given, Verb, VerbsOptions } from "./verbs.ts";
 
 /** The command itself, its options and its help are in worker.ts. */
@@ -20,11 +21,12 @@ export const WORKERS: VerbsOptions = {
 
 async function list({ queue }: Given): Promise<Answer> {
   const workers = await queue.workers.list();
-  return { json: workers, lines: [columns([["WORKER", "CLAIMED", "QUEUES", ""], ...workers.map(row)])] };
+  return { json: workers, lines: [columns([["WORKER", "SINCE", "RUNS", "QUEUES", ""], ...workers.map(row)])] };
 }
 
-function row({ pod, claimed, queues, order }: WorkerInfo): string[] {
-  return [pod, String(claimed), queues.join(" "), order];
+function row({ pod, claimed, slots, startedAt, queues, order }: WorkerInfo): string[] {
+  const runs = slots === undefined ? String(claimed) : `${claimed} of ${slots}`;
+  return [pod, startedAt === undefined ? "" : ago(startedAt), runs, queues.join(" "), order];
 }
 
 function tell(order: "quiet" | "resume" | "stop", what: string): Verb {

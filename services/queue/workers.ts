@@ -2,7 +2,7 @@
 
 import { type BrokerContext, translate } from "../broker/connection.ts";
 import { orderWorker, ordersOf } from "../broker/orders.ts";
-import { registeredWorkers } from "../broker/reap.ts";
+import { type RegisteredWorker, registeredWorkers } from "../broker/reap.ts";
 import { AntiphonError } from "../runtime/errors.ts";
 import { suggestion } from "../runtime/suggest.ts";
 import { workQueues } from "./looking.ts";
@@ -13,6 +13,11 @@ export interface WorkerInfo {
   readonly queues: readonly string[];
   /** Deliveries that it has taken and not finished. */
   readonly claimed: number;
+  /** How many it runs at once; undefined where it does not say so. */
+  readonly slots?: number;
+  readonly threads?: number;
+  /** By the server's clock. */
+  readonly startedAt?: Date;
   /** `quiet`: it takes nothing more. `stop`: it was told to end. */
   readonly order: "quiet" | "stop" | "";
 }
@@ -34,14 +39,15 @@ export class Workers {
     const held = await Promise.all(claims).catch((error: unknown) => {
       throw translate(error);
     });
-    const counted = registered.map(({ queue, wid }, index) => ({ pod: podOf(wid), queue, claimed: held[index] ?? 0 }));
-    const pods = Map.groupBy(counted, ({ pod }) => pod);
+    const counted = registered.map((worker, index) => ({ ...worker, claimed: held[index] ?? 0 }));
+    const pods = Map.groupBy(counted, ({ wid }) => podOf(wid));
     return [...pods]
-      .map(([pod, served]) => ({
+      .map(([pod, served]): WorkerInfo => ({
         pod,
         queues: [...new Set(served.map(({ queue }) => queue))],
         claimed: served.reduce((sum, { claimed }) => sum + claimed, 0),
         order: orders.get(pod) ?? "",
+        ...sizeOf(served),
       }))
       .sort((a, b) => (a.pod < b.pod ? -1 : 1));
   }
@@ -65,6 +71,20 @@ export class Workers {
     if (!pods.includes(pod)) throw new AntiphonError("WORKER_UNKNOWN", `${pod}.${suggestion(pod, pods)}`);
     await orderWorker(this.#context, pod, order);
   }
+}
+
+type Size = Pick<WorkerInfo, "slots" | "threads" | "startedAt">;
+
+/** Of all processes that go by the same name. */
+function sizeOf(served: readonly RegisteredWorker[]): Size {
+  const processes = new Map(served.flatMap(({ facts }) => (facts === undefined ? [] : [[facts.process, facts]])));
+  if (processes.size === 0) return {};
+  const all = [...processes.values()];
+  return {
+    slots: all.reduce((sum, { slots }) => sum + slots, 0),
+    threads: all.reduce((sum, { threads }) => sum + threads, 0),
+    startedAt: new Date(Math.min(...all.map(({ startedAtMs }) => startedAtMs))),
+  };
 }
 
 /** A worker's id in one queue is its pod and something random. */

@@ -78,7 +78,7 @@ eachServer((_name, url) => {
   });
 });
 
-test("a worker process that is told to stop drains and ends with 0", async () => {
+test("a worker process is listed; told to stop, it drains and ends with 0", async () => {
   const { url } = await testRedis();
   lab = new Lab(url);
   const env = {
@@ -90,9 +90,14 @@ test("a worker process that is told to stop drains and ends with 0", async () =>
     ANTIPHON_ADMIN_PORT: "0",
     LOG_FORMAT: "json",
   };
-  const child = spawnNode(new URL("../../services/main.ts", import.meta.url), { args: ["worker"], env });
+  const main = new URL("../../services/main.ts", import.meta.url);
+  const child = spawnNode(main, { args: ["worker"], env });
   await child.waitForLine("process.started", 20_000);
   const [worker] = await registeredWorkers(lab.broker, ["default"]);
+  const list = spawnNode(main, { args: ["worker", "ls"], env });
+  expect(await list.exited).toMatchObject({ code: 0 });
+  const line = new RegExp(`^ *${worker?.pod} +\\d+ s ago +0 of 32 +chat default`);
+  expect(list.lines).toEqual([expect.stringContaining("SINCE"), expect.stringMatching(line)]);
   await orderWorker(lab.broker, worker?.pod ?? "", "stop");
   expect(await child.exited).toEqual({ code: 0, signal: null });
   expect(child.lines.join("\n")).toContain('"signal":"order"');

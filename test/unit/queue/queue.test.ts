@@ -5,7 +5,7 @@ import { afterEach, beforeEach, expect, test } from "vitest";
 import { z } from "zod";
 import { decodeEnvelope, type EnvelopeHeader } from "../../../services/broker/delivery.ts";
 import { registerJobs, registerRoutes } from "../../../services/broker/routes.ts";
-import type { Claim, Claims } from "../../../services/broker/claims.ts";
+import { type Claim, Claims } from "../../../services/broker/claims.ts";
 import { openQueue, type Queue } from "../../../services/queue/queue.ts";
 import { closeRedis, openRedis, type RedisClient } from "../../../services/redis/connect.ts";
 import { defineMiddleware, job } from "../../../services/sdk/index.ts";
@@ -320,6 +320,28 @@ eachServer((_name, url) => {
     await queue.workers.stop("pod-2");
     expect((await other.beat()).order).toBe("stop");
     await expect(queue.workers.quiet("pod-3")).rejects.toMatchObject({ code: "WORKER_UNKNOWN" });
+  });
+
+  test("of a worker it is told since when it is there and how much it runs at once, whatever it serves", async () => {
+    const facts = { process: "a", startedAtMs: 1_700_000_000_000, threads: 2, slots: 32 };
+    for (const [queue, wid] of [
+      ["default", "pod-1.a"],
+      ["low", "pod-1.b"],
+    ] as const) {
+      const claims = new Claims({ ...bench.context, queue, wid });
+      await claims.register({ clientId: "1", pod: "pod-1", facts });
+    }
+    expect(await queue.workers.list()).toEqual([
+      {
+        pod: "pod-1",
+        queues: ["default", "low"],
+        claimed: 0,
+        order: "",
+        slots: 32,
+        threads: 2,
+        startedAt: new Date(1_700_000_000_000),
+      },
+    ]);
   });
 
   test("a route that a worker registers later is found", async () => {
