@@ -3,6 +3,7 @@
 import type { Duration } from "./duration.ts";
 import type { In, Out, Schema } from "./infer.ts";
 import type { Message, Room } from "./message.ts";
+import type { Jobs, QueueControls } from "./operations.ts";
 import type { PlaceOptions, PriorityClass } from "./place.ts";
 
 /** Something that shall be done, by whichever worker. A contract value: export it, import it where work is enqueued. */
@@ -146,6 +147,10 @@ export interface Ctx<C = unknown> {
   readonly log: Log;
   readonly store: Store;
   readonly bot: Bot;
+  /** What else waits, runs or failed: to find it, cancel it, change it, run it again. */
+  readonly jobs: Jobs;
+  /** Pauses and limits of whole queues. */
+  readonly queues: QueueControls;
   /**
    * Runs `fn` and remembers its result (JSON), so that a retry or the run after a crash gets it back without `fn`. It runs
    * again only if the process died between its end and the record: give outside systems `${idempotencyKey}:${name}`.

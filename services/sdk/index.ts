@@ -43,6 +43,23 @@ export type {
   RunningCtx,
 } from "./middleware.ts";
 export type { ChatKey, HttpVerb, RateOptions, RequestInfo, Route, Routes, Run, SignatureFormat } from "./options.ts";
+export type {
+  JobChange,
+  JobDetails,
+  JobEdited,
+  JobFilter,
+  JobInfo,
+  JobPage,
+  Jobs,
+  JobsChosen,
+  JobSearch,
+  JobState,
+  JobTime,
+  PauseOptions,
+  QueueControls,
+  QueueDepths,
+  QueueLimitOptions,
+} from "./operations.ts";
 export type { PlaceOptions, PriorityClass } from "./place.ts";
 export type { Discard, Done, Fail, RetryLater, RunOutcome } from "./outcome.ts";
 export type { Backoff, ErrorClass, NoRetry, RetryFunction, RetryPolicy, Steady } from "./retry.ts";

@@ -6,8 +6,10 @@ import { AntiphonError } from "../runtime/errors.ts";
 import type { Action } from "../sdk/action.ts";
 import type { Bot, Ctx, DeliveryInfo, Log, RouteInfo, Sent, Store } from "../sdk/context.ts";
 import type { Message, Room } from "../sdk/message.ts";
+import type { Jobs, QueueControls } from "../sdk/operations.ts";
 import { deliveryInfo, routeInfo } from "./around.ts";
 import { batch, emit, enqueue, enqueueAll } from "./enqueuing.ts";
+import { jobsOf, queuesOf } from "./operations.ts";
 import { readRef, refOf } from "./rooms.ts";
 import type { RouteRun } from "./route-run.ts";
 import { step } from "./steps.ts";
@@ -144,6 +146,14 @@ export class RunCtx implements Ctx {
 
   get emit(): Ctx["emit"] {
     return (event, payload, options = {}) => this.#tracked(() => emit(this.#run, event, { payload, options }));
+  }
+
+  get jobs(): Jobs {
+    return jobsOf(this.#run, (work) => this.#tracked(work));
+  }
+
+  get queues(): QueueControls {
+    return queuesOf(this.#run, (work) => this.#tracked(work));
   }
 
   get progress(): Ctx["progress"] {

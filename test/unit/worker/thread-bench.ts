@@ -38,6 +38,8 @@ export interface BenchOptions {
   readonly groups?: Readonly<Record<string, readonly string[]>>;
   readonly admins?: readonly string[];
   readonly adapters?: readonly AdapterFacts[];
+  /** Another bench's, whose bot this is, too. */
+  readonly keys?: Keys;
 }
 
 export interface Line {
@@ -80,7 +82,7 @@ export class ThreadBench {
     const found = handlers.map((value, index) => ({ file: `/handlers/${index}.ts`, value }));
     const around = { builtins: [], settings, environment: {}, groups: Object.keys(groups), adapters };
     const manifest = await manifestOf(found, around);
-    const context = { client, keys: new Keys(`t${randomUUID()}`, 0) };
+    const context = { client, keys: options.keys ?? new Keys(`t${randomUUID()}`, 0) };
     const numbers = await registerRoutes(context, manifest.routeIds);
     const config = { name: "antiphon", alias: "!", adapters, groups, admins };
     return new ThreadBench(context, (broker, emit) => threadParts({ config, manifest, numbers, broker, emit }));

@@ -1,0 +1,55 @@
+// `ctx.jobs` and `ctx.queues`: the queue client over the thread's own connection. Not fenced: an operator's hand, not an effect.
+
+import { Queue } from "../queue/queue.ts";
+import type { JobsChosen, Jobs, QueueControls } from "../sdk/operations.ts";
+import { untilAnswered } from "./patience.ts";
+import type { RouteRun } from "./route-run.ts";
+import type { ThreadParts } from "./thread-parts.ts";
+
+/** Waits with `track` for what the author did not await. */
+export type Track = <T>(work: () => Promise<T>) => Promise<T>;
+
+export function jobsOf(run: RouteRun, track: Track): Jobs {
+  const call = caller(run, track);
+  const count = async (acted: Promise<{ readonly count: number }>): Promise<number> => (await acted).count;
+  return {
+    find: (id) => call((queue) => queue.find(id)),
+    search: (wanted) => call((queue) => queue.search(wanted)),
+    cancel: (id) => call((queue) => queue.cancel(id)),
+    edit: (id, wanted) => call((queue) => queue.edit(id, wanted)),
+    retry: (chosen: JobsChosen) => call((queue) => count(queue.dead.retry(chosen))),
+    purge: (chosen: JobsChosen) => call((queue) => count(queue.dead.purge(chosen))),
+  };
+}
+
+export function queuesOf(run: RouteRun, track: Track): QueueControls {
+  const call = caller(run, track);
+  return {
+    depth: (name) => call((queue) => queue.depth(name)),
+    pause: (name, what) => call((queue) => queue.pause(name, what)),
+    resume: (name, what) => call((queue) => queue.resume(name, what)),
+    limit: (name, limits) => call((queue) => queue.limit(name, limits)),
+  };
+}
+
+function caller(run: RouteRun, track: Track): <T>(work: (queue: Queue) => Promise<T>) => Promise<T> {
+  const { parts, patience } = run.underway;
+  return (work) => track(() => untilAnswered(patience, () => work(queueOf(parts))));
+}
+
+const queues = new WeakMap<ThreadParts, Queue>();
+
+/** One per thread: it remembers which routes there are. */
+function queueOf(parts: ThreadParts): Queue {
+  const known = queues.get(parts);
+  if (known !== undefined) return known;
+  const { broker, clock, random } = parts;
+  // It neither enqueues nor awaits results: those have their own ways in a run.
+  const limits = { deliveries: 0, bytes: 0 };
+  const subscriber = (): never => {
+    throw new Error("a run awaits no results");
+  };
+  const queue = new Queue({ ...broker, subscriber, middleware: [], limits, clock, random }, async () => {});
+  queues.set(parts, queue);
+  return queue;
+}

@@ -1,0 +1,118 @@
+// ctx.jobs and ctx.queues: what a run can see and change of other jobs and of queues.
+
+import { afterEach, beforeAll, expect, test } from "vitest";
+import { z } from "zod";
+import { type Ctx, defineHandler, job, type JobDetails, type JobInfo } from "../../../services/sdk/index.ts";
+import { eachServer } from "../../support/redis.ts";
+import { ThreadBench } from "./thread-bench.ts";
+
+const Work = job("work", z.object({ n: z.number() }));
+
+let url = "";
+let ran: string[] = [];
+const benches: ThreadBench[] = [];
+afterEach(async () => {
+  ran = [];
+  for (const bench of benches.splice(0)) await bench.close();
+});
+
+/** Runs `go` once. */
+async function go(run: (ctx: Ctx) => unknown): Promise<ThreadBench> {
+  const handler = defineHandler({
+    name: "h",
+    routes: (r) => ({
+      go: r.command("go", { run: async (ctx) => void (await run(ctx)) }),
+      work: r.job(Work, {
+        attempts: 1,
+        run: ({ input }) => {
+          ran.push(`work ${input.n}`);
+          if (input.n < 0) throw new Error("bad");
+        },
+      }),
+    }),
+  });
+  const bench = await ThreadBench.open({ url, handlers: [handler] });
+  benches.push(bench);
+  await bench.say("!go");
+  const [settled] = await bench.drive(["chat"]);
+  expect(settled).toMatchObject({ kind: "done" });
+  return bench;
+}
+
+eachServer((_name, getUrl) => {
+  beforeAll(() => {
+    url = getUrl();
+  });
+
+  test("a job that waits is found, changed, moved and cancelled", async () => {
+    const seen: (JobDetails | undefined)[] = [];
+    const said: string[] = [];
+    const bench = await go(async ({ enqueue, jobs }) => {
+      const [one, two, three] = [
+        await enqueue(Work, { n: 1 }, { tags: ["a"] }),
+        await enqueue(Work, { n: 2 }, { key: "k" }),
+        await enqueue(Work, { n: 3 }),
+      ];
+      said.push(await jobs.edit(one.id, { input: { n: 10 } }));
+      said.push(await jobs.edit(two.id, { delay: "1h" }));
+      said.push(await jobs.cancel(three.id));
+      for (const { id } of [one, two, three]) seen.push(await jobs.find(id));
+    });
+    expect(said).toEqual(["edited", "edited", "cancelled"]);
+    expect(seen).toMatchObject([
+      { state: "waiting", route: "h.work", body: '{"n":10}', tags: ["a"], errors: [] },
+      { state: "delayed", key: "k" },
+      undefined,
+    ]);
+    await bench.drive();
+    expect(ran).toEqual(["work 10"]);
+    bench.offsetMs += 3_700_000;
+    await bench.drive();
+    expect(ran).toEqual(["work 10", "work 2"]);
+  });
+
+  test("jobs are searched for, and dead ones run again or are forgotten by what they have in common", async () => {
+    let found: readonly JobInfo[] = [];
+    const counts: number[] = [];
+    const bench = await go(async ({ enqueueAll, jobs }) => {
+      await enqueueAll(Work, [{ n: 7 }, { n: 8 }], { tags: ["mine"] });
+      found = (await jobs.search({ tag: "mine", text: "8" })).found;
+    });
+    expect(found).toMatchObject([{ body: '{"n":8}', state: "waiting" }]);
+    for (const n of [-1, -2]) {
+      await bench.add("default", { kind: "job", route: "h.work" }, { payload: JSON.stringify({ n }) });
+    }
+    await bench.drive();
+    expect((await bench.dead("default")).length).toBe(2);
+    ran = [];
+    const other = defineHandler({
+      name: "o",
+      routes: (r) => ({
+        mend: r.command("mend", {
+          run: async ({ jobs }) => {
+            counts.push(await jobs.retry({ route: "h.work", text: "-2" }), await jobs.purge({ route: "h" }));
+          },
+        }),
+      }),
+    });
+    const second = await ThreadBench.open({ url, handlers: [other], keys: bench.context.keys });
+    benches.push(second);
+    await second.say("!mend");
+    await second.drive(["chat"]);
+    await bench.drive();
+    expect(counts).toEqual([1, 1]);
+    expect(ran).toEqual(["work -2"]);
+  });
+
+  test("a paused key waits until it is resumed", async () => {
+    const bench = await go(async ({ enqueue, queues }) => {
+      await queues.pause("default", { key: "k" });
+      await enqueue(Work, { n: 1 }, { key: "k" });
+      await enqueue(Work, { n: 2 });
+      await queues.limit("default", { concurrency: 5 });
+      expect(await queues.depth()).toMatchObject({ ready: 2, dead: 0 });
+    });
+    await bench.drive();
+    expect(ran).toEqual(["work 2"]);
+  });
+});
