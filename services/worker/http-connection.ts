@@ -11,6 +11,8 @@ export interface HttpConnectionOptions {
   readonly purpose: Purpose;
   readonly clock: Clock;
   readonly random: Random;
+  /** Each time that Redis is there and fit again. */
+  readonly onReady?: () => void;
 }
 
 /** A shorter gap is waited for; in a longer one senders hear at once that they must come again. */
@@ -22,15 +24,17 @@ export class HttpConnection implements Part {
   readonly name: string;
   readonly client: RedisClient;
   readonly #clock: Clock;
+  readonly #onReady: (() => void) | undefined;
   #state: RedisState = "connecting";
   #detail = "";
   #awaySince: number | undefined;
   #gapMs = FIRST_GAP_MS;
 
   /** Connects in the background. */
-  constructor({ name, clock, ...rest }: HttpConnectionOptions) {
+  constructor({ name, clock, onReady, ...rest }: HttpConnectionOptions) {
     this.name = name;
     this.#clock = clock;
+    this.#onReady = onReady;
     this.#awaySince = clock.monotonic();
     // Main tells of its own connection's states, and this one's are in /readyz: nothing is logged here.
     const onState = (state: RedisState, detail = ""): void => this.#heard(state, detail);
@@ -62,6 +66,7 @@ export class HttpConnection implements Part {
     if (state === "ready") {
       this.#awaySince = undefined;
       this.#gapMs = GAP_MS;
+      this.#onReady?.();
     } else this.#awaySince ??= this.#clock.monotonic();
   }
 }

@@ -49,7 +49,7 @@ export function httpParts(options: HttpPartsOptions): HttpParts {
   // Large bodies have a connection of their own: a line of chat does not wait behind megabytes.
   const open = { url: config.redisUrl ?? "", clock, random };
   const bodies = new HttpConnection({ ...open, name: "bodies", purpose: "commands" });
-  const chat = new HttpConnection({ ...open, name: "chat", purpose: "commands" });
+  const chat = new HttpConnection({ ...open, name: "chat", purpose: "commands", onReady: () => numbers.forget() });
   const bells = new HttpConnection({ ...open, name: "bells", purpose: "subscriber" });
   const keys = new Keys(config.namespace, databaseOf(config.redisUrl ?? ""));
   const context = ({ client }: HttpConnection): BrokerContext => {
@@ -97,7 +97,10 @@ export function httpParts(options: HttpPartsOptions): HttpParts {
   return { parts: [bodies, chat, bells, bus, admin, publicServer], publicServer, admin, bus };
 }
 
-/** Registers the routes at the first need, so that a start does not wait for Redis. */
+/**
+ * Registers the routes at the first need, so that a start does not wait for Redis; and again after a gap, for the server may
+ * have come back empty and given their numbers to others.
+ */
 class RouteNumbers {
   readonly #context: BrokerContext;
   readonly #ids: readonly string[];
@@ -106,6 +109,10 @@ class RouteNumbers {
   constructor(context: BrokerContext, ids: readonly string[]) {
     this.#context = context;
     this.#ids = ids;
+  }
+
+  forget(): void {
+    this.#numbers = undefined;
   }
 
   async of(id: string): Promise<number> {

@@ -3,13 +3,11 @@
 
 import { readFileSync } from "node:fs";
 import type { BrokerContext } from "../broker/connection.ts";
-import { setRouteLimits } from "../broker/limits.ts";
-import { registerJobs, registerRoutes } from "../broker/routes.ts";
 import { BUILTINS, TALKATIVE } from "../builtin/all.ts";
 import { isUnsigned } from "../handlers/check.ts";
 import { loadHandlers } from "../handlers/loader.ts";
 import type { Manifest } from "../handlers/manifest.ts";
-import { closeRedis, openRedis } from "../redis/connect.ts";
+import { closeRedis, openRedis, type RedisState } from "../redis/connect.ts";
 import { Keys } from "../redis/keys.ts";
 import { type Clock, type Random, systemClock } from "../runtime/clock.ts";
 import { AntiphonError } from "../runtime/errors.ts";
@@ -19,10 +17,9 @@ import { StoreReader } from "../store/store.ts";
 import type { Emit } from "../telemetry/events.ts";
 import { logEmitter } from "../telemetry/logs.ts";
 import { HandlersLife } from "./handlers-life.ts";
-import { untilAnswered } from "./patience.ts";
 import { type ThreadConfig, type ThreadData, type ToThread, unpackRuns } from "./protocol.ts";
+import { Registry } from "./registry.ts";
 import { Rooms } from "./rooms.ts";
-import { limitsOf } from "./route-limits.ts";
 import { presentRun } from "./run-route.ts";
 import { Runner, type RunnerPort } from "./runner.ts";
 import type { ThreadParts } from "./thread-parts.ts";
@@ -40,6 +37,7 @@ export class ThreadLife {
   readonly #stopping = new AbortController();
   readonly #broker: BrokerContext;
   #handlers: HandlersLife | undefined;
+  #registry: Registry | undefined;
   #runner: Runner | undefined;
   #started: Promise<void> | undefined;
 
@@ -53,7 +51,7 @@ export class ThreadLife {
       url: config.redisUrl,
       name: `worker-thread-${kind}-${index}:${process.pid}`,
       purpose: "commands",
-      onState: () => {}, // main says it once for the whole process
+      onState: (state) => this.#heard(state), // main tells of it, once for the whole process
     });
     const keys = new Keys(config.namespace, config.database);
     const { durability } = config;
@@ -86,7 +84,7 @@ export class ThreadLife {
       const { config } = this.#seed;
       const manifest = await loadHandlers(loadOptions(config));
       this.#announce(manifest);
-      const numbers = await this.#register(manifest);
+      const { numbers } = await this.#register(manifest);
       this.#handlers = new HandlersLife(manifest, this.#emit);
       await this.#handlers.setup();
       if (this.#stopping.signal.aborted) return;
@@ -110,18 +108,18 @@ export class ThreadLife {
     for (const { shape } of manifest.http) if (isUnsigned(shape)) this.#emit("route.unsigned", { route: shape.id });
   }
 
-  /** Main may know numbers already; the others are registered, however long Redis is away. */
-  async #register(manifest: Manifest): Promise<ReadonlyMap<string, number>> {
-    const { routeIds, jobRoutes } = manifest;
-    const known = new Map(this.#seed.routes);
-    const missing = routeIds.filter((id) => !known.has(id));
+  async #register(manifest: Manifest): Promise<Registry> {
     const isStopped = (): boolean => this.#stopping.signal.aborted;
     const patience = { clock: systemClock, random: Math.random, isStopped };
-    const added = await untilAnswered(patience, () => registerRoutes(this.#broker, missing));
-    await untilAnswered(patience, () => registerJobs(this.#broker, jobRoutes));
-    const numbers = new Map([...known, ...added]);
-    await untilAnswered(patience, () => setRouteLimits(this.#broker, limitsOf(manifest, numbers)));
-    return numbers;
+    const registry = new Registry(this.#broker, manifest, patience);
+    await registry.write();
+    this.#registry = registry;
+    return registry;
+  }
+
+  /** The connection is there again. What cannot be written now is written after the next gap. */
+  #heard(state: RedisState): void {
+    if (state === "ready") this.#registry?.write().catch(() => {});
   }
 
   async #stop(deadlineMs: number): Promise<void> {

@@ -1,0 +1,147 @@
+// A bot of real processes on a Redis that a test can kill, freeze and start again, with what it kept or empty.
+
+import { once } from "node:events";
+import { mkdtempSync, rmSync } from "node:fs";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { closeRedis, openRedis, type RedisClient } from "../../../services/redis/connect.ts";
+import { Keys } from "../../../services/redis/keys.ts";
+import { randomId } from "../../../services/runtime/ids.ts";
+import { type RedisServer, startRedisServer } from "../../support/redis.ts";
+import { type SpawnedNode, spawnNode } from "../../support/spawn.ts";
+
+const ENTRY = new URL("../../../services/main.ts", import.meta.url);
+const HANDLER = fileURLToPath(new URL("./handler.ts", import.meta.url));
+const START_MS = 60_000;
+
+export class AwayBot {
+  readonly keys: Keys;
+  readonly #port: number;
+  readonly #folders: string[] = [];
+  readonly #processes: SpawnedNode[] = [];
+  #server: RedisServer;
+  #client: RedisClient | undefined;
+  #urls: readonly string[] = [];
+
+  private constructor(namespace: string, server: RedisServer, folder: string) {
+    this.keys = new Keys(namespace, 0);
+    this.#server = server;
+    this.#port = server.port;
+    this.#folders.push(folder);
+  }
+
+  /** Two workers and a master that leads. */
+  static async start(): Promise<AwayBot> {
+    const folder = newFolder();
+    const bot = new AwayBot(`away-${randomId()}`, await startServer(await lastingPort(), folder), folder);
+    const processes = ["master", "worker", "worker"].map((mode) => bot.#spawn(mode));
+    bot.#processes.push(...processes);
+    const started = await Promise.all(processes.map((one) => one.waitForLine('"process.started"', START_MS)));
+    bot.#urls = started.slice(1).map((line) => /http:\/\/[^ "]+/.exec(line)?.[0] ?? "");
+    return bot;
+  }
+
+  /** Where its workers serve. */
+  get urls(): readonly string[] {
+    return this.#urls;
+  }
+
+  /** A look into Redis beside the bot's processes. */
+  get client(): RedisClient {
+    this.#client ??= openRedis({ url: this.#server.url, name: "away", purpose: "commands", onState: () => {} });
+    return this.#client;
+  }
+
+  /** What was logged under one of these events. */
+  logged(...events: string[]): string[] {
+    const names = events.map((event) => `"event":"${event}"`);
+    return this.#processes.flatMap(({ lines }) => lines.filter((line) => names.some((name) => line.includes(name))));
+  }
+
+  get lastLines(): string {
+    return this.#processes.flatMap(({ lines }) => lines.slice(-15).map((line) => line.slice(0, 300))).join("\n");
+  }
+
+  /** Nothing answers any more, and connections stay open. */
+  freeze(): void {
+    this.#server.child.kill("SIGSTOP");
+  }
+
+  thaw(): void {
+    this.#server.child.kill("SIGCONT");
+  }
+
+  async killServer(): Promise<void> {
+    await this.#server.stop();
+  }
+
+  /** With everything that it had written, or on another folder. */
+  async startServer(kept: "kept" | "empty"): Promise<void> {
+    if (kept === "empty") this.#folders.push(newFolder());
+    this.#server = await startServer(this.#port, this.#folders.at(-1) ?? "");
+  }
+
+  /** Of the handler: lists of what was settled, by field. */
+  async store(): Promise<ReadonlyMap<string, unknown>> {
+    const fields = await this.client.hgetall(this.keys.store("away"));
+    return new Map(Object.entries(fields).map(([field, value]) => [field, JSON.parse(value) as unknown]));
+  }
+
+  /** Deliveries that are not settled. */
+  unsettled(): Promise<number> {
+    return this.client.hlen(`${this.keys.queue("default")}:j`);
+  }
+
+  async stop(): Promise<void> {
+    await Promise.all(this.#processes.map((one) => one.end()));
+    if (this.#client) await closeRedis(this.#client);
+    await this.#server.stop();
+    for (const folder of this.#folders) rmSync(folder, { recursive: true, force: true });
+  }
+
+  #spawn(mode: string): SpawnedNode {
+    return spawnNode(ENTRY, {
+      args: [mode],
+      env: {
+        REDIS_URL: this.#server.url,
+        ANTIPHON_NAMESPACE: this.keys.tag.slice(1, this.keys.tag.indexOf(":")),
+        ANTIPHON_HANDLERS: HANDLER,
+        ANTIPHON_LEASE_MS: "3000",
+        ANTIPHON_WORKER_THREADS: "2",
+        ANTIPHON_HTTP_HOST: "127.0.0.1",
+        ANTIPHON_HTTP_PORT: "0",
+        ANTIPHON_ADMIN_HOST: "127.0.0.1",
+        ANTIPHON_ADMIN_PORT: "0",
+        LOG_LEVEL: "info",
+        LOG_FORMAT: "json",
+      },
+    });
+  }
+}
+
+function newFolder(): string {
+  return mkdtempSync(join(tmpdir(), "antiphon-away-"));
+}
+
+/** A free one that no connection is given meanwhile: below those that the kernel takes for them. */
+async function lastingPort(): Promise<number> {
+  for (;;) {
+    const port = 20_000 + Math.floor(Math.random() * 10_000);
+    const server = createServer().listen(port, "127.0.0.1");
+    const isFree = await Promise.race([
+      once(server, "listening").then(() => true),
+      once(server, "error").then(() => false),
+    ]);
+    if (isFree) {
+      await new Promise((resolve) => server.close(resolve));
+      return port;
+    }
+  }
+}
+
+/** Its own folder is not the one where it keeps: that one must outlive it. */
+function startServer(port: number, folder: string): Promise<RedisServer> {
+  return startRedisServer(["--port", String(port), "--dir", folder, "--appendonly", "yes"]);
+}

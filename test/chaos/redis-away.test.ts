@@ -1,0 +1,125 @@
+// What we break: Redis is frozen for 1 s, killed and away for 10 and 60 s, and started again empty, under a steady load of
+// webhooks. What must hold: senders hear of it, nobody is taken for dead because of it, what was accepted is handled once
+// and in order, and a bot on an empty Redis goes on by itself.
+
+import { setTimeout as sleep } from "node:timers/promises";
+import { expect, test, type TestContext } from "vitest";
+import { queueDepth } from "../../services/broker/inspect.ts";
+import { readJobs, readRoutes } from "../../services/broker/routes.ts";
+import { withServer } from "../support/redis.ts";
+import { waitFor } from "../support/wait-for.ts";
+import { AwayBot } from "./away/bot.ts";
+import { AwayLoad } from "./away/load.ts";
+
+const BACK_MS = 30_000;
+const TEST_MS = 180_000;
+
+/** Tests run side by side, so each ends its own bot. */
+async function start({ onTestFinished }: TestContext): Promise<AwayBot> {
+  const bot = await AwayBot.start();
+  onTestFinished(() => bot.stop());
+  return bot;
+}
+
+/** Until so many more were accepted. */
+function flows(load: AwayLoad, bot: AwayBot): Promise<boolean> {
+  const { count } = load;
+  return explained(
+    bot,
+    waitFor(() => load.count >= count + 20, { timeoutMs: BACK_MS, what: "webhooks are accepted" }),
+  );
+}
+
+function explained<T>(bot: AwayBot, waiting: Promise<T>): Promise<T> {
+  return waiting.catch((error: unknown) => {
+    throw new Error(`${String(error)}\n${bot.lastLines}`, { cause: error });
+  });
+}
+
+/** All that was accepted is settled, each once, under each key in order. */
+async function accounted(load: AwayLoad, bot: AwayBot): Promise<void> {
+  await load.end();
+  expect(load.strange).toEqual([]);
+  const children = [...load.accepted.values()].flat().map((id) => `child ${id}`);
+  const isSettled = async (): Promise<boolean> => {
+    const store = await bot.store();
+    return children.every((field) => store.has(field)) && (await bot.unsettled()) === 0;
+  };
+  await explained(bot, waitFor(isSettled, { timeoutMs: BACK_MS, what: "everything is settled" }));
+  const store = await bot.store();
+  for (const [key, ids] of load.accepted) expect(store.get(key), key).toEqual(ids);
+  for (const field of children) expect(store.get(field), field).toHaveLength(1);
+  expect((await queueDepth(bot, "default")).dead).toBe(0);
+}
+
+/** Nobody was taken for dead. */
+function nobodyReaped(bot: AwayBot): void {
+  expect(bot.logged("claims.reaped", "worker.fenced")).toEqual([]);
+}
+
+withServer("redis-server", () => {
+  test.concurrent(
+    "Redis frozen for 1 s and away for 10 s: nobody is reaped, nothing is lost, doubled or out of order",
+    async (context) => {
+      const bot = await start(context);
+      const load = new AwayLoad("a", bot.urls);
+      await flows(load, bot);
+      bot.freeze();
+      await sleep(1_000);
+      bot.thaw();
+      await flows(load, bot);
+      await bot.killServer();
+      await sleep(10_000);
+      expect(load.refused).toBeGreaterThan(0);
+      await bot.startServer("kept");
+      await flows(load, bot);
+      await accounted(load, bot);
+      nobodyReaped(bot);
+    },
+    TEST_MS,
+  );
+
+  test.concurrent(
+    "Redis away for 60 s: nobody is reaped, nothing is lost, doubled or out of order",
+    async (context) => {
+      const bot = await start(context);
+      const load = new AwayLoad("b", bot.urls);
+      await flows(load, bot);
+      await bot.killServer();
+      await sleep(60_000);
+      expect(load.refused).toBeGreaterThan(0);
+      await bot.startServer("kept");
+      await flows(load, bot);
+      await accounted(load, bot);
+      nobodyReaped(bot);
+    },
+    TEST_MS,
+  );
+
+  test.concurrent(
+    "Redis started again empty: workers register again, schedules fire, and all goes on",
+    async (context) => {
+      const bot = await start(context);
+      const before = new AwayLoad("c", bot.urls);
+      await flows(before, bot);
+      await bot.killServer();
+      await sleep(1_000);
+      await bot.startServer("empty");
+      await flows(before, bot);
+      await before.end();
+      const load = new AwayLoad("d", bot.urls);
+      await flows(load, bot);
+      await accounted(load, bot);
+      const ids = ["away.hook", "away.child", "away.tick"];
+      const isKnown = async (): Promise<boolean> => {
+        const known = [...(await readRoutes(bot)).values()];
+        return ids.every((id) => known.includes(id)) && (await readJobs(bot)).has("away.child");
+      };
+      await explained(bot, waitFor(isKnown, { timeoutMs: BACK_MS, what: "routes and jobs are registered" }));
+      const tick = async (): Promise<number> => Number((await bot.store()).get("tick") ?? 0);
+      const first = await waitFor(tick, { timeoutMs: BACK_MS, what: "a schedule fires" });
+      await waitFor(async () => (await tick()) > first);
+    },
+    TEST_MS,
+  );
+});
