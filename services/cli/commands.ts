@@ -27,6 +27,10 @@ const COMMANDS: Readonly<Record<string, Entry>> = {
     about: "what comes due when: list, pause, change, run now",
     load: async () => (await import("./cron.ts")).cron,
   },
+  doctor: {
+    about: "whether all is where it must be in Redis; mends it",
+    load: async () => (await import("./doctor.ts")).doctor,
+  },
   leader: { about: "who leads which unit", load: async () => (await import("./leader.ts")).leader },
 };
 

@@ -3,6 +3,7 @@
 -- @include broker/lua/lib/base
 -- @include broker/lua/lib/unique
 -- @include broker/lua/lib/after
+-- @include broker/lua/lib/memory
 -- @include broker/lua/lib/doctor
 local id, origin = ARGV[3], ARGV[4]
 local at, letter = redis.call('ZSCORE', P .. ':x', id), redis.call('HGET', P .. ':xe', id)
@@ -13,7 +14,7 @@ if redis.call('HEXISTS', P .. ':j', id) == 0 then
   if repairs then
     redis.call('ZREM', P .. ':x', id)
     redis.call('HDEL', P .. ':xe', id)
-    redis.call('UNLINK', P .. ':e:' .. origin)
+    forget_memories({ origin })
     redis.call('HDEL', P .. ':o', origin)
     ended({ origin })
   end

@@ -4,6 +4,7 @@
 -- @include broker/lua/lib/unique
 -- @include broker/lua/lib/after
 -- @include broker/lua/lib/dead
+-- @include broker/lua/lib/memory
 -- @include broker/lua/lib/doctor
 local id, origin = ARGV[3], ARGV[4]
 local token = body_token(redis.call('HGET', P .. ':j', id) or '1')
@@ -18,7 +19,7 @@ if repairs then
   redis.call('HDEL', P .. ':j', id)
   redis.call('HINCRBY', P .. ':m', 'bodyBytes', -body_bytes(token))
   unbury(id)
-  redis.call('UNLINK', P .. ':e:' .. origin)
+  forget_memories({ origin })
   redis.call('HDEL', P .. ':o', origin)
   let_go(id)
   ended({ origin })

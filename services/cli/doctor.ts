@@ -1,0 +1,58 @@
+// `antiphon doctor`: whether everything in Redis is where it must be, and how it gets there again.
+
+import { type Examination, examine, type Finding } from "../broker/doctor.ts";
+import { askRedis } from "./ask-redis.ts";
+import { type Command, UsageError } from "./command.ts";
+
+/** A large namespace takes minutes; each single command is answered, or given up, much sooner. */
+const ANSWER_MS = 6 * 3_600_000;
+
+export const doctor: Command = {
+  name: "doctor",
+  help: `Looks whether everything in Redis is where it must be, while work goes on; says what is wrong, and mends it if asked to.
+Without --repair nothing is written. Ends with 0 when all is well, or well again.`,
+  options: {
+    queue: { type: "string", value: "NAME", help: "only this queue, and nothing that belongs to none" },
+    repair: { type: "boolean", help: "mends what is wrong" },
+    json: { type: "boolean", help: "an object: sound, queues, deliveries, findings, more" },
+  },
+  async run({ readConfig, options, print, stopping }) {
+    const { queue, repair, json } = options;
+    if (queue === "") throw new UsageError("--queue takes the name of a queue.");
+    const asked = { signal: stopping, repair: repair === true, ...(typeof queue === "string" && { queue }) };
+    const result = await askRedis(
+      await readConfig("tool"),
+      (client, keys) => examine({ client, keys }, asked),
+      ANSWER_MS,
+    );
+    if (json) print(JSON.stringify(shown(result)));
+    else tell(result, print, asked);
+    return result.isSound && (queue === undefined || result.queues.length > 0) ? 0 : 1;
+  },
+};
+
+function shown({ isSound, ...rest }: Examination): object {
+  return { sound: isSound, ...rest };
+}
+
+function tell(
+  result: Examination,
+  print: (line: string) => void,
+  { queue, repair }: { queue?: string; repair: boolean },
+): void {
+  const { queues, deliveries, findings, more, isSound } = result;
+  if (queue !== undefined && queues.length === 0) return print(`There is no queue ${queue}.`);
+  for (const finding of findings) print(line(finding));
+  if (more > 0) print(`… and ${more} more.`);
+  print(`Looked at ${count(queues.length, "queue", "queues")} with ${count(deliveries, "delivery", "deliveries")}.`);
+  if (!isSound) print(repair ? "Something is still wrong." : "antiphon doctor --repair mends it.");
+  else print(findings.some(({ harmless }) => !harmless) ? "All is well again." : "All is well.");
+}
+
+function line({ queue, sentence, harmless }: Finding): string {
+  return `${queue === "" ? "" : `${queue}: `}${sentence}${harmless ? " (harmless)" : ""}`;
+}
+
+function count(n: number, one: string, many: string): string {
+  return `${n} ${n === 1 ? one : many}`;
+}
