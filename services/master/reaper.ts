@@ -19,7 +19,7 @@ export interface ReaperOptions {
   readonly broker: BrokerContext;
   readonly tenure: Tenure;
   /** Since when this process has been connected to Redis without a break, by the monotonic clock; undefined: it is not. */
-  readonly thereSince?: (() => number | undefined) | undefined;
+  readonly thereSince?: () => number | undefined;
   readonly clock: Clock;
   readonly random: Random;
   readonly emit: Emit;
@@ -43,7 +43,7 @@ export class Reaper {
 
   constructor(options: ReaperOptions) {
     this.#options = options;
-    this.#quietUntil = (options.thereSince?.() ?? options.clock.monotonic()) + OUTAGE_MS;
+    this.#quietUntil = options.thereSince === undefined ? options.clock.monotonic() + OUTAGE_MS : 0;
     this.#loop = new Loop({
       name: "reaper",
       intervalMs: () => this.#pauseMs(),
@@ -82,11 +82,18 @@ export class Reaper {
       return;
     }
     this.#see(workers, connected);
-    const isQuiet = clock.monotonic() < this.#quietUntil;
+    const isQuiet = this.#isQuiet(clock.monotonic());
     const mayJudge = (worker: RegisteredWorker): boolean => !isQuiet || this.#seen.has(nameOf(worker));
     const gone = workers.filter((worker) => !connected.has(worker.clientId) && mayJudge(worker));
     this.#forgetOthers(gone);
     for (const worker of gone) await this.#consider(worker);
+  }
+
+  /** Counted from the end of the last outage, however long it was. */
+  #isQuiet(now: number): boolean {
+    const { thereSince } = this.#options;
+    const since = thereSince === undefined ? 0 : thereSince();
+    return since === undefined || now < Math.max(this.#quietUntil, since + OUTAGE_MS);
   }
 
   /** By name too: a server that was started again numbers its connections from 1, so the number may be another's. */

@@ -14,6 +14,11 @@ import { waitFor } from "../../support/wait-for.ts";
 
 const EPOCH = "7";
 
+function sinceMs(ms: number): () => number | undefined {
+  const since = performance.now() - ms;
+  return () => since;
+}
+
 interface TestedWorker {
   readonly client: RedisClient;
   readonly clientId: string;
@@ -40,9 +45,7 @@ eachServer((_name, getUrl) => {
   });
 
   /** One that has been connected for so long, by default long enough. */
-  async function startReaper({ thereMs = 5_000 } = {}): Promise<Reaper> {
-    const clock = systemClock;
-    const since = clock.monotonic() - thereMs;
+  async function startReaper({ thereMs = 5_000, thereSince = sinceMs(thereMs) } = {}): Promise<Reaper> {
     const tenure: Tenure = {
       unit: "control",
       epoch: EPOCH,
@@ -51,7 +54,7 @@ eachServer((_name, getUrl) => {
       assert: () => {},
     };
     const emit = (name: string, fields: object): void => void told.push(`${name} ${JSON.stringify(fields)}`);
-    reaper = new Reaper({ broker, tenure, thereSince: () => since, clock, random: Math.random, emit });
+    reaper = new Reaper({ broker, tenure, thereSince, clock: systemClock, random: Math.random, emit });
     await reaper.start();
     return reaper;
   }
@@ -119,6 +122,18 @@ eachServer((_name, getUrl) => {
     await waitFor(() => performance.now() > until);
     expect(told).toEqual([]);
   }
+
+  test("the time is counted from the end of an outage, however long it was", async () => {
+    const dead = await worker();
+    dead.client.disconnect();
+    let since: number | undefined;
+    await startReaper({ thereSince: () => since });
+    await nobodyIsReaped();
+    since = performance.now();
+    await nobodyIsReaped();
+    since = performance.now() - 5_000;
+    await waitFor(() => told.length > 0);
+  });
 
   test("a new leader that was connected all along takes back at once what was lost before it led", async () => {
     const dead = await worker();
