@@ -63,12 +63,10 @@ export function claimedAtMs(fence: string): number {
 
 export type Kind = "message" | "webhook" | "event" | "job" | "cron";
 
-/** What a producer says about a delivery. One line of JSON; the payload's raw bytes follow it. */
+/** What a producer says about a delivery. When it was enqueued is in its id: `enqueuedAtMs`. */
 export interface EnvelopeHeader {
   readonly v: 1;
   readonly kind: Kind;
-  /** When it was accepted, ms since 1970 by the producer's clock. For people; nothing is decided by it. */
-  readonly at: number;
   /** The origin id, where it is not the delivery's own. */
   readonly origin?: string;
   /** Who caused it, e.g. `web:guest`: for groups and for the audit. */
@@ -106,20 +104,38 @@ export interface RequestHead {
   readonly params: Readonly<Record<string, string>>;
 }
 
-/** What comes before the payload. JSON never holds a raw newline, so the first one ends the header. */
+const LETTERS = { message: "m", webhook: "w", event: "e", job: "j", cron: "c" } as const;
+const KINDS = new Map<string, Kind>(Object.entries(LETTERS).map(([kind, letter]) => [letter, kind as Kind]));
+
+/**
+ * What comes before the payload: `<version><letter of the kind><route>`, then JSON of all else there is to say, and a
+ * newline, which neither holds. A plain job's is `1jdeploy.ship`: every byte of it is paid for a million times.
+ */
 export function envelopeHead(header: EnvelopeHeader): Buffer {
-  return Buffer.from(`${JSON.stringify(header)}\n`);
+  const { v, kind, route = "", ...rest } = header;
+  return Buffer.from(`${v}${LETTERS[kind]}${route}${restText(rest)}\n`);
+}
+
+function restText(rest: object): string {
+  for (const _ in rest) return JSON.stringify(rest);
+  return "";
 }
 
 export function encodeEnvelope(header: EnvelopeHeader, payload: Uint8Array | string): Buffer {
   return Buffer.concat([envelopeHead(header), typeof payload === "string" ? Buffer.from(payload) : payload]);
 }
 
+const HEAD = /^(\d+)(\w)([^{]*)(\{.*)?$/;
+
+/** Of a version that is not known here only that version is told. Throws when it is no envelope. */
 export function decodeEnvelope(bytes: Buffer): { header: EnvelopeHeader; payload: Buffer } {
   const end = bytes.indexOf(0x0a);
-  if (end < 0) throw new Error("envelope without a header line");
-  return {
-    header: JSON.parse(bytes.toString("utf8", 0, end)) as EnvelopeHeader,
-    payload: bytes.subarray(end + 1),
-  };
+  const [, version, letter = "", route = "", rest] = HEAD.exec(bytes.toString("utf8", 0, Math.max(0, end))) ?? [];
+  if (version === undefined) throw new Error("no envelope");
+  const payload = bytes.subarray(end + 1);
+  if (version !== "1") return { header: { v: Number(version) } as unknown as EnvelopeHeader, payload };
+  const kind = KINDS.get(letter);
+  if (kind === undefined) throw new Error(`an envelope of no known kind: ${letter}`);
+  const more = rest === undefined ? {} : (JSON.parse(rest) as object);
+  return { header: { v: 1, kind, ...(route !== "" && { route }), ...more }, payload };
 }

@@ -36,5 +36,5 @@ function linesOf(head: string, chunk: string): HistoryLine[] {
   return chunk
     .split("\n")
     .map((text) => ({ atMs: Number(at), worker: worker.join(" "), text }))
-    .reverse();
+    .toReversed();
 }

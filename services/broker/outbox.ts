@@ -6,8 +6,6 @@
 import { type Argument, loadScript, type Reply, type Script, text } from "../redis/scripts.ts";
 import {
   type Claim,
-  decodeHeld,
-  decodeTaken,
   type Settled,
   type Settlement,
   takeArguments,
@@ -17,6 +15,7 @@ import {
 } from "./claims.ts";
 import { type BrokerContext, callBroker } from "./connection.ts";
 import { encodeSettlements } from "./settling.ts";
+import { decodeHeld, decodeTaken } from "./taken.ts";
 
 const TAKE = loadScript(new URL("./lua/outbox-take.lua", import.meta.url));
 const SETTLE = loadScript(new URL("./lua/outbox-settle.lua", import.meta.url));

@@ -5,10 +5,11 @@
 
 import { publicId } from "../runtime/ids.ts";
 import type { Argument, Reply } from "../redis/scripts.ts";
-import { claimText, decodeTaken, type Settled, type Settlement } from "./claims.ts";
+import type { Settled, Settlement } from "./claims.ts";
 import type { BrokerContext } from "./connection.ts";
 import { decodeElement, encodeElement } from "./delivery.ts";
 import { effectArguments } from "./effects.ts";
+import { claimText, decodeTaken } from "./taken.ts";
 
 export interface Encoded {
   readonly args: Argument[];

@@ -111,7 +111,7 @@ export class UnitHost implements Host {
     const fence = this.#fence();
     if (fence === "fenced") return fence;
     const message = messageOf(said, unit);
-    const header = { v: 1, kind: "message", at: this.now(), by: message.user.id } as const;
+    const header = { v: 1, kind: "message", by: message.user.id } as const;
     const [first = inbound.event.id] = inbound.dedupe;
     const { kind } = await intake(broker, {
       queue: QUEUE,

@@ -144,7 +144,7 @@ export class Scheduler {
 
   #deliveryOf(plan: Plan, entry: Entry, slotMs: number): NewDelivery {
     const { id, route, overlap, job, class: priority } = entry;
-    const head = { v: 1, at: this.#options.clock.now(), route } as const;
+    const head = { v: 1, route } as const;
     const envelope = job
       ? encodeEnvelope({ ...head, kind: "job" }, job.input)
       : encodeEnvelope({ ...head, kind: "cron" }, JSON.stringify({ slot: slotMs }));

@@ -4,7 +4,9 @@
 // the process died is in doubt, and the next leader decides about it before it speaks in that room.
 
 import type { Claim, Settlement } from "../broker/claims.ts";
+import { claimedAtMs, enqueuedAtMs } from "../broker/delivery.ts";
 import type { OutboxClaims } from "../broker/outbox.ts";
+import { ServerClock } from "../broker/server-clock.ts";
 import type { Tenure } from "../leader/leader.ts";
 import type { RedisClient } from "../redis/connect.ts";
 import { backoffMs } from "../runtime/backoff.ts";
@@ -50,10 +52,12 @@ export class Sender {
   /** A take whose answer was lost may have claimed Actions for us. */
   #unsure = false;
   #listening = false;
+  readonly #serverClock: ServerClock;
   #nextDueMs: number | null = null;
 
   constructor(options: SenderOptions) {
     this.#options = options;
+    this.#serverClock = new ServerClock(options.clock);
     this.#loop = new Loop({
       name: `sender ${options.tenure.unit}`,
       intervalMs: () => this.#pauseMs(),
@@ -101,7 +105,8 @@ export class Sender {
     const slots = SLOTS - this.#underway.size;
     if (slots <= 0) return;
     this.#unsure = true;
-    const { runs, nextDueMs } = await outbox.take({ slots, run: 1, order: "0123" });
+    const { runs, nextDueMs, atMs } = await outbox.take({ slots, run: 1, order: "0123" });
+    this.#serverClock.learn(atMs);
     this.#unsure = false;
     this.#nextDueMs = nextDueMs;
     for (const claim of runs.flat()) this.#begin(claim);
@@ -200,9 +205,9 @@ export class Sender {
       : { ...common, kind: "done" };
   }
 
-  /** A delivery's number is the time of its enqueue in microseconds, or a little later. */
+  /** By the server's clock alone. */
   #isTooOld(claim: Claim): boolean {
-    return this.#options.clock.now() - Number(claim.id) / 1000 > AGE_MAX_MS;
+    return claimedAtMs(claim.fence) - enqueuedAtMs(claim.id) > AGE_MAX_MS;
   }
 
   #listen(): void {
@@ -220,7 +225,7 @@ export class Sender {
 
   #pauseMs(): number {
     if (this.#nextDueMs === null) return LOOK_MS;
-    return Math.min(Math.max(this.#nextDueMs - this.#options.clock.now(), 5), LOOK_MS);
+    return Math.min(Math.max(this.#serverClock.untilMs(this.#nextDueMs), 5), LOOK_MS);
   }
 
   readonly #onRing = (channel: string): void => {

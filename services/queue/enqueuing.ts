@@ -141,13 +141,13 @@ export class Enqueuing {
   }
 
   async #ready(job: JobName, { input, options, meta }: EnqueueCall): Promise<Ready> {
-    const { directory, clock, random } = this.#parts;
+    const { directory, random } = this.#parts;
     const { job: contract, route } = await directory.find(job);
     const prepared = await prepareJob({ job: contract, input, options, random });
     if (!prepared.ok) throw new AntiphonError(prepared.code, prepared.detail);
     const { queue, delivery, header: said, payload } = prepared.value;
     const given = checkedMeta(nameOf(job), meta);
-    const header: EnvelopeHeader = { v: 1, kind: "job", at: clock.now(), route: route.id, ...said, ...given };
+    const header: EnvelopeHeader = { v: 1, kind: "job", route: route.id, ...said, ...given };
     return { queue, delivery: { ...delivery, route: route.number, envelope: encodeEnvelope(header, payload) } };
   }
 }

@@ -4,8 +4,7 @@
 import { encodeEnvelope } from "../broker/delivery.ts";
 import type { Producer } from "../broker/producer.ts";
 import { editSchedule, type ScheduleEdit, type ShownSchedule, shownSchedules } from "../broker/schedules.ts";
-import { serverNowMs } from "../broker/search.ts";
-import type { BrokerContext } from "../broker/connection.ts";
+import { type BrokerContext, serverNowMs } from "../broker/connection.ts";
 import { type Times, timesProblems } from "../runtime/cron-times.ts";
 import { AntiphonError } from "../runtime/errors.ts";
 import { suggestion } from "../runtime/suggest.ts";
@@ -94,8 +93,8 @@ export class Schedules {
     const at = await serverNowMs(this.#parts);
     const number = await directory.numberOf(route);
     const envelope = job
-      ? encodeEnvelope({ v: 1, kind: "job", at, route }, job)
-      : encodeEnvelope({ v: 1, kind: "cron", at, route }, JSON.stringify({ slot: at }));
+      ? encodeEnvelope({ v: 1, kind: "job", route }, job)
+      : encodeEnvelope({ v: 1, kind: "cron", route }, JSON.stringify({ slot: at }));
     const placed = priority === undefined ? {} : { class: priority };
     const enqueued = await producer.enqueue(queue, { route: number, envelope, ...placed });
     return { id: enqueued.id };

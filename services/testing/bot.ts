@@ -115,7 +115,7 @@ export class TestBot implements AsyncDisposable {
     const { name: botName, groups } = config;
     const hasWeb = config.adapters.includes(WEB.name);
     const take: ConstructorParameters<typeof TestUser>[2]["take"] = (said) =>
-      takeLine(broker, { said, limits, byRoom: false, nowMs: clock.now() });
+      takeLine(broker, { said, limits, byRoom: false });
     this.#people = { broker, botName, groups, hasWeb, services, take, clock, isTwice, track };
   }
 

@@ -150,7 +150,7 @@ async function writeChild(run: RouteRun, { id, route, queue, delivery, header, p
   const { parts, underway } = run;
   const number = parts.numbers.get(route);
   if (number === undefined) throw new AntiphonError("ROUTE_UNKNOWN", `${route} has no number.`);
-  const whole: EnvelopeHeader = { v: 1, at: parts.clock.now(), route, ...header, ...underway.causedBy };
+  const whole: EnvelopeHeader = { v: 1, route, ...header, ...underway.causedBy };
   const envelope = encodeEnvelope(whole, payload);
   return run.write({ kind: "child", id, queue, delivery: { route: number, envelope, ...delivery } });
 }

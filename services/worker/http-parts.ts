@@ -75,7 +75,7 @@ export function httpParts(options: HttpPartsOptions): HttpParts {
     clock,
     take: async (said) => {
       chat.check();
-      return await takeLine(context(chat), { said, limits, byRoom, nowMs: clock.now() });
+      return await takeLine(context(chat), { said, limits, byRoom });
     },
     listen: async (listener) => {
       chat.check();
@@ -131,14 +131,13 @@ export interface Line {
   readonly said: Said;
   readonly limits: { readonly deliveries: number; readonly bytes: number };
   readonly byRoom: boolean;
-  readonly nowMs: number;
 }
 
 /** A person's line: the Message for the handlers and the line that the session shows, both or neither. */
-export async function takeLine(context: BrokerContext, { said, limits, byRoom, nowMs }: Line): Promise<{ id: string }> {
+export async function takeLine(context: BrokerContext, { said, limits, byRoom }: Line): Promise<{ id: string }> {
   const { message, uid, publish } = said;
   const by = message.user.id;
-  const envelope = encodeEnvelope({ v: 1, kind: "message", at: nowMs, by }, JSON.stringify(message));
+  const envelope = encodeEnvelope({ v: 1, kind: "message", by }, JSON.stringify(message));
   const key = byRoom ? message.room : `${message.room}\n${by}`;
   const delivery = { route: UNMATCHED, envelope, key, uid };
   const taken = await intake(context, { queue: CHAT_QUEUE, delivery, limits, publish });

@@ -1,5 +1,6 @@
 // Deliveries that this worker cannot run, though another may: of an unknown route, or in an envelope of a later release.
 
+import { claimedAtMs, enqueuedAtMs } from "../broker/delivery.ts";
 import { backoffMs } from "../runtime/backoff.ts";
 import type { Settled } from "./protocol.ts";
 import type { Underway } from "./underway.ts";
@@ -11,10 +12,9 @@ const VERSION = 1;
 
 /** In a rolling deploy another worker knows the route. */
 export function waiting(underway: Underway, unknown: readonly string[]): Promise<Settled> | Settled {
-  const { parts, header } = underway;
-  const now = parts.clock.now() + (parts.broker.clockOffsetMs?.() ?? 0);
+  const { claim } = underway;
   const reason = `ROUTE_UNKNOWN: ${unknown.join(", ")}`;
-  if (now - (header?.at ?? 0) > UNKNOWN_AGE_MAX_MS) return buried(underway, reason);
+  if (claimedAtMs(claim.fence) - enqueuedAtMs(claim.id) > UNKNOWN_AGE_MAX_MS) return buried(underway, reason);
   return putBack(underway, "wait", reason);
 }
 

@@ -1,5 +1,6 @@
 // What a route's function is given besides ctx: checked in the run, because the door only stores.
 
+import { enqueuedAtMs } from "../broker/delivery.ts";
 import { isKind, type LoadedRoute } from "../handlers/manifest.ts";
 import { readRequest } from "../handlers/request.ts";
 import type { Schema } from "../sdk/infer.ts";
@@ -13,7 +14,7 @@ export async function inputOf(route: LoadedRoute, underway: Underway, payload: B
   if (isKind(route, "job")) return read("input", route.shape.job.input, payload);
   if (isKind(route, "event")) return read("payload", route.shape.event.payload, payload);
   if (isKind(route, "cron") || isKind(route, "every"))
-    return { ok: true, value: timedCtx(payload.toString("utf8"), underway.header?.at ?? 0) };
+    return { ok: true, value: timedCtx(payload.toString("utf8"), enqueuedAtMs(underway.claim.id)) };
   if (!isKind(route, "http")) return { ok: true, value: {} };
   const request = underway.header?.request;
   if (request === undefined) return { ok: false, reason: "a webhook without its request" };

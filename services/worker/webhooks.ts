@@ -86,7 +86,6 @@ class Door {
     const header: EnvelopeHeader = {
       v: 1,
       kind: "webhook",
-      at: this.#options.clock.now(),
       route: this.#route.id,
       request: head,
     };

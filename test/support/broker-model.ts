@@ -1,7 +1,5 @@
 // A random schedule of everything workers, crashes, zombies and lost replies can do to one queue, checked after each step.
 
-import { globSync } from "node:fs";
-import { pathToFileURL } from "node:url";
 import { Claims, type Claim, type ClaimRef, type SettleKind, type Settlement } from "../../services/broker/claims.ts";
 import type { BrokerContext } from "../../services/broker/connection.ts";
 import { encodeEnvelope } from "../../services/broker/delivery.ts";
@@ -9,40 +7,26 @@ import { deadLetters, purgeDead } from "../../services/broker/dead.ts";
 import { writeEffects, type Effect } from "../../services/broker/effects.ts";
 import { cancelDelivery, editDelivery } from "../../services/broker/jobs.ts";
 import { setRouteLimits } from "../../services/broker/limits.ts";
-import { pause, type Paused, resume } from "../../services/broker/pauses.ts";
+import { pause, resume } from "../../services/broker/pauses.ts";
 import { type NewDelivery, Producer } from "../../services/broker/producer.ts";
 import { registerRoutes } from "../../services/broker/routes.ts";
-import { loadScript } from "../../services/redis/scripts.ts";
 import { systemClock } from "../../services/runtime/clock.ts";
 import { hasCode } from "../../services/runtime/errors.ts";
 import { deliveryNumber, publicId } from "../../services/runtime/ids.ts";
+import {
+  EFFECTS_QUEUE,
+  KEYS,
+  KINDS,
+  LIMITS,
+  PAUSES,
+  QUEUE,
+  runsOf,
+  unlessFenced,
+  type Worker,
+} from "./model-worker.ts";
+import { losingReplies } from "./faulty-client.ts";
+import { seeded } from "./seeded.ts";
 import { type Dump, dump, stepProblems, problemsOf } from "./broker-dump.ts";
-
-const KEYS = ["a", "b\0\n:", "ключ"];
-const QUEUE = "default";
-const EFFECTS_QUEUE = "effects";
-const LIMITS = { deliveries: 1e6, bytes: 1e9 };
-const KINDS: readonly SettleKind[] = ["done", "done", "done", "done", "block", "skip", "wait", "park", "crash", "dead"];
-
-/** A small seeded generator (mulberry32): a failing schedule can be run again by its seed. */
-export function seeded(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 4_294_967_296;
-  };
-}
-
-interface Worker {
-  readonly claims: Claims;
-  /** What it believes to hold, runs in order. */
-  runs: Claim[][];
-  /** Every settle it ever sent, for replays. */
-  readonly sent: Settlement[][];
-  gone: boolean;
-}
 
 export interface ModelCounts {
   steps: number;
@@ -90,7 +74,8 @@ export class BrokerModel {
   async run(steps: number): Promise<ModelCounts> {
     try {
       await registerRoutes(this.#context, ["model.route"]); // the first one, so number 1
-      if (this.#concurrency > 0) await this.#limit({ concurrency: this.#concurrency });
+      if (this.#concurrency > 0)
+        await setRouteLimits(this.#context, new Map([[1, { concurrency: this.#concurrency }]]));
       for (let step = 0; step < steps; step++) await this.#step();
       await this.#finishEverything();
     } catch (error) {
@@ -143,7 +128,7 @@ export class BrokerModel {
       route: 1,
       class: this.#pick([0, 1, 1, 2, 3]),
       envelope: encodeEnvelope(
-        { v: 1, kind: "job", at: 0, route: "model.route", ...(key === undefined ? {} : { key }) },
+        { v: 1, kind: "job", route: "model.route", ...(key === undefined ? {} : { key }) },
         "x".repeat(this.#random() < 0.1 ? 3000 : 10),
       ),
       ...(key === undefined ? {} : { key }),
@@ -211,23 +196,13 @@ export class BrokerModel {
   }
 
   async #pauseOrResume(): Promise<void> {
-    const what = this.#pick<Paused>([
-      { kind: "queue" },
-      { kind: "route", route: 1 },
-      { kind: "key", key: KEYS[0] ?? "" },
-    ]);
+    const what = this.#pick(PAUSES);
     const resumes = this.#paused.has(what.kind);
     this.#log.push(`${resumes ? "resume" : "pause"} ${what.kind}`);
     if (resumes) await resume(this.#context, QUEUE, what);
     else await pause(this.#context, QUEUE, what);
     if (resumes) this.#paused.delete(what.kind);
     else this.#paused.add(what.kind);
-  }
-
-  async #limit(
-    limits: Parameters<typeof setRouteLimits>[1] extends ReadonlyMap<number, infer L> ? L : never,
-  ): Promise<void> {
-    await setRouteLimits(this.#context, new Map([[1, limits]]));
   }
 
   /** What may not be claimed now, was not. */
@@ -300,7 +275,7 @@ export class BrokerModel {
 
   #effectOf(claim: ClaimRef): Effect {
     const origin = this.#originOf(claim.id);
-    const envelope = encodeEnvelope({ v: 1, kind: "job", at: 0 }, origin);
+    const envelope = encodeEnvelope({ v: 1, kind: "job" }, origin);
     return { kind: "child", id: `said-${origin}`, queue: EFFECTS_QUEUE, delivery: { route: 2, envelope } };
   }
 
@@ -443,10 +418,9 @@ export class BrokerModel {
   }
 
   async #liftEverything(): Promise<void> {
-    for (const what of [{ kind: "queue" }, { kind: "route", route: 1 }, { kind: "key", key: KEYS[0] ?? "" }] as const)
-      await resume(this.#context, QUEUE, what);
+    for (const what of PAUSES) await resume(this.#context, QUEUE, what);
     this.#paused.clear();
-    await this.#limit(null);
+    await setRouteLimits(this.#context, new Map([[1, null]]));
     this.#concurrency = 0;
   }
 
@@ -470,72 +444,4 @@ export class BrokerModel {
     for (const id of this.#finished)
       if (this.#speaks(id) && !origins.includes(this.#originOf(id))) throw new Error(`the effect of ${id} is missing`);
   }
-}
-
-function runsOf(held: readonly Claim[]): Claim[][] {
-  const runs: Claim[][] = [];
-  for (const claim of held) {
-    const last = runs.at(-1);
-    if (claim.key !== "" && last?.[0]?.key === claim.key) last.push(claim);
-    else runs.push([claim]);
-  }
-  return runs;
-}
-
-async function unlessFenced<T>(call: Promise<T>): Promise<T | undefined> {
-  try {
-    return await call;
-  } catch (error) {
-    if (hasCode(error, "FENCED")) return undefined;
-    throw error;
-  }
-}
-
-/** A client whose enqueues sometimes reach the server while their reply is lost; not more often than a producer tries. */
-function losingReplies(client: BrokerContext["client"], random: () => number): BrokerContext["client"] {
-  let lostInARow = 0;
-  const losing = async <T>(reply: Promise<T>): Promise<T> => {
-    const answer = await reply;
-    const isLost = random() < 0.05 && lostInARow < 3;
-    lostInARow = isLost ? lostInARow + 1 : 0;
-    if (isLost) throw new Error("Connection is closed.");
-    return answer;
-  };
-  return new Proxy(client, {
-    get(target, property) {
-      const value = Reflect.get(target, property) as unknown;
-      if (typeof value !== "function") return value;
-      if (property === "callBuffer")
-        return (...words: Words) => losing(Reflect.apply(value, target, words) as Promise<unknown>);
-      if (property !== "sendCommand") return value.bind(target);
-      return (command: { name: string }) => {
-        const reply = Reflect.apply(value, target, [command]) as Promise<unknown>;
-        return command.name === "exec" ? losing(reply) : reply;
-      };
-    },
-  });
-}
-
-type Words = (string | Buffer | number)[];
-
-const LUA_BY_SHA = new Map(
-  globSync("services/broker/lua/*.lua").map((file) => {
-    const { sha, lua } = loadScript(pathToFileURL(file));
-    return [sha, lua];
-  }),
-);
-
-/** A client that runs altered scripts, to show that the model sees the fault. */
-export function withFault(client: BrokerContext["client"], alter: (lua: string) => string): BrokerContext["client"] {
-  const altered = (target: BrokerContext["client"], words: Words): unknown => {
-    const [sha = "", ...rest] = words;
-    return target.callBuffer("EVAL", alter(LUA_BY_SHA.get(String(sha)) ?? ""), ...rest);
-  };
-  return new Proxy(client, {
-    get(target, property) {
-      const value = Reflect.get(target, property) as unknown;
-      if (property === "callBuffer") return (_command: string, ...words: Words) => altered(target, words);
-      return typeof value === "function" ? value.bind(target) : value;
-    },
-  });
 }

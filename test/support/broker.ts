@@ -45,7 +45,7 @@ export class Bench {
 }
 
 export function envelope(text: string): Buffer {
-  return encodeEnvelope({ v: 1, kind: "job", at: 0 }, text);
+  return encodeEnvelope({ v: 1, kind: "job" }, text);
 }
 
 export function payloadOf(claim: Claim): string {

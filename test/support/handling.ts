@@ -100,7 +100,7 @@ export class Lab {
     const { ms = 0, queue = "default", ...rest } = options;
     const route = `lab.${what}`;
     const number = (await registerRoutes(this.broker, [route])).get(route) ?? 0;
-    const header = { v: 1, kind: "job", at: Date.now(), route } as const;
+    const header = { v: 1, kind: "job", route } as const;
     const envelope = encodeEnvelope(header, JSON.stringify({ name, ms }));
     return (await this.#producer.enqueue(queue, { route: number, envelope, ...rest })).id;
   }

@@ -41,7 +41,7 @@ async function open(server: string): Promise<void> {
 
 async function enqueue(batch: readonly Item[]): Promise<unknown> {
   const deliveries = batch.map(({ body, key, delayMs }) => {
-    const header = { v: 1, kind: "job", at: Date.now(), route: ROUTE } as const;
+    const header = { v: 1, kind: "job", route: ROUTE } as const;
     return { route, envelope: encodeEnvelope(header, JSON.stringify(body)), key, delayMs };
   });
   return producer?.enqueueAll(QUEUE, deliveries);

@@ -21,7 +21,7 @@ eachServer((_name, url) => {
   afterAll(() => closeRedis(client));
 
   async function bury(text: string, key = ""): Promise<string> {
-    const envelope = encodeEnvelope({ v: 1, kind: "job", at: 0, route: "deploy.ship" }, text);
+    const envelope = encodeEnvelope({ v: 1, kind: "job", route: "deploy.ship" }, text);
     const { id } = await bench.add("", { envelope, key });
     const w = await bench.worker(`w-${id}`);
     await w.settle([outcome(await takeOne(w), "dead", { error: "because\0of this" })]);

@@ -4,7 +4,8 @@ import { randomUUID } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { closeRedis, openRedis, type RedisClient } from "../../../services/redis/connect.ts";
 import { Keys } from "../../../services/redis/keys.ts";
-import { BrokerModel, withFault } from "../../support/broker-model.ts";
+import { BrokerModel } from "../../support/broker-model.ts";
+import { withFault } from "../../support/faulty-client.ts";
 import { eachServer } from "../../support/redis.ts";
 
 /** The embedded server runs Lua several times slower than a native one. */

@@ -79,7 +79,7 @@ eachServer((_name, url) => {
   test("route, handler, tag, text and age each leave out what does not fit", async () => {
     const numbers = await registerRoutes(bench.context, ["deploy.ship", "deploy.undo", "deployment.ship"]);
     const add = (route: string, text: string, tags?: readonly string[]) => {
-      const envelope = encodeEnvelope({ v: 1, kind: "job", at: 0, route, ...(tags && { tags }) }, text);
+      const envelope = encodeEnvelope({ v: 1, kind: "job", route, ...(tags && { tags }) }, text);
       return bench.add("", { route: numbers.get(route) ?? 0, envelope });
     };
     const ship = await add("deploy.ship", "to paris", ["eu"]);
@@ -107,7 +107,7 @@ eachServer((_name, url) => {
   });
 
   test("the tag of a queue is a tag of what is in it", async () => {
-    const envelope = encodeEnvelope({ v: 1, kind: "job", at: 0 }, "x");
+    const envelope = encodeEnvelope({ v: 1, kind: "job" }, "x");
     const { id } = await bench.producer.enqueue("default+gpu", { route: 1, envelope });
     expect(await idsOf({ queues: ["default", "default+gpu"], tag: "gpu" })).toEqual([id]);
   });

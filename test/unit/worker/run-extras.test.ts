@@ -202,7 +202,7 @@ eachServer((_name, getUrl) => {
   describe("an envelope of a later release", () => {
     test("is put back, however often and however long, and fails never", async () => {
       const bench = await open(() => {});
-      const id = await add(bench, { v: 2, at: 0 });
+      const id = await add(bench, { v: 2 });
       for (let round = 0; round < 4; round++) {
         expect((await bench.drive())[0]).toMatchObject({ kind: "wait", origin: id });
         bench.offsetMs += 3_600_000;

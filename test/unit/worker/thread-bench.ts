@@ -137,7 +137,7 @@ export class ThreadBench {
     header: Partial<EnvelopeHeader> & { kind: Kind },
     { payload = "", route, ...more }: Partial<Omit<NewDelivery, "envelope">> & { payload?: string } = {},
   ): Promise<string> {
-    const envelope = encodeEnvelope({ v: 1, at: Date.now(), ...header }, payload);
+    const envelope = encodeEnvelope({ v: 1, ...header }, payload);
     const number = route ?? this.numbers.get(header.route ?? "") ?? 0;
     return (await this.#producer.enqueue(queue, { route: number, envelope, ...more })).id;
   }

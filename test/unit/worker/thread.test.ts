@@ -124,7 +124,7 @@ async function send(hosted: Hosted, { queue, route, payload }: Sent): Promise<nu
   const context = { client, keys };
   const producer = new Producer({ ...context, limits: { deliveries: 1000, bytes: 1 << 30 }, random: Math.random });
   const header = route === undefined ? { kind: "message" as const } : { kind: "job" as const, route };
-  const envelope = encodeEnvelope({ v: 1, at: Date.now(), ...header }, JSON.stringify(payload));
+  const envelope = encodeEnvelope({ v: 1, ...header }, JSON.stringify(payload));
   await producer.enqueue(queue, { route: 0, envelope });
   const claims = new Claims({ ...context, queue, wid: randomUUID() });
   await claims.register({ clientId: "1", pod: "p" });

@@ -1,0 +1,57 @@
+// What the broker's model is made of: workers as they see themselves, and what is drawn at random.
+
+import type { Claim, Claims, SettleKind, Settlement } from "../../services/broker/claims.ts";
+import type { Paused } from "../../services/broker/pauses.ts";
+import { hasCode } from "../../services/runtime/errors.ts";
+
+export const KEYS = ["a", "b\0\n:", "ключ"];
+export const QUEUE = "default";
+export const EFFECTS_QUEUE = "effects";
+export const LIMITS = { deliveries: 1e6, bytes: 1e9 };
+export const KINDS: readonly SettleKind[] = [
+  "done",
+  "done",
+  "done",
+  "done",
+  "block",
+  "skip",
+  "wait",
+  "park",
+  "crash",
+  "dead",
+];
+
+/** What can be paused; the key is the first one. */
+export const PAUSES: readonly Paused[] = [
+  { kind: "queue" },
+  { kind: "route", route: 1 },
+  { kind: "key", key: KEYS[0] ?? "" },
+];
+
+export interface Worker {
+  readonly claims: Claims;
+  /** What it believes to hold, runs in order. */
+  runs: Claim[][];
+  /** Every settle it ever sent, for replays. */
+  readonly sent: Settlement[][];
+  gone: boolean;
+}
+
+export function runsOf(held: readonly Claim[]): Claim[][] {
+  const runs: Claim[][] = [];
+  for (const claim of held) {
+    const last = runs.at(-1);
+    if (claim.key !== "" && last?.[0]?.key === claim.key) last.push(claim);
+    else runs.push([claim]);
+  }
+  return runs;
+}
+
+export async function unlessFenced<T>(call: Promise<T>): Promise<T | undefined> {
+  try {
+    return await call;
+  } catch (error) {
+    if (hasCode(error, "FENCED")) return undefined;
+    throw error;
+  }
+}
