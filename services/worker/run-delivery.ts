@@ -96,12 +96,16 @@ function isCrashedOut({ claim }: Underway): boolean {
   return verdictOf(claim.element.crashes + 1) === "dead";
 }
 
-/** When it was claimed and when it was enqueued are both told by the server's clock. */
-function isExpired({ header, claim, origin }: Underway): boolean {
-  const claimedMs = claimedAtMs(claim.fence);
+/**
+ * When it was claimed and when it was enqueued are both told by the server's clock; ours only says how long it has waited
+ * here since, behind others of its run.
+ */
+function isExpired({ header, claim, origin, waitedMs }: Underway): boolean {
   const { ttl, notAfter = Number.POSITIVE_INFINITY } = header ?? {};
-  if (claimedMs > notAfter) return true;
-  return ttl !== undefined && claimedMs > enqueuedAtMs(deliveryNumber(origin) ?? claim.id) + ttl;
+  if (ttl === undefined && notAfter === Number.POSITIVE_INFINITY) return false;
+  const nowMs = claimedAtMs(claim.fence) + waitedMs;
+  if (nowMs > notAfter) return true;
+  return ttl !== undefined && nowMs > enqueuedAtMs(deliveryNumber(origin) ?? claim.id) + ttl;
 }
 
 const CRASH_DELAY = { firstMs: 1000, maxMs: 10_000 };

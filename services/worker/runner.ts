@@ -57,8 +57,9 @@ export class Runner {
   }
 
   async #run(run: ThreadRun): Promise<void> {
+    const here = { ...run, cameAtMs: this.#parts.clock.now() };
     for (const [index, claim] of run.claims.entries()) {
-      const settled = await this.#deliver(index === 0 ? run : { ...run, failed: undefined }, claim);
+      const settled = await this.#deliver(index === 0 ? here : { ...here, failed: undefined }, claim);
       this.#answer(settled);
       const rest = run.claims.slice(index + 1);
       if (endsRun(settled.kind)) {
@@ -100,4 +101,7 @@ export class Runner {
   }
 }
 
-type Started = Omit<ThreadRun, "failed"> & { readonly failed?: ThreadRun["failed"] | undefined };
+type Started = Omit<ThreadRun, "failed"> & {
+  readonly failed?: ThreadRun["failed"] | undefined;
+  readonly cameAtMs: number;
+};

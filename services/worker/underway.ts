@@ -16,6 +16,8 @@ export interface Place {
   readonly queue: string;
   readonly wid: string;
   readonly slot: number;
+  /** When its run came to this thread, by the thread's clock. */
+  readonly cameAtMs: number;
 }
 
 export class Underway {
@@ -41,6 +43,11 @@ export class Underway {
     this.place = place;
     this.claim = claim;
     this.startedAtMs = parts.clock.now();
+  }
+
+  /** Behind other deliveries of its run. */
+  get waitedMs(): number {
+    return Math.max(0, this.startedAtMs - this.place.cameAtMs);
   }
 
   get patience(): Patience {

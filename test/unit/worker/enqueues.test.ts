@@ -119,6 +119,32 @@ eachServer((_name, getUrl) => {
       expect(await bench.depth("default")).toMatchObject({ stored: 0, dead: 0 });
     });
 
+    test("what was taken in time but waited too long behind others of its key has expired too", async () => {
+      const ran: number[] = [];
+      const bench = await open([
+        defineHandler({
+          name: "h",
+          routes: (r) => ({
+            item: r.job(Item, {
+              run: async ({ input }) => {
+                ran.push(input.n);
+                await new Promise((resolve) => setTimeout(resolve, 30));
+              },
+            }),
+          }),
+        }),
+      ]);
+      const notAfter = Date.now() + 60_000;
+      for (const n of [1, 2]) {
+        const header = { kind: "job", route: "h.item", ...(n === 2 ? { notAfter } : {}) } as const;
+        await bench.add("default", header, { payload: JSON.stringify({ n }), key: "k" });
+      }
+      // Both are taken a few milliseconds before the second one expires.
+      bench.offsetMs = notAfter - Date.now() - 15;
+      await bench.drive();
+      expect(ran).toEqual([1]);
+    });
+
     test("a retry that comes too late has expired too", async () => {
       let runs = 0;
       const Again = job("again", z.object({}));
