@@ -4,7 +4,7 @@
 // added or moves from one place to another meanwhile may be met twice, or not at all.
 
 import { publicId } from "../runtime/ids.ts";
-import { type BrokerContext, translate } from "./connection.ts";
+import { type BrokerContext, serverNowMs, translate } from "./connection.ts";
 import { claimedAtMs, decodeElement, type Element, enqueuedAtMs, type EnvelopeHeader } from "./delivery.ts";
 import { readEnvelopes } from "./search-bodies.ts";
 import { firstPlace, type Leaf, type LeafState, lookAt, type Place, type Position } from "./search-places.ts";
@@ -182,9 +182,4 @@ async function readMatches(
     };
     return [{ leaf, delivery }];
   });
-}
-
-export async function serverNowMs(context: BrokerContext): Promise<number> {
-  const [seconds, micros] = await context.client.time();
-  return Number(seconds) * 1000 + Math.floor(Number(micros) / 1000) + (context.clockOffsetMs?.() ?? 0);
 }

@@ -13,7 +13,7 @@ const CONNECT_MS = 5000;
 
 /** @throws AntiphonError CONFIG_INVALID without REDIS_URL, REDIS_UNAVAILABLE when it does not answer */
 export async function askQueue<T>(config: Config, ask: (queue: Queue) => Promise<T>): Promise<T> {
-  const { redisUrl: url = "", queueLimit, queueBytes } = config;
+  const { redisUrl: url = "", queueLimit, queueBytes, durability } = config;
   const opened: RedisClient[] = [];
   const subscriber = (): RedisClient => {
     const client = openRedis({ url, name: "cli-results", purpose: "subscriber", onState: () => {} });
@@ -21,7 +21,7 @@ export async function askQueue<T>(config: Config, ask: (queue: Queue) => Promise
     return client;
   };
   const limits = { deliveries: queueLimit, bytes: queueBytes };
-  const around = { subscriber, limits, middleware: [], clock: systemClock, random: Math.random };
+  const around = { subscriber, limits, durability, middleware: [], clock: systemClock, random: Math.random };
   const work = async (client: RedisClient, keys: ConstructorParameters<typeof Queue>[0]["keys"]): Promise<T> => {
     await withDeadline(client.ping(), CONNECT_MS, "Redis");
     const queue = new Queue({ client, keys, ...around }, async () => {

@@ -19,8 +19,10 @@ import { ago, until } from "./times.ts";
 import { type Answer, type Given, type Options, verbsCommand } from "./verbs.ts";
 
 const LIMIT_MAX = 9999;
+const LANES_MAX = 1000;
 const STATES: readonly State[] = ["waiting", "claimed", "delayed", "held", "dead"];
-const ENQUEUE = ["input", "key", "delay", "at", "expires", "queue", "tag", "tags", "class", "unique", "result", "wait"];
+const ENQUEUE =
+  "input queue tag class key lanes delay at expires after tags unique until repeat durability result wait".split(" ");
 
 export const job: Command = verbsCommand({
   name: "job",
@@ -28,6 +30,9 @@ export const job: Command = verbsCommand({
   preset: "ls",
   options: {
     ...FILTER_OPTIONS,
+    queue: { type: "string", value: "NAME", help: "ls: only this queue; enqueue: into it" },
+    key: { type: "string", value: "KEY", help: "ls: only this ordering key; enqueue: under it" },
+    tag: { type: "string", value: "TAG", help: "ls: only what has it; enqueue: only for workers that serve it" },
     state: { type: "string", value: "LIST", help: `only these: ${STATES.join(", ")}` },
     running: { type: "boolean", help: "the same as --state claimed" },
     limit: { type: "string", value: "N", help: "at most so many (50)" },
@@ -37,11 +42,12 @@ export const job: Command = verbsCommand({
     at: { type: "string", value: "TIME", help: "then, e.g. 2026-03-01T09:00:00Z" },
     expires: { type: "string", value: "TIME", help: "it is not begun later than this long after the enqueue" },
     tags: { type: "string", value: "LIST", help: "labels to find it by" },
-    unique: {
-      type: "string",
-      value: "TEXT",
-      help: "enqueued before under this text within a day: nothing is enqueued",
-    },
+    lanes: { type: "string", value: "N", help: "so many of its key at a time" },
+    after: { type: "string", value: "LIST", help: "ids of what must have finished before" },
+    unique: { type: "string", value: "TEXT", help: "once a day under this text; a repeat is given the first one's id" },
+    until: { type: "string", value: "WORD", help: "with --unique: until the first one's start or end" },
+    repeat: { type: "string", value: "WORD", help: "with --unique: keep, replace or debounce the first one" },
+    durability: { type: "string", value: "WORD", help: "default, replica or fsync: what is waited for" },
     result: { type: "string", value: "TIME", help: "how long its result is kept" },
     wait: { type: "string", value: "TIME", help: "awaits its result so long and prints it" },
   },
@@ -157,7 +163,9 @@ async function enqueue({ queue, words: [name = ""], options }: Given): Promise<A
 }
 
 function enqueueOptions(options: Options): EnqueueOptions {
-  const uid = textOf(options, "unique");
+  const id = textOf(options, "unique");
+  const how = given({ until: textOf(options, "until"), repeat: textOf(options, "repeat") });
+  if (id === undefined && Object.keys(how).length > 0) throw new UsageError("--until and --repeat go with --unique.");
   const result = durationOf(options, "result") ?? (options["wait"] === undefined ? undefined : "5m");
   return given({
     key: textOf(options, "key"),
@@ -168,8 +176,11 @@ function enqueueOptions(options: Options): EnqueueOptions {
     delay: durationOf(options, "delay"),
     at: dateOf(options, "at"),
     expires: durationOf(options, "expires"),
+    lanes: countOf(options, "lanes", LANES_MAX),
+    after: listOf(options, "after"),
+    durability: textOf(options, "durability"),
     result,
-    uid,
+    unique: id === undefined ? undefined : { id, ...how },
   }) as EnqueueOptions;
 }
 

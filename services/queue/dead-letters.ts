@@ -1,8 +1,8 @@
 // Dead letters: looked at, run again or forgotten, by their ids or by what they have in common.
 
-import type { BrokerContext } from "../broker/connection.ts";
+import { type BrokerContext, serverNowMs } from "../broker/connection.ts";
 import { type DeadLetter, findDeadLetter, purgeDead, retryDead } from "../broker/dead.ts";
-import { type FoundDelivery, serverNowMs } from "../broker/search.ts";
+import type { FoundDelivery } from "../broker/search.ts";
 import { type ListedOne, listedOf } from "./listed.ts";
 import { type Filter, gather, workQueues } from "./looking.ts";
 

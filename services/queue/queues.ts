@@ -1,7 +1,7 @@
 // Queues as an operator sees and steers them: how much is in them, who serves them, what holds them back, what they did.
 
 import { type HistoryLine, readHistory } from "../broker/history.ts";
-import { type BrokerContext, translate } from "../broker/connection.ts";
+import type { BrokerContext } from "../broker/connection.ts";
 import { queueDepth, type QueueDepth } from "../broker/inspect.ts";
 import { queueLimitsOf, type QueueRates, setQueueLimits } from "../broker/limits.ts";
 import { pause, type Paused, pausesOf, resume } from "../broker/pauses.ts";
@@ -48,6 +48,10 @@ export interface HistoryEntry {
   /** How long it ran. */
   readonly ms: number;
   readonly worker: string;
+  /** How many: what it said, enqueued, stored. */
+  readonly effects?: number;
+  /** What a job returned, if it was a text. */
+  readonly result?: string;
   readonly error?: string;
 }
 

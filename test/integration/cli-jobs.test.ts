@@ -158,24 +158,28 @@ test("dead letters are chosen by ids and by what they have in common", async () 
   expect(antiphon("dead", "purge", "--all").out).toBe("1 purged");
 });
 
-test.each([
-  [["queue", "pause"], "queue pause takes NAME"],
-  [["queue", "pasue", "default"], "Did you mean pause?"],
-  [["queue", "ls", "--route", "x"], "queue ls has no option --route"],
-  [["queue", "limit", "default"], "--rate, --concurrency or --off"],
-  [["queue", "limit", "default", "--rate", "many"], "e.g. 100/1m"],
-  [["job", "ls", "--older", "soon"], "--older takes a duration"],
-  [["job", "ls", "--state", "alive"], "not alive"],
-  [["job", "enqueue", "x", "--input", "{"], "--input takes JSON"],
-  [["job", "edit", "x"], "job edit takes --input or --class"],
-  [["job", "reschedule", "x", "--delay", "1s", "--at", "2026-01-01"], "--delay or --at"],
-  [["job", "kill"], "job kill takes ID"],
-  [["dead", "retry"], "--all"],
-  [["worker", "quiet"], "--all"],
-  [["worker", "dance"], "worker knows no dance"],
-  [["worker", "--all"], "only with a verb"],
-])("%j is a wrong use: exit code 2 and what is right", (args, said) => {
-  expect(antiphon(...args)).toMatchObject({ code: 2, out: "", problems: expect.stringContaining(said) as string });
+test("workers are listed by name; one that is quiet takes nothing until it is resumed, and one is stopped", async () => {
+  const pods = json<{ pod: string; queues: string[] }[]>("worker", "ls");
+  expect(pods.length).toBe(2);
+  expect(pods[0]?.queues).toEqual(expect.arrayContaining(["chat", "default"]));
+  expect(antiphon("worker", "quiet", "--all").code).toBe(0);
+  await waitFor(() => json<{ order: string }[]>("worker", "ls").every(({ order }) => order === "quiet"));
+  expect(antiphon("worker", "resume", "--all").code).toBe(0);
+  const stopped = pods[0]?.pod ?? "";
+  expect(antiphon("worker", "stop", "nobody")).toMatchObject({ code: 1 });
+  expect(antiphon("worker", "stop", stopped).code).toBe(0);
+  await waitFor(() => !json<{ pod: string }[]>("worker", "ls").some(({ pod }) => pod === stopped), {
+    timeoutMs: 40_000,
+  });
+});
+
+test("a wrong use ends with 2 and says on standard error what is right", () => {
+  for (const [args, said] of [
+    [["queue", "pasue", "default"], "Did you mean pause?"],
+    [["dead", "retry"], "--all"],
+    [["worker", "dance"], "worker knows no dance"],
+  ] as const)
+    expect(antiphon(...args)).toMatchObject({ code: 2, out: "", problems: expect.stringContaining(said) as string });
 });
 
 test("what cannot be done ends with 1, the code's sentence and its remedy", () => {
