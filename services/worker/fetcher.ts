@@ -5,6 +5,7 @@ import type { Clock, Random } from "../runtime/clock.ts";
 import { Loop } from "../runtime/loop.ts";
 import type { Part } from "../runtime/part.ts";
 import type { Claims, Run, Taken, TakeOptions } from "../broker/claims.ts";
+import type { ServerClock } from "../broker/server-clock.ts";
 import type { Emit } from "../telemetry/events.ts";
 import { ClassOrder } from "./class-order.ts";
 import type { TakeSource } from "./settler.ts";
@@ -45,8 +46,7 @@ export interface FetcherOptions {
   readonly emit: Emit;
   readonly clock: Clock;
   readonly random: Random;
-  /** The server's clock as far as this process knows it. */
-  readonly serverNowMs: () => number;
+  readonly serverClock: ServerClock;
 }
 
 export class Fetcher implements Part, TakeSource {
@@ -119,14 +119,15 @@ export class Fetcher implements Part, TakeSource {
     slots.answered(take.slots, taken?.runs.length);
     if (taken !== undefined) {
       accept(claims, taken.runs);
+      this.#options.serverClock.learn(taken.atMs);
       this.due(taken.nextDueMs);
     }
     slots.offer();
   }
 
   /**
-   * Wakes when the next delayed delivery is due. The clock here may run before the server's: the same time again means
-   * that the server did not think so yet, and then the wait doubles.
+   * Wakes when the next delayed delivery is due. The same time again means that the server did not think so yet, and then
+   * the wait doubles.
    */
   due(dueMs: number | null): void {
     const again = dueMs === this.#dueMs;
@@ -135,7 +136,7 @@ export class Fetcher implements Part, TakeSource {
     this.#dueTimer = undefined;
     this.#dueMs = dueMs;
     if (dueMs === null || !this.#taking) return;
-    const waitMs = Math.max(dueMs - this.#options.serverNowMs(), again ? 2 * this.#dueWaitMs : SOONEST_MS);
+    const waitMs = Math.max(this.#options.serverClock.untilMs(dueMs), again ? 2 * this.#dueWaitMs : SOONEST_MS);
     if (waitMs > SAFETY_MS) return; // the safety take asks again before that
     this.#dueWaitMs = waitMs;
     this.#dueTimer = later(() => {

@@ -4,6 +4,7 @@ import { adapterKind } from "../adapters/index.ts";
 import type { WorkerFacts } from "../broker/claims.ts";
 import { type BrokerContext, serverNowMs } from "../broker/connection.ts";
 import { keepOrders, orderWorker } from "../broker/orders.ts";
+import { ServerClock } from "../broker/server-clock.ts";
 import type { Config } from "../config.ts";
 import type { Clock, Random } from "../runtime/clock.ts";
 import { randomId } from "../runtime/ids.ts";
@@ -165,7 +166,8 @@ function queuesOf(options: HandlingOptions, choice: QueueChoice, pools: Pools): 
   const clientId = (): Promise<string> => connections.clientId();
   const { bells } = connections;
   const facts = factsOf(options, pools);
-  const common = { broker, bells, clientId, facts, serials: numbering(), pod, emit, clock, random };
+  const serverClock = new ServerClock(clock);
+  const common = { broker, bells, clientId, facts, serverClock, serials: numbering(), pod, emit, clock, random };
   const turns = new Map([...pools].map(([kind, pool]) => [kind, turnsOf(pool)]));
   const names = new QueueNames(broker);
   return new ServedQueues({

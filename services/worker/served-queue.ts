@@ -9,6 +9,7 @@ import type { Clock, Random } from "../runtime/clock.ts";
 import { AntiphonError, hasCode } from "../runtime/errors.ts";
 import { randomId } from "../runtime/ids.ts";
 import { type Claim, Claims, type ClaimsOptions, type Order, type Run, type WorkerFacts } from "../broker/claims.ts";
+import type { ServerClock } from "../broker/server-clock.ts";
 import type { Emit } from "../telemetry/events.ts";
 import { ActiveRun, type RunOwner } from "./active-run.ts";
 import type { Bells } from "./bells.ts";
@@ -28,6 +29,7 @@ export interface ServedQueueOptions {
   /** Whose turn it is among the queues of this pool. */
   readonly turns: Turns;
   readonly weight: number;
+  readonly serverClock: ServerClock;
   readonly bells: Bells;
   /** CLIENT ID of the connection whose close means that this worker is dead. */
   readonly clientId: () => Promise<string>;
@@ -65,7 +67,7 @@ export class ServedQueue {
   #onRegistered: (() => void) | undefined;
 
   constructor(options: ServedQueueOptions) {
-    const { queue, turns, weight, emit, clock, random, broker } = options;
+    const { queue, turns, weight, serverClock, emit, clock, random } = options;
     this.queue = queue;
     this.#options = options;
     this.#cancels = new Cancels(clock);
@@ -75,7 +77,7 @@ export class ServedQueue {
       claims: () => this.#registration?.claims,
       accept: (claims, runs) => this.#accept(claims, runs),
       failed: (claims, error) => this.#failed(claims, error),
-      serverNowMs: () => clock.now() + (broker.clockOffsetMs?.() ?? 0),
+      serverClock,
       emit,
       clock,
       random,
