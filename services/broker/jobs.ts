@@ -41,6 +41,7 @@ export async function findDelivery(context: BrokerContext, id: string): Promise<
   const reply = (await callBroker(context, call)) as Reply[] | null;
   if (reply === null) return undefined;
   const [queue, present, place, worker] = reply.map((value) => utf8(value)) as [string, string, Place, string];
+  if (queue.startsWith("outbox/")) return undefined; // an Action: nobody's work
   const prefix = context.keys.queue(queue);
   try {
     const [stored, notes] = await Promise.all([

@@ -2,9 +2,10 @@
 
 import { type BrokerContext, serverNowMs } from "../broker/connection.ts";
 import { type DeadLetter, findDeadLetter, purgeDead, retryDead } from "../broker/dead.ts";
+import { queueNames } from "../broker/reap.ts";
 import type { FoundDelivery } from "../broker/search.ts";
 import { type ListedOne, listedOf } from "./listed.ts";
-import { type Filter, gather, workQueues } from "./looking.ts";
+import { type Filter, gather } from "./looking.ts";
 
 /** Ids, or what the letters have in common; `{}` is all of them. */
 export type Chosen = string | readonly string[] | Filter;
@@ -31,7 +32,7 @@ export class DeadLetters {
   /** The newest first. */
   async list(wanted: Filter & { readonly limit?: number } = {}): Promise<ListedOne[]> {
     const { limit = LIMIT, ...filter } = wanted;
-    const queues = filter.queue === undefined ? await workQueues(this.#context) : [filter.queue];
+    const queues = filter.queue === undefined ? await this.#allQueues() : [filter.queue];
     const found = await Promise.all(
       queues.map((queue) => gather(this.#context, { ...filter, queue, limit, states: ["dead"] })),
     );
@@ -55,7 +56,7 @@ export class DeadLetters {
   }
 
   async #actOnIds(ids: readonly string[], act: typeof retryDead): Promise<Acted> {
-    const queues = await workQueues(this.#context);
+    const queues = await this.#allQueues();
     const unknown: string[] = [];
     let count = 0;
     for (const id of ids) {
@@ -71,25 +72,36 @@ export class DeadLetters {
   async #actOnAll(filter: Filter, act: typeof retryDead): Promise<number> {
     const untilMs = await serverNowMs(this.#context);
     let count = 0;
-    for (;;) {
-      const found = await gather(this.#context, { ...filter, states: ["dead"], limit: ROUND });
-      const letters = found.filter((letter) => letter.sinceMs <= untilMs);
-      const acted = await this.#actOnLetters(letters, act);
-      count += acted;
-      if (acted === 0 || found.length < ROUND) return count;
-    }
-  }
-
-  async #actOnLetters(letters: readonly FoundDelivery[], act: typeof retryDead): Promise<number> {
-    let count = 0;
-    for (const [queue, ofQueue] of Map.groupBy(letters, (letter) => letter.queue)) {
-      for (let at = 0; at < ofQueue.length; at += BATCH) {
-        const batch = ofQueue.slice(at, at + BATCH).map(letterOf);
-        count += await act(this.#context, queue, batch);
+    for (const queue of filter.queue === undefined ? await this.#allQueues() : [filter.queue]) {
+      for (let more = true; more;) {
+        const found = await gather(this.#context, { ...filter, queue, states: ["dead"], limit: ROUND });
+        const acted = await this.#actOnLetters(queue, {
+          letters: found.filter(({ sinceMs }) => sinceMs <= untilMs),
+          act,
+        });
+        count += acted;
+        more = acted > 0 && found.length === ROUND;
       }
     }
     return count;
   }
+
+  /** With the outboxes: an Action that cannot be said is a dead letter too. */
+  async #allQueues(): Promise<string[]> {
+    return (await queueNames(this.#context)).sort();
+  }
+
+  async #actOnLetters(queue: string, { letters, act }: ToActOn): Promise<number> {
+    let count = 0;
+    for (let at = 0; at < letters.length; at += BATCH)
+      count += await act(this.#context, queue, letters.slice(at, at + BATCH).map(letterOf));
+    return count;
+  }
+}
+
+interface ToActOn {
+  readonly letters: readonly FoundDelivery[];
+  readonly act: typeof retryDead;
 }
 
 function isIds(chosen: readonly string[] | Filter): chosen is readonly string[] {

@@ -2,6 +2,8 @@
 
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { encodeEnvelope } from "../../../services/broker/delivery.ts";
+import { cancelDelivery } from "../../../services/broker/jobs.ts";
+import { pause } from "../../../services/broker/pauses.ts";
 import { registerRoutes } from "../../../services/broker/routes.ts";
 import { type FoundDelivery, searchDeliveries, type SearchQuery } from "../../../services/broker/search.ts";
 import { closeRedis, openRedis, type RedisClient } from "../../../services/redis/connect.ts";
@@ -74,6 +76,29 @@ eachServer((_name, url) => {
     expect(await idsOf({ key: "k1" })).toEqual([running.id, behind.id, later.id].sort());
     expect(await idsOf({ key: "k1", states: ["waiting"] })).toEqual([behind.id]);
     expect(await idsOf({ key: "" })).toEqual([free.id, dead.id].sort());
+  });
+
+  test("what waits for others is held, and what is paused waits", async () => {
+    const first = await bench.add("first", { delayMs: 60_000 });
+    const second = await bench.add("second", { after: [first.id], key: "k" });
+    await pause(bench.context, "default", { kind: "queue" });
+    const [free, keyed] = await Promise.all([bench.add("free"), bench.add("keyed", { key: "p" })]);
+    await (await bench.worker("w1")).take(TAKE);
+    expect(await idsOf({ states: ["held"] })).toEqual([second.id]);
+    expect(await idsOf({ states: ["delayed"] })).toEqual([first.id]);
+    expect(await idsOf({ states: ["waiting"] })).toEqual([free.id, keyed.id].sort());
+  });
+
+  test("what was cancelled is not found", async () => {
+    const { id } = await bench.add("x", { delayMs: 60_000 });
+    await cancelDelivery(bench.context, id);
+    expect((await all()).found).toEqual([]);
+  });
+
+  test("a cursor that makes no sense, or is of another search, finds nothing", async () => {
+    await bench.add("x");
+    for (const cursor of ["nonsense", Buffer.from('["gone","w1",0,[],0]').toString("base64url")])
+      expect(await searchDeliveries(bench.context, { queues: ["default"], limit: 5, cursor })).toEqual({ found: [] });
   });
 
   test("route, handler, tag, text and age each leave out what does not fit", async () => {

@@ -217,6 +217,18 @@ eachServer((_name, url) => {
     expect(await queue.depth()).toMatchObject({ ready: 2, dead: 0 });
   });
 
+  test("an Action that could not be said is a dead letter too", async () => {
+    const outbox = await bench.worker("w-outbox", "outbox/irc");
+    const envelope = Buffer.from('{"op":"send","text":"hello"}');
+    const { id } = await bench.producer.enqueue("outbox/irc", { route: 0, envelope, key: "irc:#ops" });
+    await outbox.settle([outcome(await takeOne(outbox), "dead", { error: "no such room" })]);
+    expect(await queue.dead.list()).toMatchObject([{ id, queue: "outbox/irc", reason: "no such room" }]);
+    expect(await queue.find(id)).toBeUndefined();
+    expect(await queue.search()).toMatchObject({ found: [] });
+    expect(await queue.dead.retry({})).toEqual({ count: 1, unknown: [] });
+    expect(await queue.depth("outbox/irc")).toMatchObject({ ready: 1, dead: 0 });
+  });
+
   test("thousands of dead letters are run again by what they have in common", async () => {
     await queue.enqueueAll(
       Report,
