@@ -65,6 +65,11 @@ export class Underway {
     return this.#writer;
   }
 
+  /** Effects of its runs, those that are still to be written with the settle included. */
+  get effectCount(): number {
+    return (this.#writer?.count ?? 0) + this.effects.length + this.storeWrites.length;
+  }
+
   get store(): DeliveryStore {
     this.#store ??= new DeliveryStore(this.parts.stores);
     return this.#store;

@@ -113,6 +113,7 @@ type End = Ending & { readonly outcome?: "expired" | "cancelled" };
 
 async function finished(underway: Underway, end: End, verdicts: readonly RouteVerdict[]): Promise<Settled> {
   const stores = underway.storeWrites.map((write): Effect => ({ kind: "store", id: "", ...write }));
+  const history = historyOf(underway, end, verdicts);
   const result = resultOf(underway, end, verdicts);
   if (result !== undefined) underway.effects.push(result);
   const effects: Effect[] = [];
@@ -127,7 +128,7 @@ async function finished(underway: Underway, end: End, verdicts: readonly RouteVe
   }
   const { origin, claim } = underway;
   const { outcome: _, ...ending } = end;
-  return { serial: claim.serial, ...ending, origin, effects, history: historyOf(underway, end, verdicts) };
+  return { serial: claim.serial, ...ending, origin, effects, history };
 }
 
 /** For whoever awaits it; asked for where it was enqueued. */
@@ -161,7 +162,7 @@ function bytesOf(effect: Effect): number {
 function historyOf(underway: Underway, end: End, verdicts: readonly RouteVerdict[]): string {
   // A Message that nobody asked anything is no work.
   if (verdicts.length === 0 && end.kind === "done" && end.outcome === undefined) return "";
-  const { origin, parts, failures, startedAtMs, header } = underway;
+  const { origin, parts, failures, startedAtMs, header, effectCount: effects } = underway;
   const now = parts.clock.now();
   const value = verdicts.length === 1 && verdicts[0]?.result.kind === "done" ? verdicts[0].result.value : undefined;
   const notes = verdicts.map(({ result }) => noteOf(result));
@@ -173,6 +174,7 @@ function historyOf(underway: Underway, end: End, verdicts: readonly RouteVerdict
     ...(notes.every((note) => note === "done") ? {} : { notes }),
     attempt: failures + 1,
     ms: now - startedAtMs,
+    ...(effects === 0 ? {} : { effects }),
     ...(end.error === undefined ? {} : { error: end.error }),
     ...(typeof value === "string" ? { result: value.slice(0, RESULT_CHARS_MAX) } : {}),
   });

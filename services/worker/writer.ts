@@ -31,6 +31,7 @@ export class EffectWriter {
   readonly #waiting: Waiting[] = [];
   #isWriting = false;
   #refusal: unknown;
+  #count = 0;
 
   constructor(options: WriterOptions) {
     this.#options = options;
@@ -39,6 +40,11 @@ export class EffectWriter {
   /** Whether a script said that the claim is not ours any more. From then on nothing is written. */
   get isLost(): boolean {
     return this.#refusal !== undefined;
+  }
+
+  /** How many effects are durable; progress is none. */
+  get count(): number {
+    return this.#count;
   }
 
   /** Resolves with the effect's ref once it is durable. What is asked for in one tick is one round trip. */
@@ -73,6 +79,7 @@ export class EffectWriter {
   /** An enqueue may have to be more durable than Redis' reply says. Nothing else waits for that. */
   #written({ effect, resolve, reject }: Waiting, ref: string): void {
     const { broker, patience } = this.#options;
+    if (effect.kind !== "note") this.#count++;
     const level = effect.kind === "child" ? (effect.delivery.durability ?? broker.durability) : undefined;
     if (level === undefined || level === "default") return resolve(ref);
     let isRepeat = false;

@@ -142,6 +142,25 @@ eachServer((_name, getUrl) => {
     });
   });
 
+  test("the history says how many effects a run had, and nothing where it had none", async () => {
+    const bench = await open(async ({ send, store, progress }) => {
+      progress(1);
+      await send("web:lobby", "one");
+      await send("web:lobby", "two");
+      store.set("a", 1);
+      return "said";
+    });
+    await add(bench);
+    expect(JSON.parse((await bench.drive())[0]?.history ?? "")).toMatchObject({
+      effects: 3,
+      attempt: 1,
+      result: "said",
+    });
+    const quiet = await open(() => {});
+    await add(quiet);
+    expect(JSON.parse((await quiet.drive())[0]?.history ?? "")).not.toHaveProperty("effects");
+  });
+
   test("the fence grows with each time that a delivery is taken", async () => {
     const fences: number[] = [];
     const bench = await open(({ fence }) => {
@@ -157,7 +176,7 @@ eachServer((_name, getUrl) => {
   });
 
   describe("a cancelled run", () => {
-    async function cancelled(run: (ctx: Ctx) => unknown, when: "before" | "while") {
+    async function cancelled(run: (ctx: Ctx) => unknown) {
       let begun = false;
       const bench = await open((ctx) => {
         begun = true;
@@ -167,11 +186,11 @@ eachServer((_name, getUrl) => {
       const runs = await bench.take("default");
       const serials = runs.flatMap(({ claims }) => claims.map(({ serial }) => serial));
       bench.start(runs);
-      if (when === "while") await waitFor(() => begun, { what: "the run" });
+      await waitFor(() => begun, { what: "the run" });
       bench.runner.abort(serials, "cancel");
       const answered = await bench.answers(runs);
       await bench.settle("default", runs, answered);
-      return { bench, begun, settled: answered[0] };
+      return { bench, settled: answered[0] };
     }
 
     function untilAborted({ signal }: Ctx): Promise<never> {
@@ -179,7 +198,7 @@ eachServer((_name, getUrl) => {
     }
 
     test("is done and not failed: it is not tried again", async () => {
-      const { bench, settled } = await cancelled(untilAborted, "while");
+      const { bench, settled } = await cancelled(untilAborted);
       expect(settled).toMatchObject({ kind: "done" });
       expect(JSON.parse(settled?.history ?? "")).toMatchObject({ outcome: "cancelled", routes: ["h.work"] });
       expect(bench.named("run.cancelled")).toMatchObject([{ route: "h.work" }]);
