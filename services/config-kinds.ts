@@ -63,6 +63,31 @@ export const redisUrl: Kind<string | undefined> = {
   read: (raw) => (typeof raw === "string" && REDIS_SCHEME.test(raw) ? raw : undefined),
 };
 
+const PROJECT = /\/\d+$/;
+
+function isTracker(text: string): boolean {
+  const isSentry = text.startsWith("sentry+");
+  const url = URL.parse(isSentry ? text.slice("sentry+".length) : text);
+  if (url === null || !/^https?:$/.test(url.protocol)) return false;
+  return !isSentry || (url.username !== "" && PROJECT.test(url.pathname));
+}
+
+export const trackers: Kind<readonly string[]> = {
+  says: "a list of URLs (separated by commas) like sentry+https://key@host/project or https://host/path",
+  secret: true,
+  read: (raw, written) => {
+    if (Array.isArray(raw) && raw.length === 0) return [];
+    const texts = list.read(raw, written);
+    return texts?.every(isTracker) === true ? texts : undefined;
+  },
+};
+
+export const sentryDsn: Kind<string | undefined> = {
+  says: "a DSN like https://key@host/project",
+  secret: true,
+  read: (raw) => (typeof raw === "string" && isTracker(`sentry+${raw}`) ? raw : undefined),
+};
+
 const PERSON = /^([a-z][a-z0-9._-]{0,63})=([^=].*)$/i;
 
 export const people: Kind<readonly Person[]> = {

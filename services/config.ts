@@ -10,11 +10,13 @@ import {
   type Person,
   redisUrl,
   secretText,
+  sentryDsn,
   type Served,
   servedQueues,
   type ServedTags,
   servedTags,
   text,
+  trackers,
   wholeNumber,
 } from "./config-kinds.ts";
 
@@ -60,6 +62,10 @@ export interface Values {
   readonly deadLength: number;
   readonly deadDays: number;
   readonly durability: "default" | "replica" | "fsync";
+  readonly errorTrackers: readonly string[];
+  readonly sentryDsn: string | undefined;
+  readonly release: string | undefined;
+  readonly environment: string | undefined;
   readonly logLevel: "debug" | "info" | "warn" | "error";
   readonly logFormat: "json" | "pretty";
   readonly groups: Readonly<Record<string, readonly string[]>>;
@@ -262,6 +268,32 @@ export const SETTINGS: { readonly [K in keyof Values]: Row<Values[K]> } = {
     kind: wholeNumber({ min: 1, max: 36_500 }),
     preset: always(90),
     sentence: "Days after which a dead letter is forgotten.",
+  },
+  errorTrackers: {
+    variable: "ANTIPHON_ERROR_TRACKERS",
+    kind: trackers,
+    preset: always([]),
+    sentence: "Who hears of errors: `sentry+https://key@host/project`, or a URL that the report is posted to as JSON.",
+  },
+  sentryDsn: {
+    variable: "SENTRY_DSN",
+    kind: sentryDsn,
+    preset: always(undefined),
+    sentence: "One more error tracker, as Sentry writes it: `https://key@host/project`.",
+  },
+  release: {
+    variable: "ANTIPHON_RELEASE",
+    kind: text,
+    preset: always(undefined),
+    presetSaid: "`antiphon@<version>`",
+    sentence: "The release that error trackers are told, e.g. of your handlers.",
+  },
+  environment: {
+    variable: "ANTIPHON_ENVIRONMENT",
+    kind: text,
+    preset: always(undefined),
+    presetSaid: "`production`; in dev `development`",
+    sentence: "The environment that error trackers are told.",
   },
   logLevel: {
     variable: "LOG_LEVEL",

@@ -1,8 +1,13 @@
 // Runs a mode from its start to the signal that ends it.
 
+import { hostname } from "node:os";
 import type { Config } from "../config.ts";
+import { reportsOf } from "../config-reports.ts";
+import { systemClock } from "../runtime/clock.ts";
+import { VERSION } from "../runtime/version.ts";
 import type { Emit } from "../telemetry/events.ts";
 import { logEmitter } from "../telemetry/logs.ts";
+import { openReporting } from "../telemetry/trackers.ts";
 import type { Addresses, CommandContext, Option } from "./command.ts";
 
 export interface Running {
@@ -31,7 +36,10 @@ export const MODE_OPTIONS: Readonly<Record<string, Option>> = {
 /** @returns 0 after a drain; @throws what kept it from starting or ended it */
 export async function runMode(context: CommandContext, { name, config, start }: ModeOptions): Promise<number> {
   const { stopping } = context;
-  const emit = logEmitter({ level: config.logLevel, format: config.logFormat, base: { mode: name } });
+  const log = logEmitter({ level: config.logLevel, format: config.logFormat, base: { mode: name } });
+  const reports = reportsOf({ config, server: hostname(), version: VERSION });
+  const reporting = openReporting(reports, { emit: log, mode: name, clock: systemClock, random: Math.random });
+  const { emit } = reporting;
   let failure: unknown;
   let isStopping = false;
   let end = (): void => {};
@@ -58,6 +66,7 @@ export async function runMode(context: CommandContext, { name, config, start }: 
   emit("process.stopping", { signal: failure === undefined ? why : "none" });
   await running.stop();
   emit("process.stopped", { mode: name });
+  await reporting.close();
   if (failure !== undefined) throw failure;
   return 0;
 }

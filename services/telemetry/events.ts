@@ -2,6 +2,20 @@
 
 export type Level = "debug" | "info" | "warn" | "error";
 
+/** A failed attempt of one route. */
+interface RunFailed {
+  route: string;
+  origin: string;
+  kind?: string;
+  queue: string;
+  /** Of the ordering key, which may name a person. */
+  keyHash?: string;
+  attempt: number;
+  errorId: string;
+  error: unknown;
+  next: string;
+}
+
 /** What each event carries. Add a row here before a part can emit it. */
 export interface EventFields {
   "process.started": { mode: string; pid: number; urls?: string };
@@ -19,7 +33,7 @@ export interface EventFields {
   "queues.full": { queue: string; most: number };
   "claims.reaped": { queue: string; from: string; deliveries: number };
   "claims.resynced": { queue: string; deliveries: number };
-  "run.failed": { route: string; origin: string; errorId: string; attempt: number; error: unknown; next: string };
+  "run.failed": RunFailed;
   "run.refused": { route: string; user: string };
   "run.dead": { route: string; origin: string; reason: string };
   "run.interrupted": { route: string; origin: string };
@@ -48,6 +62,7 @@ export interface EventFields {
   "cron.missed": { route: string; slots: number };
   "cron.overlapped": { route: string; slot: number };
   "cron.invalid": { route: string; problem: string };
+  "tracker.dropped": { tracker: string; reports: number; problem: string };
   "bus.closed": { channel: string; reason: string };
   "dev.child-ended": { process: string; how: string; againInMs: number };
   "dev.reload": { files: string };
@@ -105,6 +120,7 @@ export const LEVELS: Readonly<Record<Exclude<EventName, "log">, Level>> = {
   "cron.missed": "warn",
   "cron.overlapped": "info",
   "cron.invalid": "warn",
+  "tracker.dropped": "warn",
   "bus.closed": "debug",
   "dev.child-ended": "warn",
   "dev.reload": "info",

@@ -6,10 +6,12 @@ import { type BrokerContext, serverNowMs } from "../broker/connection.ts";
 import { keepOrders, orderWorker } from "../broker/orders.ts";
 import { ServerClock } from "../broker/server-clock.ts";
 import type { Config } from "../config.ts";
+import { reportsOf } from "../config-reports.ts";
 import type { Clock, Random } from "../runtime/clock.ts";
 import { randomId } from "../runtime/ids.ts";
 import { Loop } from "../runtime/loop.ts";
 import { type Part, startAll, stopAll } from "../runtime/part.ts";
+import { VERSION } from "../runtime/version.ts";
 import { capabilitiesOf } from "../sdk/adapter.ts";
 import type { Emit } from "../telemetry/events.ts";
 import type { Connections } from "./connections.ts";
@@ -214,7 +216,7 @@ function threadBase(options: HandlingOptions): Omit<ThreadData, "kind" | "index"
   return { config: threadConfig(options), routes: [], clockOffset };
 }
 
-function threadConfig({ config, cwd, database }: HandlingOptions): ThreadConfig {
+function threadConfig({ config, cwd, pod, database }: HandlingOptions): ThreadConfig {
   const { redisUrl = "", namespace, name, alias, handlers, handlerVariables, groups, admins } = config;
   const adapters = config.adapters.map((adapter) => {
     return { name: adapter, can: [...capabilitiesOf(adapterKind(adapter).manifest.caps)] };
@@ -223,7 +225,8 @@ function threadConfig({ config, cwd, database }: HandlingOptions): ThreadConfig 
   const queueLimits = { deliveries: config.queueLimit, bytes: config.queueBytes };
   const log = { level: config.logLevel, format: config.logFormat };
   const bot = { name, alias, handlers, handlerVariables, settings, cwd, adapters, groups, admins };
-  return { redisUrl, namespace, database, ...bot, queueLimits, durability: config.durability, log };
+  const reports = reportsOf({ config, server: pod, version: VERSION });
+  return { redisUrl, namespace, database, ...bot, queueLimits, durability: config.durability, log, reports };
 }
 
 interface PartSteps {

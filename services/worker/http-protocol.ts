@@ -8,11 +8,14 @@
 // thread's own business (broker/routes.ts), as is loading the handlers, whose routes it serves and whose code it does not run.
 
 import type { Config } from "../config.ts";
+import type { ReportingOptions } from "../telemetry/trackers.ts";
 
 export interface HttpThreadData {
   readonly config: Config;
   /** Where relative paths and packages of handlers are looked for. */
   readonly cwd: string;
+  /** Who hears of errors. */
+  readonly reports: ReportingOptions;
   /** For `Pulse` in pulse.ts; this thread only reads. */
   readonly pulse: SharedArrayBuffer;
   /** [0] is added to the server's clock inside the scripts, ms; for tests. */

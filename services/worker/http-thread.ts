@@ -14,6 +14,7 @@ import { collectStartupGarbage } from "../runtime/heap.ts";
 import { startAll, stopAll } from "../runtime/part.ts";
 import { capabilitiesOf } from "../sdk/adapter.ts";
 import { logEmitter } from "../telemetry/logs.ts";
+import { openReporting } from "../telemetry/trackers.ts";
 import type { FromHttpThread, HttpThreadData, ToHttpThread } from "./http-protocol.ts";
 import { httpParts } from "./http-parts.ts";
 import { Pulse } from "./pulse.ts";
@@ -21,18 +22,22 @@ import { Pulse } from "./pulse.ts";
 /** How long streams that are open may stay when the worker drains. */
 const STREAMS_MS = 2_000;
 
-const { config, cwd, pulse, clockOffset } = workerData as HttpThreadData;
+const { config, cwd, reports, pulse, clockOffset } = workerData as HttpThreadData;
 
 function post(message: FromHttpThread): void {
   parentPort?.postMessage(message);
 }
 
 async function serve(): Promise<void> {
-  const emit = logEmitter({
+  const origin = { mode: "worker", thread: "http" };
+  const log = logEmitter({
     level: config.logLevel,
     format: config.logFormat,
-    base: { mode: "worker", pid: process.pid, thread: "http" },
+    base: { ...origin, pid: process.pid },
   });
+  const around = { ...origin, emit: log, clock: systemClock, random: Math.random };
+  const reporting = openReporting(reports, around);
+  const { emit } = reporting;
   const surroundings = { config, clockOffset, clock: systemClock, random: Math.random, emit };
   const { parts, publicServer, admin, bus } = httpParts({
     ...surroundings,
@@ -46,6 +51,7 @@ async function serve(): Promise<void> {
     if (message.type === "drain") return;
     void stopAll(parts, message.deadlineMs)
       .catch((error: unknown) => emit("part.failed", { part: "http", error }))
+      .then(() => reporting.close())
       .finally(() => {
         post({ type: "stopped" });
         parentPort?.close();

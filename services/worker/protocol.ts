@@ -17,6 +17,7 @@ import { decodeElement, type Element } from "../broker/delivery.ts";
 import type { Durability } from "../redis/durable.ts";
 import type { ErrorCode } from "../runtime/errors.ts";
 import type { Level } from "../telemetry/events.ts";
+import type { ReportingOptions } from "../telemetry/trackers.ts";
 
 /** The kinds of handler threads: chat runs Messages, work everything else, quarantine one delivery that crashed twice. */
 export type ThreadKind = "chat" | "work" | "quarantine";
@@ -52,6 +53,8 @@ export interface ThreadConfig {
   /** What an enqueue waits for. */
   readonly durability: Durability;
   readonly log: { readonly level: Level; readonly format: "json" | "pretty" };
+  /** Who hears of errors. */
+  readonly reports: ReportingOptions;
 }
 
 /** `workerData` of a thread; the first IPC message of a quarantine child, there without `slotMemory`. */

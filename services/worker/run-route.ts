@@ -1,6 +1,7 @@
 // Runs one route once: the gate, the author's function, its effects, and what came of it.
 
 import { AsyncLocalStorage } from "node:async_hooks";
+import { createHash } from "node:crypto";
 import type { Effect } from "../broker/effects.ts";
 import type { LoadedRoute } from "../handlers/manifest.ts";
 import { AntiphonError, hasCode } from "../runtime/errors.ts";
@@ -156,8 +157,27 @@ export function fallen(underway: Underway, shape: AnyRoute, { code, detail }: Fa
 /** What is needed to judge a failure: a run, or what is left of one that ended with its thread. */
 type Failing = Pick<RouteRun, "shape" | "attempt" | "parts" | "underway">;
 
+const HASH_CHARS = 12;
+
+function keyHashOf(key: string): string {
+  return createHash("sha256").update(key).digest("hex").slice(0, HASH_CHARS);
+}
+
 function tell({ shape, attempt, parts, underway }: Failing, error: unknown, next: string): string {
   const errorId = newErrorId(parts.random);
-  parts.emit("run.failed", { route: shape.id, origin: underway.origin, errorId, attempt, error, next });
+  const { origin, header, place, claim } = underway;
+  const kind = header === undefined ? {} : { kind: header.kind };
+  const key = claim.key === "" ? {} : { keyHash: keyHashOf(claim.key) };
+  parts.emit("run.failed", {
+    route: shape.id,
+    origin,
+    ...kind,
+    queue: place.queue,
+    ...key,
+    attempt,
+    errorId,
+    error,
+    next,
+  });
   return errorId;
 }

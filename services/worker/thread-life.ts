@@ -1,7 +1,6 @@
 // From start to end of a handler thread or quarantine child: load, connect, set up, run, tear down. Its entry gives it a
 // way to talk; everything else is the same in both.
 
-import { readFileSync } from "node:fs";
 import type { BrokerContext } from "../broker/connection.ts";
 import { BUILTINS, TALKATIVE } from "../builtin/all.ts";
 import { isUnsigned } from "../handlers/check.ts";
@@ -12,10 +11,12 @@ import { Keys } from "../redis/keys.ts";
 import { type Clock, type Random, systemClock } from "../runtime/clock.ts";
 import { AntiphonError } from "../runtime/errors.ts";
 import { collectGarbage, collectStartupGarbage } from "../runtime/heap.ts";
+import { VERSION } from "../runtime/version.ts";
 import { Groups } from "../store/groups.ts";
 import { StoreReader } from "../store/store.ts";
 import type { Emit } from "../telemetry/events.ts";
 import { logEmitter } from "../telemetry/logs.ts";
+import { openReporting, type Reporting } from "../telemetry/trackers.ts";
 import { HandlersLife } from "./handlers-life.ts";
 import { type ThreadConfig, type ThreadData, type ToThread, unpackRuns } from "./protocol.ts";
 import { Registry } from "./registry.ts";
@@ -34,6 +35,7 @@ export class ThreadLife {
   readonly #port: RunnerPort;
   readonly #close: Close;
   readonly #emit: Emit;
+  readonly #reporting: Reporting;
   readonly #stopping = new AbortController();
   readonly #broker: BrokerContext;
   #handlers: HandlersLife | undefined;
@@ -46,7 +48,10 @@ export class ThreadLife {
     this.#seed = seed;
     this.#port = port;
     this.#close = close;
-    this.#emit = logEmitter({ ...config.log, base: { mode: "worker", thread: `${kind}-${index}` } });
+    const origin = { mode: "worker", thread: `${kind}-${index}` };
+    const emit = logEmitter({ ...config.log, base: origin });
+    this.#reporting = openReporting(config.reports, { ...origin, emit, clock: systemClock, random: Math.random });
+    this.#emit = this.#reporting.emit;
     const client = openRedis({
       url: config.redisUrl,
       name: `worker-thread-${kind}-${index}:${process.pid}`,
@@ -126,7 +131,7 @@ export class ThreadLife {
     this.#stopping.abort();
     await this.#started;
     await this.#handlers?.teardown(deadlineMs);
-    await closeRedis(this.#broker.client);
+    await Promise.all([closeRedis(this.#broker.client), this.#reporting.close()]);
     this.#port.post({ type: "stopped" });
     this.#close();
   }
@@ -144,10 +149,6 @@ function loadOptions(config: ThreadConfig): Parameters<typeof loadHandlers>[0] {
     builtins: log.level === "debug" ? TALKATIVE : BUILTINS,
   };
 }
-
-const VERSION = (
-  JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")) as { version: string }
-).version;
 
 export interface PartsOptions {
   readonly config: Pick<ThreadConfig, "name" | "alias" | "adapters" | "groups" | "admins">;

@@ -1,11 +1,13 @@
 // The mode `worker`: serves public HTTP and runs handlers. The list of its parts, and what starts and stops them.
 
 import type { Config } from "../config.ts";
+import { reportsOf } from "../config-reports.ts";
 import { databaseOf } from "../redis/connect.ts";
 import { Keys } from "../redis/keys.ts";
 import { type Clock, type Random, systemClock } from "../runtime/clock.ts";
 import { collectStartupGarbage } from "../runtime/heap.ts";
 import { type Part, startAll, stopAll } from "../runtime/part.ts";
+import { VERSION } from "../runtime/version.ts";
 import type { Emit } from "../telemetry/events.ts";
 import { Connections } from "./connections.ts";
 import { handlingParts } from "./handling.ts";
@@ -52,6 +54,7 @@ export function workerParts(options: WorkerOptions, stopping: AbortSignal): { pa
   const clockOffset = options.clockOffset ?? new Float64Array(new SharedArrayBuffer(8));
   const database = databaseOf(url);
   const pulse = new Pulse();
+  const reports = reportsOf({ config, server: pod, version: VERSION });
   const keys = new Keys(config.namespace, database);
   const durability = { level: config.durability, key: keys.proof() };
   const connections = new Connections({ url, pod, pulse, durability, emit, clock, random });
@@ -60,7 +63,7 @@ export function workerParts(options: WorkerOptions, stopping: AbortSignal): { pa
     keys,
     clockOffsetMs: () => clockOffset[0] ?? 0,
   };
-  const http = new HttpPart({ config, cwd, pulse: pulse.memory, clockOffset }, died);
+  const http = new HttpPart({ config, cwd, reports, pulse: pulse.memory, clockOffset }, died);
   const threads = { beside: [http], draining: () => http.drain(), ...(toStop && { toStop }) };
   const common = { config, cwd, pod, connections, broker, database, clockOffset, pulse, emit, clock, random };
   return { parts: [connections, ...handlingParts({ ...common, ...threads, stopping })], http };

@@ -94,6 +94,11 @@ async function start(
       groups: {},
       admins: [],
       durability: "default",
+      reports: {
+        trackers: [],
+        secrets: [],
+        about: { version: "0", release: "r", environment: "test", server: "test" },
+      },
       queueLimits: { deliveries: 1000, bytes: 1 << 30 },
       log: { level: "error", format: "json" },
     },

@@ -1,0 +1,89 @@
+// An `Emit` that also tells error trackers, several at once. Each gets each report; a flood of equal ones is told once.
+
+import type { Clock, Random } from "../runtime/clock.ts";
+import type { Emit, EventFields, EventName } from "./events.ts";
+import { maskOf, type Report, reportOf } from "./report.ts";
+import { type About, Tracker } from "./tracker.ts";
+
+/** Plain data: it crosses threads. */
+export interface ReportingOptions {
+  /** `sentry+https://key@host/project`, or URLs that get the report as JSON. */
+  readonly trackers: readonly string[];
+  /** Texts that are taken out of every report. */
+  readonly secrets: readonly string[];
+  readonly about: Omit<About, "mode" | "thread">;
+}
+
+export interface Reporting {
+  readonly emit: Emit;
+  /** Lets what waits be sent, for a moment. */
+  close(): Promise<void>;
+}
+
+export interface ReportingAround extends Pick<About, "mode" | "thread"> {
+  /** Hears every event, too. */
+  readonly emit: Emit;
+  readonly clock: Clock;
+  readonly random: Random;
+}
+
+const CLOSE_MS = 1_000;
+/** Reports of the same event, place and error within this time are one. */
+const SAME_MS = 1_000;
+const SAME_MAX = 1_000;
+
+export function openReporting(options: ReportingOptions, around: ReportingAround): Reporting {
+  const { emit, clock, random, mode, thread } = around;
+  if (options.trackers.length === 0) return { emit, close: async () => {} };
+  const about = { ...options.about, mode, ...(thread === undefined ? {} : { thread }) };
+  const trackers = options.trackers.map((url) => new Tracker({ url, about, emit, clock, random }));
+  const seen = new Seen(clock);
+  const mask = maskOf(options.secrets);
+  return {
+    emit: (name, fields) => {
+      emit(name, fields);
+      if (!seen.isNew(name, fields)) return;
+      const report = reportOf(name, fields, { nowMs: clock.now(), mask });
+      if (report === undefined || !seen.isFirst(report)) return;
+      for (const tracker of trackers) tracker.report(report);
+    },
+    close: async () => void (await Promise.all(trackers.map((tracker) => tracker.close(CLOSE_MS)))),
+  };
+}
+
+/** What was reported lately. */
+class Seen {
+  readonly #clock: Clock;
+  readonly #untilMs = new Map<string, number>();
+  /** Runs whose last failure was told: the dead letter that comes of it is the same news. */
+  readonly #last = new Set<string>();
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  isNew(name: EventName, fields: unknown): boolean {
+    if (name === "run.failed") {
+      const { route, origin, next } = fields as EventFields["run.failed"];
+      if (next === "dead letter") remember(this.#last, `${origin} ${route}`);
+    }
+    if (name !== "run.dead") return true;
+    const { route, origin } = fields as EventFields["run.dead"];
+    return !this.#last.delete(`${origin} ${route}`);
+  }
+
+  isFirst({ event, where, run, error }: Report): boolean {
+    const same = [event, where, run.route, run.next === "dead letter", error.type, error.message].join("\n");
+    const now = this.#clock.monotonic();
+    if ((this.#untilMs.get(same) ?? now) > now) return false;
+    this.#untilMs.delete(same);
+    this.#untilMs.set(same, now + SAME_MS);
+    if (this.#untilMs.size > SAME_MAX) this.#untilMs.delete(this.#untilMs.keys().next().value ?? "");
+    return true;
+  }
+}
+
+function remember(set: Set<string>, text: string): void {
+  set.add(text);
+  if (set.size > SAME_MAX) set.delete(set.values().next().value ?? "");
+}

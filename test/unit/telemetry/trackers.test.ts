@@ -1,0 +1,217 @@
+// What error trackers are told, and that they hold up nobody.
+
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { type Clock, systemClock } from "../../../services/runtime/clock.ts";
+import type { EventFields, EventName } from "../../../services/telemetry/events.ts";
+import { openReporting, type Reporting, type ReportingOptions } from "../../../services/telemetry/trackers.ts";
+import { FakeTracker } from "../../support/tracker.ts";
+import { waitFor } from "../../support/wait-for.ts";
+
+const about = { version: "1.2.3", release: "bot@7", environment: "staging", server: "pod-1" };
+const told: { name: EventName; fields: unknown }[] = [];
+let tracker: FakeTracker;
+let other: FakeTracker;
+let open: Reporting[];
+
+beforeEach(async () => {
+  told.length = 0;
+  open = [];
+  tracker = await FakeTracker.start();
+  other = await FakeTracker.start();
+});
+afterEach(async () => {
+  for (const reporting of open) await reporting.close();
+  await tracker.stop();
+  await other.stop();
+});
+
+function reporting(options: Partial<ReportingOptions> = {}, clock: Clock = systemClock): Reporting {
+  const trackers = [`sentry+http://public@${tracker.host}/42`];
+  const made = openReporting(
+    { trackers, secrets: [], about, ...options },
+    {
+      emit: (name, fields) => void told.push({ name, fields }),
+      mode: "worker",
+      thread: "work-1",
+      clock,
+      random: Math.random,
+    },
+  );
+  open.push(made);
+  return made;
+}
+
+function failed(more: Partial<EventFields["run.failed"]> = {}): EventFields["run.failed"] {
+  return {
+    route: "deploy.ship",
+    origin: "abc123",
+    kind: "job",
+    queue: "default",
+    keyHash: "0123456789ab",
+    attempt: 2,
+    errorId: "x1y2z3",
+    error: new TypeError("no such app"),
+    next: "again in 1000 ms",
+    ...more,
+  };
+}
+
+describe("Sentry", () => {
+  test("an error is an envelope: its header, the item's header, the event; with the key, and the delivery's context", async () => {
+    const cause = new RangeError("port 0");
+    reporting().emit("run.failed", failed({ error: new TypeError("no such app", { cause }) }));
+    await waitFor(() => tracker.received.length === 1);
+    const [request] = tracker.received;
+    expect(request).toMatchObject({
+      path: "/api/42/envelope/",
+      headers: {
+        "content-type": "application/x-sentry-envelope",
+        "x-sentry-auth": "Sentry sentry_version=7, sentry_client=antiphon/1.2.3, sentry_key=public",
+      },
+    });
+    expect(request?.body.endsWith("\n")).toBe(true);
+    const { header, item, event } = tracker.envelope(0);
+    expect(header).toMatchObject({ event_id: expect.stringMatching(/^[0-9a-f]{32}$/), sent_at: expect.any(String) });
+    expect(item["type"]).toBe("event");
+    expect(item["length"]).toBe(Buffer.byteLength((request?.body ?? "").split("\n")[2] ?? ""));
+    expect(event).toMatchObject({
+      event_id: header["event_id"],
+      platform: "node",
+      level: "warning",
+      release: "bot@7",
+      environment: "staging",
+      server_name: "pod-1",
+      transaction: "deploy.ship",
+      tags: { route: "deploy.ship", kind: "job", queue: "default", attempt: "2", errorId: "x1y2z3", thread: "work-1" },
+      contexts: {
+        delivery: { id: "abc123", keyHash: "0123456789ab", attempt: 2, next: "again in 1000 ms" },
+        runtime: { name: "node", version: process.version },
+      },
+    });
+    const { values } = event["exception"] as {
+      values: { type: string; value: string; stacktrace: { frames: object[] } }[];
+    };
+    expect(values.map(({ type, value }) => [type, value])).toEqual([
+      ["RangeError", "port 0"],
+      ["TypeError", "no such app"],
+    ]);
+    expect(values[1]?.stacktrace.frames.at(-1)).toMatchObject({
+      filename: import.meta.filename,
+      lineno: expect.any(Number),
+      in_app: true,
+    });
+  });
+
+  test("a DSN may have a path before its project", async () => {
+    reporting({ trackers: [`sentry+http://k@${tracker.host}/sub/path/7`] }).emit("run.failed", failed());
+    await waitFor(() => tracker.received.length === 1);
+    expect(tracker.received[0]?.path).toBe("/sub/path/api/7/envelope/");
+  });
+});
+
+test("a tracker that takes JSON gets the report as it is, with the credentials of its URL", async () => {
+  reporting({ trackers: [`http://ann:pass%21@${tracker.host}/errors?team=ops`] }).emit("run.failed", failed());
+  await waitFor(() => tracker.received.length === 1);
+  const [request] = tracker.received;
+  expect(request?.path).toBe("/errors?team=ops");
+  expect(request?.headers.authorization).toBe(`Basic ${Buffer.from("ann:pass!").toString("base64")}`);
+  expect(JSON.parse(request?.body ?? "")).toMatchObject({
+    at: expect.stringMatching(/^\d{4}-/),
+    event: "run.failed",
+    level: "warning",
+    error: { type: "TypeError", message: "no such app" },
+    run: { route: "deploy.ship", id: "abc123", attempt: 2 },
+    about: { ...about, mode: "worker", thread: "work-1" },
+  });
+});
+
+test("several trackers hear of everything; one that is away changes nothing for the other", async () => {
+  const trackers = ["http://127.0.0.1:1/", `http://${tracker.host}/`, `sentry+http://k@${other.host}/1`];
+  const { emit } = reporting({ trackers });
+  emit("run.failed", failed({ route: "a.a" }));
+  emit("part.failed", { part: "HTTP thread", error: new Error("gone") });
+  await waitFor(() => tracker.received.length === 2 && other.received.length === 2);
+  expect(other.envelope(1).event).toMatchObject({ transaction: "HTTP thread", logger: "part.failed", level: "error" });
+});
+
+test("what is no error is no report; a dead letter that its last failure told of is not told twice", async () => {
+  const { emit } = reporting();
+  emit("run.refused", { route: "a.a", user: "web:ann" });
+  emit("run.failed", failed({ next: "dead letter" }));
+  emit("run.dead", { route: "deploy.ship", origin: "abc123", reason: "TypeError: no such app" });
+  emit("run.dead", { route: "deploy.ship", origin: "other", reason: "INPUT_INVALID: app" });
+  await waitFor(() => tracker.received.length === 2);
+  expect(tracker.envelope(0).event).toMatchObject({ logger: "run.failed", level: "error" });
+  expect(tracker.envelope(1).event).toMatchObject({ logger: "run.dead", contexts: { delivery: { id: "other" } } });
+  expect(told.map(({ name }) => name)).toEqual(["run.refused", "run.failed", "run.dead", "run.dead"]);
+});
+
+test("secrets that the configuration knows are taken out, of the message, the stack and the causes", async () => {
+  const secrets = ["s3cret-token", "pw"];
+  const cause = new Error("login as bot:s3cret-token failed");
+  const error = new Error("GET https://x/?t=s3cret-token: 401, pw", { cause });
+  reporting({ secrets }).emit("run.failed", failed({ error }));
+  await waitFor(() => tracker.received.length === 1);
+  expect(tracker.received[0]?.body).not.toContain("s3cret-token");
+  // Too short to be taken out of every text.
+  expect(tracker.received[0]?.body).toContain("?t=[removed]: 401, pw");
+});
+
+describe("a tracker in trouble", () => {
+  test("that never answers holds up nobody: telling it takes no time, its queue is bounded, what is dropped is told", async () => {
+    tracker.status = 0;
+    const { emit, close } = reporting();
+    const started = performance.now();
+    for (let index = 0; index < 1000; index++) emit("run.failed", failed({ route: `r.r${index}` }));
+    expect(performance.now() - started).toBeLessThan(1000);
+    await waitFor(() => told.some(({ name }) => name === "tracker.dropped"));
+    const closing = performance.now();
+    await close();
+    expect(performance.now() - closing).toBeLessThan(3000);
+    expect(tracker.received.length).toBe(1);
+    const dropped = told.filter(({ name }) => name === "tracker.dropped");
+    expect(dropped.length).toBe(1);
+    expect(dropped[0]?.fields).toMatchObject({ tracker: tracker.host, problem: expect.stringContaining("too many") });
+  });
+
+  test("is tried again after 5xx, left alone for as long as 429 asks, and not bothered again after another refusal", async () => {
+    const sleeps: number[] = [];
+    const clock: Clock = {
+      ...systemClock,
+      now: () => systemClock.now(),
+      monotonic: () => systemClock.monotonic(),
+      sleep: async (ms) => void sleeps.push(ms),
+    };
+    tracker.status = 503;
+    const { emit } = reporting({}, clock);
+    emit("run.failed", failed({ route: "a.a" }));
+    await waitFor(() => tracker.received.length === 3 && told.some(({ name }) => name === "tracker.dropped"));
+    expect(sleeps.slice(0, 2).every((ms) => ms > 0)).toBe(true);
+    tracker.status = 429;
+    tracker.retryAfter = "7";
+    emit("run.failed", failed({ route: "b.b" }));
+    await waitFor(() => sleeps.includes(7000));
+    tracker.status = 400;
+    tracker.retryAfter = undefined;
+    emit("run.failed", failed({ route: "c.c" }));
+    await waitFor(() => tracker.received.length === 5);
+    tracker.status = 200;
+    emit("run.failed", failed({ route: "d.d" }));
+    await waitFor(() => tracker.received.length === 6);
+  });
+
+  test("what is the same over and over is told once a second", async () => {
+    const { emit } = reporting();
+    for (let index = 0; index < 50; index++) emit("run.failed", failed({ origin: `o${index}` }));
+    emit("run.failed", failed({ route: "another.route" }));
+    await waitFor(() => tracker.received.length === 2);
+  });
+});
+
+test("without trackers the emitter is left as it is", async () => {
+  const emit = (): void => {};
+  const around = { emit, mode: "worker", clock: systemClock, random: Math.random };
+  const made = openReporting({ trackers: [], secrets: [], about }, around);
+  expect(made.emit).toBe(emit);
+  await made.close();
+});
