@@ -5,6 +5,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "no
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { closeRedis, openRedis } from "../../services/redis/connect.ts";
 import { LocalStack } from "../support/local-stack.ts";
 import { waitFor } from "../support/wait-for.ts";
 
@@ -171,6 +172,28 @@ test("workers are listed by name; one that is quiet takes nothing until it is re
   await waitFor(() => !json<{ pod: string }[]>("worker", "ls").some(({ pod }) => pod === stopped), {
     timeoutMs: 40_000,
   });
+});
+
+test("doctor finds nothing in ordinary life; what somebody broke it names, mends, and it runs", async () => {
+  expect(antiphon("doctor")).toMatchObject({ code: 0, out: expect.stringContaining("All is well.") as string });
+  const id = enqueue("lab.note", { name: "was lost" }, "--delay", "1h");
+  const client = openRedis({ url: redisUrl, name: "test", purpose: "commands", onState: () => {} });
+  await client.del("{antiphon:0}:q:default:d");
+  await closeRedis(client);
+  // What is new may still be on its way.
+  const found = await waitFor(
+    () => {
+      const ran = antiphon("doctor", "--queue", "default");
+      return ran.code === 1 ? ran : undefined;
+    },
+    { timeoutMs: 60_000 },
+  );
+  expect(found.out).toContain(id);
+  expect(found.out).toContain("doctor --repair");
+  expect(antiphon("doctor", "--repair").out).toContain("All is well again.");
+  await waitFor(() => journalHas("note was lost"), { timeoutMs: 20_000 });
+  expect(json("doctor")).toMatchObject({ sound: true, findings: [] });
+  expect(antiphon("doctor", "--queue", "defualt").code).toBe(1);
 });
 
 test("a wrong use ends with 2 and says on standard error what is right", () => {
