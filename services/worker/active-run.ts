@@ -61,6 +61,11 @@ export class ActiveRun {
     this.#firstSerial = firstSerial;
   }
 
+  /** Of its first delivery: no other run here has it. */
+  get serial(): number {
+    return this.#firstSerial;
+  }
+
   get isOver(): boolean {
     return this.#answered >= this.#claims.length;
   }

@@ -3,23 +3,35 @@
 import { setImmediate } from "node:timers/promises";
 import type { Claim } from "../broker/claims.ts";
 
+/** By the end of the id. A Map would keep what it once held for long: see runtime/table.ts. */
+const BUCKETS = 100;
+
 export class Holdings {
-  readonly #known = new Map<string, Claim>();
+  readonly #known: Claim[][] = Array.from({ length: BUCKETS }, () => []);
+  #size = 0;
   /** Of claims whose outcome is on its way to Redis and lets the next delivery of their run begin. */
-  readonly #held = new Map<Claim, () => void>();
+  #held = new Map<Claim, () => void>();
   /** While Redis is asked: claims that were known when that began. */
   #leaving: Set<string> | undefined;
 
   get size(): number {
-    return this.#known.size;
+    return this.#size;
   }
 
   get all(): Claim[] {
-    return [...this.#known.values()];
+    return this.#known.flat();
   }
 
   add(claims: readonly Claim[]): void {
-    for (const claim of claims) this.#known.set(claim.id, claim);
+    for (const claim of claims) {
+      const bucket = this.#bucketOf(claim.id);
+      const at = bucket.findIndex(({ id }) => id === claim.id);
+      if (at >= 0) bucket[at] = claim;
+      else {
+        bucket.push(claim);
+        this.#size++;
+      }
+    }
   }
 
   /** `written` is called when the outcome of this claim is in Redis. */
@@ -29,16 +41,37 @@ export class Holdings {
 
   left(gone: readonly Claim[]): void {
     for (const claim of gone) {
-      if (this.#known.get(claim.id) === claim) this.#known.delete(claim.id);
+      const bucket = this.#bucketOf(claim.id);
+      const at = bucket.indexOf(claim);
+      if (at >= 0) {
+        bucket.splice(at, 1);
+        this.#size--;
+      }
       this.#leaving?.add(identity(claim));
-      this.#held.get(claim)?.();
-      this.#held.delete(claim);
+      this.#tellWritten(claim);
     }
   }
 
   clear(): void {
-    this.#known.clear();
-    this.#held.clear();
+    for (const bucket of this.#known) bucket.length = 0;
+    this.#size = 0;
+    this.#held = new Map();
+  }
+
+  #bucketOf(id: string): Claim[] {
+    return this.#known[Number(id.slice(-2))] as Claim[];
+  }
+
+  #isKnown({ id, fence }: Claim): boolean {
+    return this.#bucketOf(id).some((known) => known.id === id && known.fence === fence);
+  }
+
+  #tellWritten(claim: Claim): void {
+    const written = this.#held.get(claim);
+    if (written === undefined) return;
+    this.#held.delete(claim);
+    if (this.#held.size === 0) this.#held = new Map();
+    written();
   }
 
   /** A take whose reply was lost left claims that nobody here knows of. */
@@ -47,9 +80,7 @@ export class Holdings {
     try {
       const all = await held();
       await setImmediate(); // replies that came before this one have been accepted by now
-      return all.filter(
-        (claim) => this.#known.get(claim.id)?.fence !== claim.fence && !this.#leaving?.has(identity(claim)),
-      );
+      return all.filter((claim) => !this.#isKnown(claim) && !this.#leaving?.has(identity(claim)));
     } finally {
       this.#leaving = undefined;
     }

@@ -48,7 +48,6 @@ export class Lane implements Place {
   readonly #host: Host;
   readonly #memory: SlotMemory;
   readonly #slots: (Slot | undefined)[];
-  readonly #bySerial = new Map<number, number>();
   readonly #gauge: HeapGauge;
   #busy = 0;
   #handled = 0;
@@ -115,7 +114,6 @@ export class Lane implements Place {
     const serials = claims.map(({ serial }) => serial);
     this.#slots[slot] = { run, serials, aborted: undefined };
     this.#busy++;
-    for (const serial of serials) this.#bySerial.set(serial, slot);
     const { queue, wid } = run.owner;
     const { failure } = run;
     if (this.#outbox.length === 0) queueMicrotask(() => this.#flush());
@@ -143,7 +141,7 @@ export class Lane implements Place {
   }
 
   go(serial: number): void {
-    if (this.#bySerial.has(serial)) this.#host.post({ type: "go", serial });
+    if (this.#slotOf(serial) !== undefined) this.#host.post({ type: "go", serial });
   }
 
   abort(runs: readonly ActiveRun[], reason: AbortReason): void {
@@ -226,8 +224,7 @@ export class Lane implements Place {
   }
 
   #onSettled(settled: Settled): void {
-    const index = this.#bySerial.get(settled.serial);
-    const slot = index === undefined ? undefined : this.#slots[index];
+    const slot = this.#slotOf(settled.serial);
     if (slot === undefined) return; // its run has left: handed back or dropped
     this.#handled++;
     slot.run.answer(settled);
@@ -237,8 +234,13 @@ export class Lane implements Place {
     }
   }
 
+  /** A look at all slots costs less than a map of what changes with every delivery. */
+  #slotOf(serial: number): Slot | undefined {
+    for (const slot of this.#slots) if (slot?.serials.includes(serial)) return slot;
+    return undefined;
+  }
+
   #vacate(slot: Slot): void {
-    for (const serial of slot.serials) this.#bySerial.delete(serial);
     this.#slots[this.#slots.indexOf(slot)] = undefined;
     this.#busy--;
   }
@@ -259,7 +261,6 @@ export class Lane implements Place {
       interrupted.push(slot.run);
     }
     this.#slots.fill(undefined);
-    this.#bySerial.clear();
     this.#stopped?.();
     this.#options.events.gone(this, reason, interrupted);
   }

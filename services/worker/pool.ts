@@ -4,6 +4,7 @@ import { backoffMs } from "../runtime/backoff.ts";
 import type { Clock, Random } from "../runtime/clock.ts";
 import { AntiphonError } from "../runtime/errors.ts";
 import type { Part } from "../runtime/part.ts";
+import { Table } from "../runtime/table.ts";
 import type { Emit } from "../telemetry/events.ts";
 import type { ActiveRun } from "./active-run.ts";
 import type { Lane, LaneEvents, Wear } from "./lane.ts";
@@ -33,7 +34,8 @@ export class Pool implements Part, LaneEvents {
   onRoom: () => void = () => {};
   readonly #options: PoolOptions;
   readonly #lanes: Lanes;
-  readonly #active = new Set<ActiveRun>();
+  /** By serial. */
+  readonly #active = new Table<ActiveRun>();
   /** Runs that lost their thread and wait for a slot in another one. */
   readonly #waiting: ActiveRun[] = [];
   readonly #quarantined = new Set<ActiveRun>();
@@ -94,7 +96,7 @@ export class Pool implements Part, LaneEvents {
   }
 
   add(run: ActiveRun): void {
-    this.#active.add(run);
+    this.#active.set(run.serial, run);
     this.#place(run);
   }
 
@@ -132,7 +134,7 @@ export class Pool implements Part, LaneEvents {
 
   /** Runs that still hold claims. */
   get holding(): ActiveRun[] {
-    return [...this.#active].filter((run) => !run.isOrphaned);
+    return this.#active.values().filter((run) => !run.isOrphaned);
   }
 
   /** Resolves when no run holds a claim. */
@@ -226,7 +228,7 @@ export class Pool implements Part, LaneEvents {
   }
 
   #remove(run: ActiveRun): void {
-    this.#active.delete(run);
+    this.#active.delete(run.serial);
     this.#checkIdle();
   }
 

@@ -13,14 +13,26 @@ export interface RunnerPort extends Gate {
   post(message: FromThread): void;
 }
 
+/**
+ * A run in its slot. What is looked up by serial is found by a look at all slots: there are few, lookups are rare, and a map
+ * of what changes with every delivery keeps what it held for long (runtime/table.ts).
+ */
+interface Here {
+  readonly run: ThreadRun & { readonly cameAtMs: number };
+  /** Which of its deliveries is next, or runs if there is an `underway`. */
+  at: number;
+  underway: Underway | undefined;
+  /** Of deliveries that have not started: why they shall not. */
+  aborted: (AbortReason | undefined)[] | undefined;
+  /** The next one waits for `go`. */
+  go: (() => void) | undefined;
+}
+
 export class Runner {
   readonly #parts: ThreadParts;
   readonly #port: RunnerPort;
-  readonly #underway = new Map<number, Underway>();
-  /** Deliveries that are here and have not started. */
-  readonly #waiting = new Map<number, AbortReason | undefined>();
-  /** Of those the ones that wait for `go`. */
-  readonly #held = new Map<number, () => void>();
+  readonly #slots: (Here | undefined)[] = [];
+  #running = 0;
   #answers: Settled[] = [];
 
   constructor(parts: ThreadParts, port: RunnerPort) {
@@ -30,62 +42,78 @@ export class Runner {
 
   /** Whether nothing runs here. */
   get isIdle(): boolean {
-    return this.#underway.size === 0;
+    return this.#running === 0;
   }
 
   take(runs: readonly ThreadRun[]): void {
+    const cameAtMs = this.#parts.clock.now();
     for (const run of runs) {
-      for (const { serial } of run.claims) this.#waiting.set(serial, undefined);
-      void this.#run(run);
+      const here: Here = { run: { ...run, cameAtMs }, at: 0, underway: undefined, aborted: undefined, go: undefined };
+      this.#slots[run.slot] = here;
+      void this.#run(here);
     }
   }
 
   abort(serials: readonly number[], reason: AbortReason): void {
     for (const serial of serials) {
-      this.#underway.get(serial)?.abort(reason);
+      const [here, index] = this.#find(serial);
+      if (here === undefined || index < here.at) continue;
+      if (index === here.at && here.underway !== undefined) here.underway.abort(reason);
       // Time and memory are only those of what has started.
-      if (reason === "timeout" || reason === "heap" || !this.#waiting.has(serial)) continue;
-      this.#waiting.set(serial, reason);
-      this.go(serial);
+      else if (reason !== "timeout" && reason !== "heap") {
+        here.aborted ??= [];
+        here.aborted[index] = reason;
+        this.go(serial);
+      }
     }
   }
 
   /** What the delivery before this one said and stored is written. */
   go(serial: number): void {
-    this.#held.get(serial)?.();
-    this.#held.delete(serial);
+    const [here, index] = this.#find(serial);
+    if (here?.go === undefined || index !== here.at) return;
+    here.go();
+    here.go = undefined;
   }
 
-  async #run(run: ThreadRun): Promise<void> {
-    const here = { ...run, cameAtMs: this.#parts.clock.now() };
-    for (const [index, claim] of run.claims.entries()) {
-      const settled = await this.#deliver(index === 0 ? here : { ...here, failed: undefined }, claim);
+  #find(serial: number): [Here | undefined, number] {
+    for (const here of this.#slots) {
+      const index = serial - (here?.run.claims[0]?.serial ?? Number.NaN);
+      if (here !== undefined && index >= 0 && index < here.run.claims.length) return [here, index];
+    }
+    return [undefined, 0];
+  }
+
+  async #run(here: Here): Promise<void> {
+    const { claims, slot } = here.run;
+    for (const claim of claims) {
+      const settled = await this.#deliver(here, claim);
+      here.at++;
+      const isLast = here.at === claims.length || endsRun(settled.kind);
+      if (isLast && this.#slots[slot] === here) this.#slots[slot] = undefined;
       this.#answer(settled);
-      const rest = run.claims.slice(index + 1);
-      if (endsRun(settled.kind)) {
-        for (const { serial } of rest) this.#waiting.delete(serial);
-        return;
-      }
-      const [next] = rest;
-      if (next !== undefined && holdsRun(settled)) await this.#hold(next.serial);
+      if (isLast) return;
+      if (holdsRun(settled)) await this.#hold(here);
     }
   }
 
-  #hold(serial: number): Promise<void> | undefined {
-    if (this.#waiting.get(serial) !== undefined) return undefined; // aborted already
-    return new Promise((resolve) => this.#held.set(serial, resolve));
+  #hold(here: Here): Promise<void> | undefined {
+    if (here.aborted?.[here.at] !== undefined) return undefined;
+    return new Promise((resolve) => (here.go = resolve));
   }
 
-  async #deliver(run: Started, claim: ThreadClaim): Promise<Settled> {
-    const { failed } = run;
+  async #deliver(here: Here, claim: ThreadClaim): Promise<Settled> {
+    const { run, at } = here;
     const underway = new Underway(this.#parts, run, claim);
-    const aborted = this.#waiting.get(claim.serial);
-    this.#waiting.delete(claim.serial);
+    const aborted = here.aborted?.[at];
     if (aborted === "cancel") underway.abort(aborted);
     else if (aborted !== undefined) return stoppedSettled(underway, aborted === "fenced" ? "lost" : "interrupted");
-    this.#underway.set(claim.serial, underway);
-    const settled = await runDelivery({ underway, gate: this.#port, ...(failed === undefined ? {} : { failed }) });
-    this.#underway.delete(claim.serial);
+    here.underway = underway;
+    this.#running++;
+    const failed = at === 0 && run.failed !== undefined ? { failed: run.failed } : {};
+    const settled = await runDelivery({ underway, gate: this.#port, ...failed });
+    this.#running--;
+    here.underway = undefined;
     this.#port.end(run.slot);
     return settled;
   }
@@ -100,8 +128,3 @@ export class Runner {
     });
   }
 }
-
-type Started = Omit<ThreadRun, "failed"> & {
-  readonly failed?: ThreadRun["failed"] | undefined;
-  readonly cameAtMs: number;
-};

@@ -10,6 +10,7 @@ import { AntiphonError, hasCode } from "../runtime/errors.ts";
 import { randomId } from "../runtime/ids.ts";
 import { type Claim, Claims, type ClaimsOptions, type Order, type Run, type WorkerFacts } from "../broker/claims.ts";
 import type { ServerClock } from "../broker/server-clock.ts";
+import { Table } from "../runtime/table.ts";
 import type { Emit } from "../telemetry/events.ts";
 import { ActiveRun, type RunOwner } from "./active-run.ts";
 import type { Bells } from "./bells.ts";
@@ -55,7 +56,8 @@ export class ServedQueue {
   readonly fetcher: Fetcher;
   readonly #options: ServedQueueOptions;
   readonly #holdings = new Holdings();
-  readonly #active = new Set<ActiveRun>();
+  /** By serial. */
+  readonly #active = new Table<ActiveRun>();
   #registration: Registration | undefined;
   #registering: Promise<void> | undefined;
   #order: Order = "";
@@ -219,7 +221,7 @@ export class ServedQueue {
   }
 
   #cancel(id: string): boolean {
-    for (const run of this.#active) {
+    for (const run of this.#active.values()) {
       if (!run.cancel(id)) continue;
       this.#options.pool.cancel(run);
       return true;
@@ -244,7 +246,7 @@ export class ServedQueue {
 
   #begin(registration: Registration, claims: Run): void {
     const run = new ActiveRun(this.#owner(registration), claims, this.#options.serials(claims.length));
-    this.#active.add(run);
+    this.#active.set(run.serial, run);
     this.#options.pool.add(run);
     for (const { id } of claims) if (this.#cancels.has(id)) this.#cancel(id);
   }
@@ -265,7 +267,7 @@ export class ServedQueue {
         if (kind === "interrupted" || kind === "lost") this.fetcher.wake();
       },
       handBack: (returned) => this.#handBack(settler, returned),
-      over: (run) => void this.#active.delete(run),
+      over: (run) => this.#active.delete(run.serial),
     };
   }
 
@@ -284,7 +286,7 @@ export class ServedQueue {
     registration.settler.drop();
     bells.forget(claims.bell);
     this.#holdings.clear();
-    const runs = [...this.#active];
+    const runs = this.#active.values();
     for (const run of runs) run.orphan();
     pool.abort(runs, "fenced");
     this.register().catch(() => {}); // the next beat tries again
