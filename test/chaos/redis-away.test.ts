@@ -11,12 +11,17 @@ import { waitFor } from "../support/wait-for.ts";
 import { AwayBot } from "./away/bot.ts";
 import { AwayLoad } from "./away/load.ts";
 
-const BACK_MS = 30_000;
-const TEST_MS = 180_000;
+/** On a machine that has other things to do everything takes longer. */
+const BACK_MS = 60_000;
+const TEST_MS = 300_000;
 
-/** Tests run side by side, so each ends its own bot. */
+let starting: Promise<unknown> = Promise.resolve();
+
+/** Tests run side by side, because most of their time is waiting; so each ends its own bot. They start one after another. */
 async function start({ onTestFinished }: TestContext): Promise<AwayBot> {
-  const bot = await AwayBot.start();
+  const started = starting.then(() => AwayBot.start());
+  starting = started.catch(() => {});
+  const bot = await started;
   onTestFinished(() => bot.stop());
   return bot;
 }
@@ -45,7 +50,18 @@ async function accounted(load: AwayLoad, bot: AwayBot): Promise<void> {
     const store = await bot.store();
     return children.every((field) => store.has(field)) && (await bot.unsettled()) === 0;
   };
-  await explained(bot, waitFor(isSettled, { timeoutMs: BACK_MS, what: "everything is settled" }));
+  const missing = async (): Promise<string> => {
+    const store = await bot.store();
+    const fields = children.filter((field) => !store.has(field));
+    return `${await bot.unsettled()} deliveries left, ${fields.length} children missing (${fields.slice(0, 5).join(", ")})`;
+  };
+  const settled = waitFor(isSettled, { timeoutMs: BACK_MS, what: "everything is settled" });
+  await explained(
+    bot,
+    settled.catch(async (error: unknown) => {
+      throw new Error(`${String(error)}: ${await missing()}`, { cause: error });
+    }),
+  );
   const store = await bot.store();
   for (const [key, ids] of load.accepted) expect(store.get(key), key).toEqual(ids);
   for (const field of children) expect(store.get(field), field).toHaveLength(1);
@@ -59,6 +75,23 @@ function nobodyReaped(bot: AwayBot): void {
 
 withServer("redis-server", () => {
   test.concurrent(
+    "Redis away for 60 s: nobody is reaped, nothing is lost, doubled or out of order",
+    async (context) => {
+      const bot = await start(context);
+      const load = new AwayLoad("b", bot.urls);
+      await flows(load, bot);
+      await bot.killServer();
+      await sleep(60_000);
+      expect(load.refused).toBeGreaterThan(0);
+      await bot.startServer("kept");
+      await flows(load, bot);
+      await accounted(load, bot);
+      nobodyReaped(bot);
+    },
+    TEST_MS,
+  );
+
+  test.concurrent(
     "Redis frozen for 1 s and away for 10 s: nobody is reaped, nothing is lost, doubled or out of order",
     async (context) => {
       const bot = await start(context);
@@ -70,23 +103,6 @@ withServer("redis-server", () => {
       await flows(load, bot);
       await bot.killServer();
       await sleep(10_000);
-      expect(load.refused).toBeGreaterThan(0);
-      await bot.startServer("kept");
-      await flows(load, bot);
-      await accounted(load, bot);
-      nobodyReaped(bot);
-    },
-    TEST_MS,
-  );
-
-  test.concurrent(
-    "Redis away for 60 s: nobody is reaped, nothing is lost, doubled or out of order",
-    async (context) => {
-      const bot = await start(context);
-      const load = new AwayLoad("b", bot.urls);
-      await flows(load, bot);
-      await bot.killServer();
-      await sleep(60_000);
       expect(load.refused).toBeGreaterThan(0);
       await bot.startServer("kept");
       await flows(load, bot);
