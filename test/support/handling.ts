@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { BrokerContext } from "../../services/broker/connection.ts";
-import { encodeEnvelope } from "../../services/broker/delivery.ts";
+import { encodeEnvelope, type EnvelopeHeader } from "../../services/broker/delivery.ts";
 import { type NewDelivery, Producer } from "../../services/broker/producer.ts";
 import { registerRoutes } from "../../services/broker/routes.ts";
 import type { Config } from "../../services/config.ts";
@@ -50,6 +50,7 @@ export interface LabOptions {
 export interface LabDelivery extends Partial<NewDelivery> {
   readonly ms?: number;
   readonly queue?: string;
+  readonly header?: Partial<EnvelopeHeader>;
 }
 
 function newFolder(): string {
@@ -74,33 +75,33 @@ export class Lab {
     this.broker = { client, keys: new Keys(this.namespace, 0) };
     const limits = { deliveries: 1e6, bytes: 1e9 };
     this.#producer = new Producer({ ...this.broker, limits, random: Math.random });
-    appendFileSync(this.#journal, "");
+    appendFileSync(this.journal, "");
   }
 
   get place(): LabPlace {
     return { namespace: this.namespace, folder: this.#folder };
   }
 
-  get #journal(): string {
+  get journal(): string {
     return join(this.#folder, "journal");
   }
 
   /** What the handlers wrote. */
   get lines(): string[] {
-    return readFileSync(this.#journal, "utf8").split("\n").slice(0, -1);
+    return readFileSync(this.journal, "utf8").split("\n").slice(0, -1);
   }
 
   /** Lets the runs of `lab.hold` end. */
   openGate(): void {
-    appendFileSync(`${this.#journal}.open`, "");
+    appendFileSync(`${this.journal}.open`, "");
   }
 
   /** Enqueues the job `lab.<what>`; resolves with its public id. */
   async enqueue(what: string, name: string, options: LabDelivery = {}): Promise<string> {
-    const { ms = 0, queue = "default", ...rest } = options;
+    const { ms = 0, queue = "default", header: more, ...rest } = options;
     const route = `lab.${what}`;
     const number = (await registerRoutes(this.broker, [route])).get(route) ?? 0;
-    const header = { v: 1, kind: "job", route } as const;
+    const header = { v: 1, kind: "job", route, ...more } as const;
     const envelope = encodeEnvelope(header, JSON.stringify({ name, ms }));
     return (await this.#producer.enqueue(queue, { route: number, envelope, ...rest })).id;
   }
@@ -127,7 +128,7 @@ export class Lab {
       REDIS_URL: url,
       ANTIPHON_NAMESPACE: this.namespace,
       ANTIPHON_HANDLERS: handlers,
-      ANTIPHON_HANDLER_LAB_JOURNAL: this.#journal,
+      ANTIPHON_HANDLER_LAB_JOURNAL: this.journal,
       ANTIPHON_DRAIN_MS: "3000",
       LOG_LEVEL: "error",
       ...env,
