@@ -16,6 +16,8 @@ export interface KnownJob {
 
 /** A name that nobody knows is looked up no more often. */
 const READ_AGAIN_MS = 1000;
+/** A deploy may give a job to another route. */
+const REFRESH_MS = 10_000;
 
 export class Directory {
   readonly #context: BrokerContext;
@@ -34,13 +36,16 @@ export class Directory {
   /** By a contract, a job's name or a route's id. @throws AntiphonError ROUTE_UNKNOWN when no worker ever had it */
   async find(job: Job | string): Promise<KnownJob> {
     const known = this.#find(job);
-    if (known !== undefined) return known;
+    if (known !== undefined) {
+      this.#refresh();
+      return known;
+    }
     if (this.#clock.monotonic() - this.#readAtMs > READ_AGAIN_MS) await this.#read();
     const found = this.#find(job);
     if (found !== undefined) return found;
     const name = typeof job === "string" ? job : job.name;
     const names = [...this.#routes.keys(), ...(typeof job === "string" ? this.#numbers.keys() : [])];
-    throw new AntiphonError("ROUTE_UNKNOWN", `${name}.${suggestion(name, names)}`);
+    throw new AntiphonError("ROUTE_UNKNOWN", `${name}: no worker has had it yet.${suggestion(name, names)}`);
   }
 
   /** The id of the route with this number. */
@@ -56,7 +61,14 @@ export class Directory {
     if (!this.#numbers.has(id)) await this.#read();
     const number = this.#numbers.get(id);
     if (number !== undefined) return number;
-    throw new AntiphonError("ROUTE_UNKNOWN", `${id}.${suggestion(id, this.#numbers.keys())}`);
+    throw new AntiphonError("ROUTE_UNKNOWN", `${id}: no worker has had it yet.${suggestion(id, this.#numbers.keys())}`);
+  }
+
+  /** While it is under way what was known goes on. */
+  #refresh(): void {
+    if (this.#clock.monotonic() - this.#readAtMs <= REFRESH_MS) return;
+    this.#readAtMs = this.#clock.monotonic();
+    void this.#read().catch(() => {}); // away: tried again in as long
   }
 
   #find(job: Job | string): KnownJob | undefined {

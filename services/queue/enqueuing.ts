@@ -2,7 +2,7 @@
 
 import { encodeEnvelope, type EnvelopeHeader } from "../broker/delivery.ts";
 import type { Enqueued, NewDelivery, Producer } from "../broker/producer.ts";
-import type { Clock, Random } from "../runtime/clock.ts";
+import type { Random } from "../runtime/clock.ts";
 import { AntiphonError, hasCode } from "../runtime/errors.ts";
 import { type Layer, throughLayers } from "../runtime/layers.ts";
 import type { EnqueueOptions, Job } from "../sdk/context.ts";
@@ -41,7 +41,6 @@ export interface EnqueuingParts {
   readonly producer: Producer;
   readonly directory: Directory;
   readonly middleware: readonly Middleware[];
-  readonly clock: Clock;
   readonly random: Random;
 }
 
