@@ -2,6 +2,7 @@
 
 import type { CronRoute, EventRoute, EveryRoute, HandlerShape, HttpRoute, JobRoute, AnyRoute } from "../sdk/routes.ts";
 import { type ChatTable, chatTable } from "../sdk/match.ts";
+import { inOrder } from "../sdk/enqueue-layers.ts";
 import type { Middleware } from "../sdk/middleware.ts";
 import type { Problem } from "./problem.ts";
 
@@ -39,7 +40,7 @@ export class Manifest {
     middleware: readonly Middleware[] = [],
   ) {
     this.handlers = handlers;
-    this.middleware = middleware.toSorted((a, b) => a.order - b.order);
+    this.middleware = inOrder(middleware);
     this.warnings = warnings;
     this.routes = handlers.flatMap((handler) =>
       Object.values(handler.shape.routes).map((shape) => ({ handler, shape })),

@@ -4,11 +4,12 @@ import { encodeEnvelope, type EnvelopeHeader } from "../broker/delivery.ts";
 import type { Enqueued, NewDelivery, Producer } from "../broker/producer.ts";
 import type { Random } from "../runtime/clock.ts";
 import { AntiphonError, hasCode } from "../runtime/errors.ts";
-import { type Layer, throughLayers } from "../runtime/layers.ts";
+import { throughLayers } from "../runtime/layers.ts";
 import type { EnqueueOptions, Job } from "../sdk/context.ts";
 import { prepareJob } from "../sdk/prepare.ts";
 import type { In, Schema } from "../sdk/infer.ts";
-import type { EnqueueCall, EnqueuedIds, Meta, Middleware } from "../sdk/middleware.ts";
+import { enqueueLayers, type EnqueueLayer, NO_META, prepareMeta } from "../sdk/enqueue-layers.ts";
+import type { EnqueueCall, EnqueuedIds, Middleware } from "../sdk/middleware.ts";
 import type { Directory } from "./directory.ts";
 import { type Named, wavesOf } from "./flow.ts";
 
@@ -51,18 +52,17 @@ interface Ready {
 
 /** So many are prepared and written at a time. */
 const CHUNK = 5000;
-const META_BYTES_MAX = 2048;
 const PROBLEMS_MAX = 10;
 /** What one delivery may wait for. */
 const MEMBERS_MAX = 5000;
 
 export class Enqueuing {
   readonly #parts: EnqueuingParts;
-  readonly #layers: readonly Layer<EnqueueCall, EnqueuedIds>[];
+  readonly #layers: readonly EnqueueLayer[];
 
   constructor(parts: EnqueuingParts) {
     this.#parts = parts;
-    this.#layers = layersOf(parts.middleware);
+    this.#layers = enqueueLayers(parts.middleware);
   }
 
   async one(asked: Asked): Promise<Queued> {
@@ -139,13 +139,16 @@ export class Enqueuing {
     return ready;
   }
 
-  async #ready(job: JobName, { input, options, meta }: EnqueueCall): Promise<Ready> {
+  async #ready(job: JobName, call: EnqueueCall): Promise<Ready> {
+    const { input, options } = call;
     const { directory, random } = this.#parts;
     const { job: contract, route } = await directory.find(job);
     const prepared = await prepareJob({ job: contract, input, options, random });
     if (!prepared.ok) throw new AntiphonError(prepared.code, prepared.detail);
     const { queue, delivery, header: said, payload } = prepared.value;
-    const given = checkedMeta(nameOf(job), meta);
+    const carried = prepareMeta(call);
+    if (!carried.ok) throw new AntiphonError(carried.code, carried.detail);
+    const given = carried.value === undefined ? {} : { meta: carried.value };
     const header: EnvelopeHeader = { v: 1, kind: "job", route: route.id, ...said, ...given };
     return { queue, delivery: { ...delivery, route: route.number, envelope: encodeEnvelope(header, payload) } };
   }
@@ -159,8 +162,6 @@ function callOf({ job, input, options }: Required<Asked>): EnqueueCall {
   return { kind: "job", name: nameOf(job), input, options, meta: NO_META };
 }
 
-const NO_META: Meta = Object.freeze({});
-
 function queuedOf({ id, duplicate }: Enqueued): Queued {
   return { id, duplicate };
 }
@@ -169,27 +170,4 @@ function afterIds(asked: Asked, before: readonly Queued[]): Asked {
   const { job, input, options = {} } = asked;
   const after = [...(options.after ?? []), ...before.map(({ id }) => id)];
   return { job, input, options: after.length === 0 ? options : { ...options, after } };
-}
-
-function layersOf(middleware: readonly Middleware[]): Layer<EnqueueCall, EnqueuedIds>[] {
-  return middleware
-    .toSorted((a, b) => a.order - b.order)
-    .flatMap(({ name, enqueue }) => {
-      if (enqueue === undefined) return [];
-      const around: Layer<EnqueueCall, EnqueuedIds>["around"] = (call, next) =>
-        enqueue(call, (change = {}) => {
-          const { input = call.input, options = call.options, meta = call.meta } = change;
-          return next({ ...call, input, options, meta });
-        });
-      return [{ name, around }];
-    });
-}
-
-function checkedMeta(job: string, meta: Meta): { readonly meta?: Meta } {
-  const entries = Object.entries(meta);
-  if (entries.length === 0) return {};
-  const wrong = entries.find(([, value]) => typeof value !== "string");
-  if (wrong !== undefined) throw new AntiphonError("INPUT_INVALID", `job ${job}: meta.${wrong[0]} is no text.`);
-  if (Buffer.byteLength(JSON.stringify(meta)) <= META_BYTES_MAX) return { meta };
-  throw new AntiphonError("VALUE_TOO_LARGE", `job ${job}: more than ${META_BYTES_MAX} bytes of meta.`);
 }

@@ -4,12 +4,10 @@
 import { AntiphonError } from "../runtime/errors.ts";
 import { type Layer, throughLayers } from "../runtime/layers.ts";
 import type { DeliveryInfo, RouteInfo } from "../sdk/context.ts";
-import type { EnqueueCall, EnqueueChange, EnqueuedIds, Meta, Middleware, RunningCtx } from "../sdk/middleware.ts";
+import { enqueueLayers, type EnqueueLayer, NO_META, prepareMeta } from "../sdk/enqueue-layers.ts";
+import type { EnqueueCall, EnqueuedIds, Meta, Middleware, RunningCtx } from "../sdk/middleware.ts";
 import { isOutcome } from "../sdk/outcome.ts";
 import type { RouteRun } from "./route-run.ts";
-
-const META_BYTES_MAX = 2048;
-const NO_META: Meta = Object.freeze({});
 
 /** Calls the author's function, through every middleware that is around runs. */
 export function callRoute(run: RouteRun, ctx: object): unknown {
@@ -30,11 +28,13 @@ export async function aroundEnqueue(
   asked: Asked,
   enqueue: (call: ToEnqueue) => Promise<readonly string[]>,
 ): Promise<readonly string[]> {
-  const layers = enqueueLayers(run.parts.manifest.middleware);
+  const layers = layersAround(run.parts.manifest.middleware);
   if (layers.length === 0) return enqueue({ ...asked, meta: undefined });
   let ids: readonly string[] | undefined;
   const core = async (call: EnqueueCall): Promise<EnqueuedIds> => {
-    ids = await enqueue({ ...call, meta: checkedMeta(call) });
+    const carried = prepareMeta(call);
+    if (!carried.ok) throw new AntiphonError(carried.code, carried.detail);
+    ids = await enqueue({ ...call, meta: carried.value });
     return { ids };
   };
   const { id, key, meta } = deliveryInfo(run);
@@ -62,7 +62,6 @@ function metaOf({ underway }: RouteRun): Meta {
 }
 
 type RunLayer = Layer<RunningCtx, unknown>;
-type EnqueueLayer = Layer<EnqueueCall, EnqueuedIds>;
 
 // The list of middleware never changes, and there are very many runs.
 const runLayersOf = new WeakMap<readonly Middleware[], readonly RunLayer[]>();
@@ -78,29 +77,10 @@ function runLayers(list: readonly Middleware[]): readonly RunLayer[] {
   return layers;
 }
 
-function enqueueLayers(list: readonly Middleware[]): readonly EnqueueLayer[] {
+function layersAround(list: readonly Middleware[]): readonly EnqueueLayer[] {
   const known = enqueueLayersOf.get(list);
   if (known !== undefined) return known;
-  const layers = list.flatMap(({ name, enqueue }): EnqueueLayer[] => {
-    if (enqueue === undefined) return [];
-    const around: EnqueueLayer["around"] = (call, next) =>
-      enqueue(call, (change) => next(change === undefined ? call : changed(call, change)));
-    return [{ name, around }];
-  });
+  const layers = enqueueLayers(list);
   enqueueLayersOf.set(list, layers);
   return layers;
-}
-
-function changed(call: EnqueueCall, change: EnqueueChange): EnqueueCall {
-  const { input = call.input, options = call.options, meta = call.meta } = change;
-  return { ...call, input, options, meta };
-}
-
-function checkedMeta({ kind, name, meta }: EnqueueCall): Meta | undefined {
-  const entries = Object.entries(meta);
-  if (entries.length === 0) return undefined;
-  const wrong = entries.find(([, value]) => typeof value !== "string");
-  if (wrong !== undefined) throw new AntiphonError("INPUT_INVALID", `${kind} ${name}: meta.${wrong[0]} is no text.`);
-  if (Buffer.byteLength(JSON.stringify(meta)) <= META_BYTES_MAX) return meta;
-  throw new AntiphonError("VALUE_TOO_LARGE", `${kind} ${name}: more than ${META_BYTES_MAX} bytes of meta.`);
 }

@@ -1,5 +1,6 @@
 // What a server can prove of a write: that a replica has it, that it is on disk, or that it never will.
 
+import { type AddressInfo, connect, createServer, type Server, type Socket } from "node:net";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { closeRedis, openRedis, type RedisClient } from "../../../services/redis/connect.ts";
 import { checkDurability, prove } from "../../../services/redis/durable.ts";
@@ -148,6 +149,112 @@ withServer("redis-server", () => {
     });
   });
 });
+
+withServer("redis-server", () => {
+  describe("WAITAOF, which servers have from 7.2 on", () => {
+    // Where the server at hand is older, its replies are those of a newer one.
+    let server: RedisServer;
+    let newer: NewerServer;
+    beforeAll(async () => {
+      server = await startRedisServer(["--appendonly", "yes", "--appendfsync", "everysec"]);
+      newer = await NewerServer.start(server.port);
+    });
+    afterAll(async () => {
+      await newer.stop();
+      await server.stop();
+    });
+
+    test("is asked for the local file, one question for all, and proves when it says 1", async () => {
+      const client = open(`redis://127.0.0.1:${newer.port}`);
+      await checkDurability(client, { level: "fsync", key: KEY }, AROUND);
+      newer.answer = "{1,0}";
+      newer.asked = 0;
+      await client.set("{durable:0}:value", 1);
+      await Promise.all([1, 2, 3].map(() => prove(client, { level: "fsync", key: KEY })));
+      expect(newer.asked).toBe(1);
+    });
+
+    test("says 0 when the time is over: not proven", async () => {
+      const client = open(`redis://127.0.0.1:${newer.port}`);
+      newer.answer = "{0,0}";
+      // Each answer takes as long as a server may wait.
+      newer.delayMs = 700;
+      await expect(prove(client, { level: "fsync", key: KEY })).rejects.toMatchObject({ code: "DURABILITY_UNMET" });
+      newer.delayMs = 0;
+    });
+  });
+
+  describe("Cluster", () => {
+    test("the question goes to the node that holds the key, and no replica is no proof", async () => {
+      const args = ["--cluster-enabled", "yes", "--cluster-announce-ip", "127.0.0.1", "--appendonly", "yes"];
+      const node = await startRedisServer([...args, "--appendfsync", "always"]);
+      try {
+        const plain = open(node.url);
+        await plain.call("CLUSTER", "ADDSLOTSRANGE", "0", "16383");
+        await waitFor(async () => String(await plain.call("CLUSTER", "INFO")).includes("cluster_state:ok"));
+        const client = open(node.url.replace("redis://", "redis+cluster://"));
+        await client.set("{durable:0}:value", 1);
+        await prove(client, { level: "fsync", key: KEY });
+        expect(await client.exists(KEY)).toBe(1);
+        await expect(prove(client, { level: "replica", key: KEY })).rejects.toMatchObject({ code: "DURABILITY_UNMET" });
+      } finally {
+        for (const client of clients.splice(0)) await closeRedis(client);
+        await node.stop();
+      }
+    });
+  });
+});
+
+/** A proxy that makes an older server look like one that has WAITAOF. Requests and INFO are small enough to come whole. */
+class NewerServer {
+  answer = "{1,0}";
+  delayMs = 0;
+  asked = 0;
+  readonly #server: Server;
+  readonly #sockets = new Set<Socket>();
+
+  static async start(target: number): Promise<NewerServer> {
+    const newer = new NewerServer(target);
+    await new Promise<void>((resolve) => newer.#server.listen(0, "127.0.0.1", resolve));
+    return newer;
+  }
+
+  private constructor(target: number) {
+    this.#server = createServer((near) => {
+      const far = connect(target, "127.0.0.1");
+      for (const socket of [near, far]) {
+        this.#sockets.add(socket);
+        socket.on("error", () => {});
+        socket.on("close", () => this.#sockets.delete(socket));
+      }
+      near.on("data", (bytes) => void far.write(this.#request(bytes.toString("latin1")), "latin1"));
+      far.on("data", (bytes) => {
+        const text = bytes.toString("latin1").replace(/redis_version:7\.0\.\d\d/, "redis_version:7.2.99");
+        near.write(text, "latin1");
+      });
+      near.on("close", () => far.destroy());
+      far.on("close", () => near.destroy());
+    });
+  }
+
+  get port(): number {
+    return (this.#server.address() as AddressInfo).port;
+  }
+
+  async stop(): Promise<void> {
+    for (const socket of this.#sockets) socket.destroy();
+    await new Promise((resolve) => this.#server.close(resolve));
+  }
+
+  #request(text: string): string {
+    return text.replace("*4\r\n$7\r\nWAITAOF\r\n$1\r\n1\r\n$1\r\n0\r\n$4\r\n1000\r\n", () => {
+      this.asked++;
+      const wait = `local t=redis.call('TIME') local e=t[1]*1000+t[2]/1000+${this.delayMs} repeat t=redis.call('TIME') until t[1]*1000+t[2]/1000>=e`;
+      const script = `${this.delayMs > 0 ? wait : ""} return ${this.answer}`;
+      return `*3\r\n$4\r\nEVAL\r\n$${script.length}\r\n${script}\r\n$1\r\n0\r\n`;
+    });
+  }
+}
 
 describe("what a server says of itself", () => {
   const info = (lines: string): string => lines.replaceAll(" ", "\r\n");
