@@ -18,6 +18,7 @@ export default defineHandler({
       },
     }),
     work: r.job(Work, {
+      attempts: 5,
       async run({ input, config, log, attempt, signal }) {
         log.info(`worker-test: ${input.name} begins`, { attempt });
         if (input.name === "bad") throw new Error("This name never works.");
