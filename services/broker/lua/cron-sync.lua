@@ -19,12 +19,14 @@ for i = 3, #ARGV, 4 do
   redis.call('HSET', definitions, id, definition)
   redis.call('HSET', descriptions, id, ARGV[i + 2])
 end
-for _, id in ipairs(redis.call('HKEYS', definitions)) do
-  if not stays[id] then
-    redis.call('ZREM', slots, id)
-    redis.call('HDEL', definitions, id)
-    redis.call('HDEL', descriptions, id)
-    redis.call('HDEL', P .. ':sl', id)
+for _, ids in ipairs({ redis.call('HKEYS', definitions), redis.call('ZRANGE', slots, 0, -1) }) do
+  for _, id in ipairs(ids) do
+    if not stays[id] then
+      redis.call('ZREM', slots, id)
+      redis.call('HDEL', definitions, id)
+      redis.call('HDEL', descriptions, id)
+      redis.call('HDEL', P .. ':sl', id)
+    end
   end
 end
 return 1

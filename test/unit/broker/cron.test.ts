@@ -98,6 +98,15 @@ eachServer((_name, getUrl) => {
     expect((await look()).slots).toEqual([{ id: "b", slotMs: 20 }]);
   });
 
+  test("a slot that belongs to no schedule goes with the next leader", async () => {
+    const { client: redis, keys } = bench.context;
+    await redis.zadd(`${keys.queue("default")}:s`, 5, "nobody.knows");
+    await redis.hset(`${keys.queue("default")}:sl`, "nobody.knows", "5");
+    await scheduled();
+    expect((await look()).slots.map(({ id }) => id)).toEqual([MORNING.id]);
+    expect(await redis.exists(`${keys.queue("default")}:sl`)).toBe(0);
+  });
+
   test("whoever has not read the newest edit fires nothing and stores nothing", async () => {
     const call = await scheduled();
     bench.offsetMs = 2000;

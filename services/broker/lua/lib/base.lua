@@ -10,7 +10,9 @@
 --   em          origins that have such a memory
 --   o           origin -> present id where they differ   pr:<producer>  batch -> reply
 --   u:<uid>     dedupe id -> id    h  history, newest first: <lines> <ms> <wid>, then the lines, …    i  bells of idle workers    x, xe  dead letters
---   m           bodyBytes, beatAt, graceUntil, history (lines)    s, sd  schedules
+--   m           bodyBytes, beatAt, graceUntil, history (lines)
+--   s           schedule -> next slot ms; in the queue `default` for all queues, and with it, by schedule: sd definition,
+--               si description, sl last slot, so what an operator edited ('' -> version of the edits)
 --   pauses      what is paused: queue | r<route> | k<key> -> since ms
 -- and of all queues of a shard (suffixes of its tag):
 --   seq         last id                           queues  names of the queues
