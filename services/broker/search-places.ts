@@ -157,22 +157,27 @@ async function lookAtRing({ context, prefix, position }: Step): Promise<Seen> {
   return { leaves: [], keys: keys.map((key) => [key, 0, 0]), went: keys.length };
 }
 
-/** The first of the keys, page by page; short ones beside it are read with it. */
+/** The first of the keys, page by page; short ones behind it are read with it, all at once. */
 async function lookAtKey({ context, prefix, position }: Step): Promise<Omit<Seen, "went">> {
   const page = position.keys.slice(0, KEYS_PAGE);
   const lengths = await Promise.all(page.map(([key]) => context.client.llen(`${prefix}:k:${key}`)));
-  const leaves: Leaf[] = [];
-  let read = 0;
-  for (const [index, [key, offset, held]] of page.entries()) {
-    const left = Math.max(0, (lengths[index] ?? 0) - offset);
-    if (index > 0 && read + left > PAGE) return { leaves, keys: position.keys.slice(index) };
-    const elements = left === 0 ? [] : await fromTail(context, `${prefix}:k:${key}`, { offset, count: PAGE });
-    const claimed = held === 1 && left <= PAGE + RUN_MAX ? await claimedOf(context, prefix, elements) : NONE;
-    for (const element of elements) if (!claimed.has(element)) leaves.push({ state: "waiting", element, key });
-    read += elements.length;
-    if (left > PAGE) return { leaves, keys: [[key, offset + PAGE, held], ...position.keys.slice(index + 1)] };
+  const left = page.map(([, offset], index) => Math.max(0, (lengths[index] ?? 0) - offset));
+  let [count, sum] = [1, left[0] ?? 0];
+  while (count < page.length && sum + (left[count] ?? 0) <= PAGE) sum += left[count++] ?? 0;
+  const read = page.slice(0, count).map(async ([key, offset, held], index): Promise<Leaf[]> => {
+    const size = left[index] ?? 0;
+    const elements = size === 0 ? [] : await fromTail(context, `${prefix}:k:${key}`, { offset, count: PAGE });
+    const claimed = held === 1 && size <= PAGE + RUN_MAX ? await claimedOf(context, prefix, elements) : NONE;
+    const waiting = elements.filter((element) => !claimed.has(element));
+    return waiting.map((element) => ({ state: "waiting", element, key }));
+  });
+  const leaves = (await Promise.all(read)).flat();
+  const [first] = page;
+  if (first !== undefined && (left[0] ?? 0) > PAGE) {
+    const [key, offset, held] = first;
+    return { leaves, keys: [[key, offset + PAGE, held], ...position.keys.slice(1)] };
   }
-  return { leaves, keys: position.keys.slice(page.length) };
+  return { leaves, keys: position.keys.slice(count) };
 }
 
 const NONE: ReadonlySet<string> = new Set();
