@@ -3,10 +3,11 @@
 import type { Config } from "../config.ts";
 import { Producer } from "../broker/producer.ts";
 import { Directory } from "../queue/directory.ts";
-import { type ScheduleChange, type ScheduleInfo, Schedules } from "../queue/schedules.ts";
+import { Schedules } from "../queue/schedules.ts";
 import type { Times } from "../runtime/cron-times.ts";
 import { systemClock } from "../runtime/clock.ts";
 import { suggestion } from "../runtime/suggest.ts";
+import type { ScheduleChange, ScheduleInfo } from "../sdk/schedules.ts";
 import { askRedis } from "./ask-redis.ts";
 import { columns, type Command, type CommandContext, UsageError } from "./command.ts";
 

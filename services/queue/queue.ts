@@ -34,7 +34,7 @@ export type { Change, When } from "./jobs.ts";
 export type { Listed, ListedOne, Shown, State } from "./listed.ts";
 export type { Filter, Page, Search } from "./looking.ts";
 export type { HistoryEntry, Limits, PauseInfo, PauseWhat, QueueInfo } from "./queues.ts";
-export type { NewSchedule, ScheduleChange, ScheduleInfo } from "./schedules.ts";
+export type { NewSchedule, ScheduleChange, ScheduleInfo } from "../sdk/schedules.ts";
 export type { WorkerInfo } from "./workers.ts";
 
 export interface QueueOptions {

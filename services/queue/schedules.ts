@@ -9,50 +9,12 @@ import { type Times, timesProblems } from "../runtime/cron-times.ts";
 import { AntiphonError } from "../runtime/errors.ts";
 import { suggestion } from "../runtime/suggest.ts";
 import type { Job } from "../sdk/context.ts";
-import { type Duration, durationMs } from "../sdk/duration.ts";
+import { durationMs } from "../sdk/duration.ts";
 import { jsonProblems } from "../sdk/json.ts";
 import { queueName } from "../sdk/place.ts";
-import { type Misfire, MISFIRES, type Overlap, OVERLAPS } from "../sdk/timed.ts";
+import type { NewSchedule, ScheduleChange, ScheduleControls, ScheduleInfo } from "../sdk/schedules.ts";
+import { MISFIRES, OVERLAPS } from "../sdk/timed.ts";
 import type { Directory } from "./directory.ts";
-
-export interface ScheduleInfo {
-  /** The id of its route, or the name that it was added under. */
-  readonly id: string;
-  /** The route that runs. */
-  readonly route: string;
-  readonly queue: string;
-  readonly times: Times;
-  readonly misfire: Misfire;
-  readonly overlap: Overlap;
-  /** Absent while it is paused. */
-  readonly next?: Date;
-  /** The slot that was run last. */
-  readonly last?: Date;
-  readonly paused: boolean;
-  /** Not as the handler defines it. */
-  readonly changed: boolean;
-  /** No handler defines it. */
-  readonly added: boolean;
-}
-
-/** What is absent stays as it is. */
-export interface ScheduleChange {
-  /** Five fields. */
-  readonly spec?: string;
-  readonly tz?: string;
-  /** In place of `spec` and `tz`. */
-  readonly every?: Duration;
-  readonly misfire?: Misfire;
-  readonly overlap?: Overlap;
-}
-
-export interface NewSchedule extends ScheduleChange {
-  /** What each slot enqueues. */
-  readonly job: Job | string;
-  readonly input?: unknown;
-  /** The broker's name, with the tag. Default: the job's. */
-  readonly queue?: string;
-}
 
 export interface SchedulesParts extends BrokerContext {
   readonly directory: Directory;
@@ -62,8 +24,7 @@ export interface SchedulesParts extends BrokerContext {
 const NAME = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$/;
 const INPUT_BYTES_MAX = 65_536;
 
-/** All but `list` throw SCHEDULE_UNKNOWN. Edits hold within a second and survive deploys. */
-export class Schedules {
+export class Schedules implements ScheduleControls {
   readonly #parts: SchedulesParts;
 
   constructor(parts: SchedulesParts) {
@@ -74,7 +35,6 @@ export class Schedules {
     return (await shownSchedules(this.#parts)).flatMap(infoOf);
   }
 
-  /** It fires no more; slots that pass meanwhile are not made up for. */
   async pause(id: string): Promise<void> {
     await this.#edit(id, (edit) => ({ ...edit, paused: true }));
   }
@@ -86,7 +46,6 @@ export class Schedules {
     });
   }
 
-  /** Its run now, besides those of its slots. Answers the delivery's id. */
   async run(id: string): Promise<{ readonly id: string }> {
     const { route, queue, job, class: priority } = await this.#find(id);
     const { producer, directory } = this.#parts;
@@ -100,21 +59,18 @@ export class Schedules {
     return { id: enqueued.id };
   }
 
-  /** Other times or policies. @throws AntiphonError CRON_INVALID */
   async set(id: string, change: ScheduleChange): Promise<void> {
     const { times } = await this.#find(id);
     const changed = changeOf(change, times);
     await this.#edit(id, (edit) => ({ ...edit, ...changed }));
   }
 
-  /** As the handler defines it, and not paused. */
   async reset(id: string): Promise<void> {
     const { added } = await this.#find(id);
     if (added) throw new AntiphonError("CRON_INVALID", `No handler defines ${id}: it can be removed.`);
     await editSchedule(this.#parts, id, () => undefined);
   }
 
-  /** A schedule that no handler defines. Adding it again replaces it. @throws AntiphonError CRON_INVALID, ROUTE_UNKNOWN, INPUT_INVALID */
   async add(id: string, { job, input = {}, queue, ...change }: NewSchedule): Promise<void> {
     const problems = NAME.test(id) ? [] : ["a name has 1 to 100 letters, digits, dots, - and _"];
     const known = (await shownSchedules(this.#parts)).find((one) => one.id === id);
@@ -127,7 +83,6 @@ export class Schedules {
     await editSchedule(this.#parts, id, () => ({ ...changed, job: enqueued }));
   }
 
-  /** Of what was added. */
   async remove(id: string): Promise<void> {
     const { added } = await this.#find(id);
     if (!added) throw new AntiphonError("CRON_INVALID", `A handler defines ${id}: it can be paused.`);

@@ -4,6 +4,7 @@ import type { Duration } from "./duration.ts";
 import type { In, Out, Schema } from "./infer.ts";
 import type { Message, Room } from "./message.ts";
 import type { Jobs, QueueControls } from "./operations.ts";
+import type { ScheduleControls } from "./schedules.ts";
 import type { PlaceOptions, PriorityClass } from "./place.ts";
 
 /** Something that shall be done, by whichever worker. A contract value: export it, import it where work is enqueued. */
@@ -151,6 +152,8 @@ export interface Ctx<C = unknown> {
   readonly jobs: Jobs;
   /** Pauses and limits of whole queues. */
   readonly queues: QueueControls;
+  /** What comes due again and again: to pause it, change its times, run it now, add to it. */
+  readonly schedules: ScheduleControls;
   /**
    * Runs `fn` and remembers its result (JSON), so that a retry or the run after a crash gets it back without `fn`. It runs
    * again only if the process died between its end and the record: give outside systems `${idempotencyKey}:${name}`.

@@ -60,6 +60,7 @@ export type {
   QueueDepths,
   QueueLimitOptions,
 } from "./operations.ts";
+export type { NewSchedule, ScheduleChange, ScheduleControls, ScheduleInfo, ScheduleTimes } from "./schedules.ts";
 export type { PlaceOptions, PriorityClass } from "./place.ts";
 export type { Discard, Done, Fail, RetryLater, RunOutcome } from "./outcome.ts";
 export type { Backoff, ErrorClass, NoRetry, RetryFunction, RetryPolicy, Steady } from "./retry.ts";

@@ -7,9 +7,10 @@ import type { Action } from "../sdk/action.ts";
 import type { Bot, Ctx, DeliveryInfo, Log, RouteInfo, Sent, Store } from "../sdk/context.ts";
 import type { Message, Room } from "../sdk/message.ts";
 import type { Jobs, QueueControls } from "../sdk/operations.ts";
+import type { ScheduleControls } from "../sdk/schedules.ts";
 import { deliveryInfo, routeInfo } from "./around.ts";
 import { batch, emit, enqueue, enqueueAll } from "./enqueuing.ts";
-import { jobsOf, queuesOf } from "./operations.ts";
+import { jobsOf, queuesOf, schedulesOf } from "./operations.ts";
 import { readRef, refOf } from "./rooms.ts";
 import type { RouteRun } from "./route-run.ts";
 import { step } from "./steps.ts";
@@ -154,6 +155,10 @@ export class RunCtx implements Ctx {
 
   get queues(): QueueControls {
     return queuesOf(this.#run, (work) => this.#tracked(work));
+  }
+
+  get schedules(): ScheduleControls {
+    return schedulesOf(this.#run, (work) => this.#tracked(work));
   }
 
   get progress(): Ctx["progress"] {

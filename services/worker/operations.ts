@@ -1,7 +1,8 @@
-// `ctx.jobs` and `ctx.queues`: the queue client over the thread's own connection. Not fenced: an operator's hand, not an effect.
+// `ctx.jobs`, `ctx.queues` and `ctx.schedules`: the queue client over the thread's own connection. Not fenced: an operator's hand, not an effect.
 
-import { Queue } from "../queue/queue.ts";
+import { DEFAULT_LIMITS, Queue } from "../queue/queue.ts";
 import type { JobsChosen, Jobs, QueueControls } from "../sdk/operations.ts";
+import type { ScheduleControls } from "../sdk/schedules.ts";
 import { untilAnswered } from "./patience.ts";
 import type { RouteRun } from "./route-run.ts";
 import type { ThreadParts } from "./thread-parts.ts";
@@ -32,6 +33,21 @@ export function queuesOf(run: RouteRun, track: Track): QueueControls {
   };
 }
 
+export function schedulesOf(run: RouteRun, track: Track): ScheduleControls {
+  const call = caller(run, track);
+  return {
+    list: () => call(({ schedules }) => schedules.list()),
+    pause: (id) => call(({ schedules }) => schedules.pause(id)),
+    resume: (id) => call(({ schedules }) => schedules.resume(id)),
+    // Not repeated: it may have been enqueued.
+    run: (id) => track(() => queueOf(run.underway.parts).schedules.run(id)),
+    set: (id, change) => call(({ schedules }) => schedules.set(id, change)),
+    reset: (id) => call(({ schedules }) => schedules.reset(id)),
+    add: (id, schedule) => call(({ schedules }) => schedules.add(id, schedule)),
+    remove: (id) => call(({ schedules }) => schedules.remove(id)),
+  };
+}
+
 function caller(run: RouteRun, track: Track): <T>(work: (queue: Queue) => Promise<T>) => Promise<T> {
   const { parts, patience } = run.underway;
   return (work) => track(() => untilAnswered(patience, () => work(queueOf(parts))));
@@ -44,8 +60,8 @@ function queueOf(parts: ThreadParts): Queue {
   const known = queues.get(parts);
   if (known !== undefined) return known;
   const { broker, clock, random } = parts;
-  // It neither enqueues nor awaits results: those have their own ways in a run.
-  const limits = { deliveries: 0, bytes: 0 };
+  // It enqueues nothing but schedules that are run now, and awaits no results: those have their own ways in a run.
+  const limits = DEFAULT_LIMITS;
   const subscriber = (): never => {
     throw new Error("a run awaits no results");
   };

@@ -1,8 +1,15 @@
-// ctx.jobs and ctx.queues: what a run can see and change of other jobs and of queues.
+// ctx.jobs, ctx.queues and ctx.schedules: what a run can see and change of other jobs and of queues.
 
 import { afterEach, beforeAll, expect, test } from "vitest";
 import { z } from "zod";
-import { type Ctx, defineHandler, job, type JobDetails, type JobInfo } from "../../../services/sdk/index.ts";
+import {
+  type Ctx,
+  defineHandler,
+  job,
+  type JobDetails,
+  type JobInfo,
+  type ScheduleInfo,
+} from "../../../services/sdk/index.ts";
 import { eachServer } from "../../support/redis.ts";
 import { ThreadBench } from "./thread-bench.ts";
 
@@ -114,5 +121,29 @@ eachServer((_name, getUrl) => {
     });
     await bench.drive();
     expect(ran).toEqual(["work 2"]);
+  });
+
+  test("a schedule is added, shown, paused, run now and removed", async () => {
+    const seen: (ScheduleInfo | undefined)[] = [];
+    const bench = await go(async ({ schedules }) => {
+      const see = async () => void seen.push((await schedules.list())[0]);
+      await schedules.add("hourly", { job: "h.work", input: { n: 5 }, every: "1h" });
+      await see();
+      await schedules.pause("hourly");
+      await schedules.set("hourly", { spec: "0 * * * *", tz: "UTC", misfire: "all" });
+      await see();
+      await schedules.resume("hourly");
+      await schedules.run("hourly");
+      await schedules.remove("hourly");
+      await see();
+      await expect(schedules.reset("hourly")).rejects.toMatchObject({ code: "SCHEDULE_UNKNOWN" });
+    });
+    expect(seen).toMatchObject([
+      { id: "hourly", route: "h.work", times: { kind: "every", periodMs: 3_600_000 }, paused: false, added: true },
+      { times: { kind: "cron", spec: "0 * * * *" }, misfire: "all", paused: true },
+      undefined,
+    ]);
+    await bench.drive();
+    expect(ran).toEqual(["work 5"]);
   });
 });
