@@ -1,6 +1,7 @@
 // The places where deliveries of a queue are, one after another: claims, lists, rings of keys, delayed ones, dead letters.
 
 import type { BrokerContext } from "./connection.ts";
+import { fromTail, KEYS_PAGE, PAGE, type PendingKey, readKeys, widsOf } from "./search-keys.ts";
 
 /** `held`: it waits for other deliveries. */
 export type LeafState = "claimed" | "waiting" | "delayed" | "held" | "dead";
@@ -26,8 +27,8 @@ export interface Position {
   readonly place: Place;
   /** From the tail, or from the newest. */
   readonly offset: number;
-  /** Keys of this place whose lists are still to be read; how far from the tail; whether a worker may hold the head. */
-  readonly keys: readonly (readonly [key: string, offset: number, held: 0 | 1])[];
+  /** Of this place. */
+  readonly keys: readonly PendingKey[];
 }
 
 export interface Look {
@@ -41,13 +42,7 @@ interface Wanted {
   readonly key?: string;
 }
 
-const PAGE = 200;
-const KEYS_PAGE = 50;
 const WORKERS_PAGE = 20;
-/** No queue has more. */
-const WORKERS_MAX = 1000;
-/** No claimed run is longer. */
-const RUN_MAX = 16;
 
 export function firstPlace(wanted: Wanted): Place {
   return placesOf(wanted)[0] ?? "dead";
@@ -88,7 +83,8 @@ export async function lookAt(
   const places = placesOf(wanted);
   const isWanted = (leaf: Leaf): boolean => wanted.states?.includes(leaf.state) ?? true;
   if (position.keys.length > 0) {
-    const { leaves, keys } = await lookAtKey(step);
+    const { elements, keys } = await readKeys(context, step.prefix, position.keys);
+    const leaves = elements.map((one): Leaf => ({ state: "waiting", ...one }));
     return { leaves: leaves.filter(isWanted), next: { ...position, keys } };
   }
   const seen = await lookAtPlace(step, wanted);
@@ -137,11 +133,6 @@ async function lookAtClaims({ context, prefix, position }: Step): Promise<Seen> 
   return { leaves, keys: [...keys].map((key) => [key, 0, 1]), went: wids.length };
 }
 
-/** Sorted, because their order in Redis changes with each beat. */
-async function widsOf(context: BrokerContext, prefix: string): Promise<string[]> {
-  return (await context.client.zrange(`${prefix}:wk`, "0", String(WORKERS_MAX - 1))).sort();
-}
-
 async function lookAtList({ context, prefix, position }: Step): Promise<Seen> {
   const elements = await fromTail(context, `${prefix}:${position.place}`, { offset: position.offset, count: PAGE });
   return {
@@ -155,45 +146,6 @@ async function lookAtRing({ context, prefix, position }: Step): Promise<Seen> {
   const page = { offset: position.offset, count: KEYS_PAGE };
   const keys = await fromTail(context, `${prefix}:${position.place}`, page);
   return { leaves: [], keys: keys.map((key) => [key, 0, 0]), went: keys.length };
-}
-
-/** The first of the keys, page by page; short ones behind it are read with it, all at once. */
-async function lookAtKey({ context, prefix, position }: Step): Promise<Omit<Seen, "went">> {
-  const page = position.keys.slice(0, KEYS_PAGE);
-  const lengths = await Promise.all(page.map(([key]) => context.client.llen(`${prefix}:k:${key}`)));
-  const left = page.map(([, offset], index) => Math.max(0, (lengths[index] ?? 0) - offset));
-  let [count, sum] = [1, left[0] ?? 0];
-  while (count < page.length && sum + (left[count] ?? 0) <= PAGE) sum += left[count++] ?? 0;
-  const read = page.slice(0, count).map(async ([key, offset, held], index): Promise<Leaf[]> => {
-    const size = left[index] ?? 0;
-    const elements = size === 0 ? [] : await fromTail(context, `${prefix}:k:${key}`, { offset, count: PAGE });
-    const claimed = held === 1 && size <= PAGE + RUN_MAX ? await claimedOf(context, prefix, elements) : NONE;
-    const waiting = elements.filter((element) => !claimed.has(element));
-    return waiting.map((element) => ({ state: "waiting", element, key }));
-  });
-  const leaves = (await Promise.all(read)).flat();
-  const [first] = page;
-  if (first !== undefined && (left[0] ?? 0) > PAGE) {
-    const [key, offset, held] = first;
-    return { leaves, keys: [[key, offset + PAGE, held], ...position.keys.slice(1)] };
-  }
-  return { leaves, keys: position.keys.slice(count) };
-}
-
-const NONE: ReadonlySet<string> = new Set();
-
-/** Those at the head that a worker holds. */
-async function claimedOf(
-  context: BrokerContext,
-  prefix: string,
-  elements: readonly string[],
-): Promise<ReadonlySet<string>> {
-  const heads = elements.slice(-2 * RUN_MAX);
-  if (heads.length === 0) return NONE;
-  const ids = heads.map((element) => element.split(":")[1] ?? "");
-  const wids = await widsOf(context, prefix);
-  const claims = await Promise.all(wids.map((wid) => context.client.hmget(`${prefix}:c:${wid}`, ...ids)));
-  return new Set(heads.filter((_, index) => claims.some((held) => typeof held[index] === "string")));
 }
 
 async function lookAtDelayed({ context, prefix, position }: Step): Promise<Seen> {
@@ -240,13 +192,4 @@ async function lookAtDead({ context, prefix, position }: Step): Promise<Seen> {
     return [{ state: "dead", element, reason, key: key.join("\0"), atMs: Number(pairs[2 * index + 1]) }];
   });
   return { leaves, keys: [], went: ids.length };
-}
-
-/** A page of a list, the newest first. */
-async function fromTail(
-  context: BrokerContext,
-  list: string,
-  { offset, count }: { offset: number; count: number },
-): Promise<string[]> {
-  return (await context.client.lrange(list, -offset - count, -offset - 1)).toReversed();
 }

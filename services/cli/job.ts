@@ -1,26 +1,13 @@
 // `antiphon job …`: single deliveries by the id that a 202 or `enqueue` returned: looked at, changed, ended, enqueued.
 
-import type { Change, EnqueueOptions, ListedOne, Search, Shown, State, When } from "../queue/queue.ts";
-import type { PriorityClass } from "../sdk/place.ts";
-import { columns, type Command, UsageError } from "./command.ts";
-import {
-  countOf,
-  dateOf,
-  durationOf,
-  FILTER_OPTIONS,
-  filterOf,
-  FILTERS,
-  given,
-  jsonOf,
-  listOf,
-  textOf,
-} from "./option-values.ts";
+import type { ListedOne, Shown } from "../queue/queue.ts";
+import { columns, type Command } from "./command.ts";
+import { changeOf, enqueueOptions, searchOf, STATES, whenOf } from "./job-options.ts";
+import { countOf, durationOf, FILTER_OPTIONS, FILTERS, given, jsonOf } from "./option-values.ts";
 import { ago, until } from "./times.ts";
-import { type Answer, type Given, type Options, verbsCommand } from "./verbs.ts";
+import { type Answer, type Given, verbsCommand } from "./verbs.ts";
 
 const LIMIT_MAX = 9999;
-const LANES_MAX = 1000;
-const STATES: readonly State[] = ["waiting", "claimed", "delayed", "held", "dead"];
 const ENQUEUE =
   "input queue tag class key lanes delay at expires after tags unique until repeat durability result wait".split(" ");
 
@@ -105,15 +92,6 @@ export const job: Command = verbsCommand({
   },
 });
 
-function searchOf(options: Options): Search {
-  const states = options["running"] === true ? ["claimed"] : listOf(options, "state");
-  if (options["running"] === true && options["state"] !== undefined)
-    throw new UsageError("--running and --state exclude each other.");
-  const strange = states?.find((state) => !(STATES as readonly string[]).includes(state));
-  if (strange !== undefined) throw new UsageError(`--state knows ${STATES.join(", ")}, not ${strange}.`);
-  return { ...filterOf(options), ...given({ states: states as State[] | undefined }) };
-}
-
 async function list({ queue, options }: Given): Promise<Answer> {
   const limit = countOf(options, "limit", LIMIT_MAX) ?? 50;
   const jobs = new Map<string, ListedOne>();
@@ -160,47 +138,6 @@ async function enqueue({ queue, words: [name = ""], options }: Given): Promise<A
     return { json: { id, duplicate, result }, lines: [id, JSON.stringify(result) ?? "no result"] };
   }
   return { json: { id, duplicate }, lines: [duplicate ? `${id} (there already)` : id] };
-}
-
-function enqueueOptions(options: Options): EnqueueOptions {
-  const id = textOf(options, "unique");
-  const how = given({ until: textOf(options, "until"), repeat: textOf(options, "repeat") });
-  if (id === undefined && Object.keys(how).length > 0) throw new UsageError("--until and --repeat go with --unique.");
-  const result = durationOf(options, "result") ?? (options["wait"] === undefined ? undefined : "5m");
-  return given({
-    key: textOf(options, "key"),
-    queue: textOf(options, "queue"),
-    tag: textOf(options, "tag"),
-    tags: listOf(options, "tags"),
-    class: classOf(options),
-    delay: durationOf(options, "delay"),
-    at: dateOf(options, "at"),
-    expires: durationOf(options, "expires"),
-    lanes: countOf(options, "lanes", LANES_MAX),
-    after: listOf(options, "after"),
-    durability: textOf(options, "durability"),
-    result,
-    unique: id === undefined ? undefined : { id, ...how },
-  }) as EnqueueOptions;
-}
-
-function classOf(options: Options): PriorityClass | undefined {
-  const text = textOf(options, "class");
-  if (text === undefined) return undefined;
-  if (/^[0-3]$/.test(text)) return Number(text) as PriorityClass;
-  throw new UsageError("--class takes 0, 1, 2 or 3.");
-}
-
-function changeOf(options: Options): Change {
-  const change = given({ input: jsonOf(options, "input"), class: classOf(options) }) as Change;
-  if (Object.keys(change).length === 0) throw new UsageError("job edit takes --input or --class.");
-  return change;
-}
-
-function whenOf(options: Options): When {
-  const when = given({ delay: durationOf(options, "delay"), at: dateOf(options, "at") }) as When;
-  if (Object.keys(when).length !== 1) throw new UsageError("job reschedule takes --delay or --at.");
-  return when;
 }
 
 async function remove({ queue }: Given, id: string): Promise<string> {
