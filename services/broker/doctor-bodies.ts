@@ -44,6 +44,7 @@ export async function checkStored({ checkup, queue, census }: Given, { seen }: L
   let bytes = 0;
   let count = 0;
   for await (const page of hashPages(context, `${prefix}:j`)) {
+    checkup.goOn();
     await inTurns(page, async ([id, stored]) => {
       count++;
       if (!seen.has(Number(id)) && enqueuedAtMs(id) < nowMs - AGE_MS) missing.add(Number(id));

@@ -53,9 +53,17 @@ export class Checkup {
   /** What is not harmless. */
   problems = 0;
 
-  constructor(context: BrokerContext, repair: boolean) {
+  readonly #signal: AbortSignal | undefined;
+
+  constructor(context: BrokerContext, repair: boolean, signal?: AbortSignal) {
     this.context = context;
     this.repair = repair;
+    this.#signal = signal;
+  }
+
+  /** @throws when it shall end */
+  goOn(): void {
+    this.#signal?.throwIfAborted();
   }
 
   async check(check: Check): Promise<void> {

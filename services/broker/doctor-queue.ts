@@ -49,6 +49,7 @@ export async function checkLines(checkup: Checkup, queue: string, census: QueueC
   const lines: Lines = { seen: new Set(), twice: new Set(), dead: new Set(), stuck: new Set() };
   const keys = new Map<string, KeySeen>();
   for await (const page of seenIn(checkup.context, queue, census)) {
+    checkup.goOn();
     await inTurns(page, async (seen) => {
       note(lines, keys, seen);
       if (seen.kind === "endless" && (await checkup.probe(entryCheck(queue, seen.entry)))) lines.stuck.add(seen.entry);
@@ -120,6 +121,7 @@ export async function checkAgain(
 ): Promise<void> {
   const copies = new Map<number, Copy[]>();
   for await (const page of seenIn(checkup.context, queue, census)) {
+    checkup.goOn();
     for (const seen of page) {
       if (seen.kind !== "delivery") continue;
       missing.delete(seen.id);

@@ -47,7 +47,7 @@ export async function examine(context: BrokerContext, options: ExamineOptions = 
   let more = 0;
   try {
     for (let round = 1; ; round++) {
-      const checkup = new Checkup(context, options.repair === true);
+      const checkup = new Checkup(context, options.repair === true, options.signal);
       const { queues, deliveries } = await examineOnce(checkup, options);
       findings.push(...checkup.findings);
       more += checkup.more;
@@ -71,7 +71,6 @@ async function examineOnce(
   const somewhere = new Set<number>();
   let deliveries = 0;
   for (const name of queues) {
-    options.signal?.throwIfAborted();
     deliveries += await examineQueue({ checkup, census, options, queue: name, somewhere });
   }
   if (options.queue === undefined) await checkShared(checkup, census, somewhere);
@@ -97,7 +96,7 @@ async function examineQueue({ checkup, census: all, options, queue, somewhere }:
   const missing = new Set(stored.missing);
   for (let look = 2; look <= LOOKS && missing.size + lines.twice.size + lines.stuck.size > 0; look++) {
     await clock.sleep(BETWEEN_LOOKS_MS, signal);
-    signal?.throwIfAborted();
+    checkup.goOn();
     await checkAgain(checkup, { queue, census, lines, missing });
   }
   for (const id of lines.seen) somewhere.add(id);

@@ -20,11 +20,17 @@ Without --repair nothing is written. Ends with 0 when all is well, or well again
     const { queue, repair, json } = options;
     if (queue === "") throw new UsageError("--queue takes the name of a queue.");
     const asked = { signal: stopping, repair: repair === true, ...(typeof queue === "string" && { queue }) };
-    const result = await askRedis(
-      await readConfig("tool"),
-      (client, keys) => examine({ client, keys }, asked),
-      ANSWER_MS,
+    const config = await readConfig("tool");
+    const result = await askRedis(config, (client, keys) => examine({ client, keys }, asked), ANSWER_MS).catch(
+      (error: unknown) => {
+        if (stopping.aborted) return undefined;
+        throw error;
+      },
     );
+    if (result === undefined) {
+      print("Stopped before everything was looked at.");
+      return 1;
+    }
     if (json) print(JSON.stringify(shown(result)));
     else tell(result, print, asked);
     return result.isSound && (queue === undefined || result.queues.length > 0) ? 0 : 1;

@@ -4,7 +4,7 @@
 -- @include broker/lua/lib/base
 -- @include broker/lua/lib/enqueue
 -- @include broker/lua/lib/doctor
-local id, origin, new = ARGV[3], ARGV[4], body_token(ARGV[11] or '')
+local id, origin, new = ARGV[3], ARGV[4], #ARGV > 4 and body_token(ARGV[#ARGV])
 local stored = redis.call('HGET', P .. ':j', id)
 local is_somewhere = not stored or redis.call('ZSCORE', P .. ':x', id) or redis.call('HEXISTS', TAG .. ':held', id) == 1 or claimer(P, id)
 if is_somewhere or not repairs then

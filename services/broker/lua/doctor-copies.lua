@@ -20,7 +20,7 @@ for _, wid in ipairs(wids) do
   end
 end
 
-local seen = {}
+local seen, deep = {}, 0 -- deep: copies that were seen in a list too long to search
 for i = 4, #ARGV, 3 do
   local place, key, element = ARGV[i], ARGV[i + 1], ARGV[i + 2]
   local name = place .. NUL .. key .. NUL .. element
@@ -38,8 +38,8 @@ for i = 4, #ARGV, 3 do
       end)
     end
   elseif not seen[name] then
-    local n = count_in(list, element)
-    if not n then return { 'too-deep' } end
+    local n, is_sure = count_in(list, element)
+    if n == 0 and not is_sure then deep = deep + 1 end
     for nth = 1, n do
       local rank = claimed[key .. NUL .. element] and 1 or place == 'k' and 3 or 4
       add(rank + nth / 1e6, function()
@@ -56,7 +56,7 @@ if redis.call('ZSCORE', P .. ':x', id) then
     redis.call('HDEL', P .. ':xe', id)
   end)
 end
-if #copies < 2 then return said end
+if #copies < 2 then return deep > 0 and #copies + deep > 1 and copies[1] and copies[1].rank > 2 and { 'too-deep' } or said end
 table.sort(copies, function(a, b) return a.rank < b.rank end)
 for i = 2, repairs and #copies or 0 do
   copies[i].remove()

@@ -33,7 +33,7 @@ if place == 'd' then
   return { 'unreadable' }
 end
 local list = place == 'k' and P .. ':k:' .. key or P .. ':' .. place
-if is_element(entry) or (count_in(list, entry) or 0) == 0 then return said end
+if is_element(entry) or count_in(list, entry) == 0 then return said end
 if repairs then
   redis.call('LREM', list, 0, entry)
   if place == 'k' then check_key(key, redis.call('ZRANGE', P .. ':wk', 0, -1), {}) end

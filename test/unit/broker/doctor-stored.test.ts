@@ -1,9 +1,12 @@
 // The doctor on what is stored: bodies, dead letters, origins, who waits for whom, and everything else. As in doctor.test.ts.
 
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
+import { encodeEnvelope } from "../../../services/broker/delivery.ts";
 import { editDelivery } from "../../../services/broker/jobs.ts";
 import { setRouteLimits } from "../../../services/broker/limits.ts";
+import { OutboxClaims } from "../../../services/broker/outbox.ts";
 import { pause } from "../../../services/broker/pauses.ts";
+import type { NewDelivery } from "../../../services/broker/producer.ts";
 import { closeRedis, openRedis, type RedisClient } from "../../../services/redis/connect.ts";
 import type { Bench } from "../../support/broker.ts";
 import { outcome, payloadOf, TAKE } from "../../support/broker.ts";
@@ -131,6 +134,56 @@ eachServer((_name, url) => {
     await client.srem(`${p}:em`, id);
     await client.sadd(`${p}:em`, "abc");
     await ward.toldAndMended({ codes: ["memory-unlisted", "memory-empty"] });
+  });
+  test("a Message that is nowhere comes back under its room", async () => {
+    const message = JSON.stringify({ room: "web:lobby", user: { id: "web:ann" }, text: "hi" });
+    const envelope = encodeEnvelope({ v: 1, kind: "message" }, message);
+    const key = "web:lobby\nweb:ann";
+    await bench.producer.enqueueAll(
+      "chat",
+      [0, 1].map(() => ({ route: 0, envelope, key })),
+    );
+    const chat = bench.context.keys.queue("chat");
+    await client.rpop(`${chat}:k:${key}`);
+    bench.offsetMs += 11_000;
+    expect((await ward.examine({ repair: true })).findings.map(({ code }) => code)).toEqual(["body-nowhere"]);
+    expect(await client.llen(`${chat}:k:${key}`)).toBe(2);
+    expect((await ward.examine()).findings).toEqual([]);
+  });
+  test("what is in no line and cannot be read is told, and left", async () => {
+    await client.hset(`${p}:j`, "4711", "nonsense");
+    const { findings, isSound } = await ward.examine({ repair: true });
+    expect(isSound).toBe(false);
+    expect(findings[0]).toMatchObject({ code: "body-unknown", mended: false });
+    expect(await client.hget(`${p}:j`, "4711")).toBe("nonsense");
+  });
+  test("Actions: nowhere, claimed by nobody, in doubt and no more", async () => {
+    const outbox = new OutboxClaims({ ...bench.context, unit: "irc/net", epoch: "5" });
+    await client.set(bench.context.keys.epoch("irc/net"), "5");
+    await outbox.recover();
+    const o = bench.context.keys.outbox("irc/net");
+    const action = (room: string): NewDelivery => ({
+      route: 0,
+      envelope: Buffer.from(JSON.stringify({ id: "a", room })),
+      key: room,
+    });
+    await bench.producer.enqueueAll("outbox/irc/net", [action("r1"), action("r2"), action("r2")]);
+    expect((await outbox.take({ slots: 1, run: 1, order: "0123" })).runs).toHaveLength(1);
+    await client.zrem(`${o}:wk`, "irc/net:5");
+    await client.rpop(`${o}:k:r2`);
+    await client.hset(`${o}:doubt`, "4711", "5");
+    bench.offsetMs += 11_000;
+    const told = (await ward.examine()).findings.map(({ code }) => code).sort();
+    expect(told).toEqual(["body-nowhere", "claims-unregistered", "doubt-of-nothing"]);
+    expect((await ward.examine({ repair: true })).isSound).toBe(true);
+    expect(await client.llen(`${o}:k:r2`)).toBe(2);
+    await client.set(bench.context.keys.epoch("irc/net"), "6");
+    const next = new OutboxClaims({ ...bench.context, unit: "irc/net", epoch: "6" });
+    const doubtful = await next.recover();
+    const { runs } = await next.take({ slots: 9, run: 4, order: "0123" });
+    expect(runs.map((run) => run.length).sort()).toEqual([1, 2]);
+    expect([...doubtful.keys()]).toEqual(runs.filter((run) => run.length === 1).map((run) => run[0]?.id));
+    expect((await ward.examine()).findings).toEqual([]);
   });
   test("a history that cannot be read, and one that is counted wrongly", async () => {
     const [claim] = await ward.worker.held();

@@ -37,6 +37,11 @@ local function prefix_of(claims, run)
   return prefix
 end
 
+local function is_not_in(list, value)
+  local n, is_sure = count_in(list, value)
+  return n == 0 and is_sure
+end
+
 -- Puts elements that are claimed and not in the list back at its head. False: nothing was missing.
 local function relist(list, claims)
   local missing, run = {}, {}
@@ -44,7 +49,7 @@ local function relist(list, claims)
     run[id_of(element) or ''] = true
   end
   for id, element in pairs(claims.elements) do
-    if not run[id] and redis.call('HEXISTS', P .. ':j', id) == 1 and count_in(list, element) == 0 then missing[#missing + 1] = element end
+    if not run[id] and redis.call('HEXISTS', P .. ':j', id) == 1 and is_not_in(list, element) then missing[#missing + 1] = element end
   end
   if #missing == 0 or not redis.call('ZSCORE', P .. ':wk', claims.wid) then return false end
   table.sort(missing, function(a, b) return tonumber(id_of(a)) > tonumber(id_of(b)) end)
@@ -102,17 +107,23 @@ local function check_key(key, wids, ids)
   local holder = check_claims(list, claims_of_key(key, wids, ids))
   local head, parked = redis.call('LINDEX', list, 0), redis.call('ZSCORE', P .. ':d', 'K' .. key)
   if head and not is_element(head) then return end -- said for itself
-  local class, in_ring, in_all = head and tonumber(class_of(head)), 0, 0
+  local class, in_ring, in_all, is_sure = head and tonumber(class_of(head)), 0, 0, true
   for c = 0, 3 do
-    local n = count_in(P .. ':r' .. c, key)
-    if not n then return end -- nobody can say
-    in_all = in_all + n
+    local n, all = count_in(P .. ':r' .. c, key)
+    in_all, is_sure = in_all + n, is_sure and all
     if c == class then in_ring = n end
   end
   local where = not head and 'none' or holder and 'claim' or parked and 'parked' or 'ring'
   if parked and where ~= 'parked' then say('parked-' .. where) end
   if where == 'ring' then
-    if in_all == 0 then say('key-nowhere') elseif in_all > 1 then say('ring-twice') elseif in_ring == 0 then say('ring-class') end
+    if in_all == 0 then
+      if not is_sure then return end
+      say('key-nowhere')
+    elseif in_all > 1 then
+      say('ring-twice')
+    elseif in_ring == 0 then
+      say('ring-class')
+    end
   elseif in_all > 0 then
     say('ring-' .. where)
   end
