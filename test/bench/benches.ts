@@ -1,5 +1,6 @@
 // The benchmarks there are, and what each is given.
 
+import { durability } from "./durability/durability.ts";
 import { flood } from "./flood/flood.ts";
 import { queue } from "./queue/queue.ts";
 import type { Finished } from "./report.ts";
@@ -16,4 +17,8 @@ export interface BenchOptions {
   readonly note: (text: string) => void;
 }
 
-export const BENCHES: Readonly<Record<string, (options: BenchOptions) => Promise<Finished>>> = { flood, queue };
+export const BENCHES: Readonly<Record<string, (options: BenchOptions) => Promise<Finished>>> = {
+  durability,
+  flood,
+  queue,
+};

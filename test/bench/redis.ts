@@ -14,17 +14,19 @@ export interface BenchRedis {
 
 const ANSWERS_MS = 5_000;
 
-export type Persistence = "AOF off" | "AOF everysec";
+export type Persistence = "AOF off" | "AOF everysec" | "AOF always";
 
-export async function startRedis(persistence: Persistence): Promise<BenchRedis> {
+export async function startRedis(persistence: Persistence, more: readonly string[] = []): Promise<BenchRedis> {
   const folder = mkdtempSync(join(tmpdir(), "antiphon-bench-redis-"));
   const port = await freePort();
   const aof = persistence === "AOF off" ? "no" : "yes";
+  const fsync = persistence === "AOF always" ? "always" : "everysec";
   const server = new Started({
     command: "redis-server",
     args: [
       `--port ${port} --bind 127.0.0.1 --dir ${folder} --save `,
-      `--appendonly ${aof} --appendfsync everysec --maxmemory-policy noeviction`,
+      `--appendonly ${aof} --appendfsync ${fsync} --maxmemory-policy noeviction`,
+      ...more,
     ].flatMap((line) => line.split(" ")),
   });
   await server.line(/Ready to accept connections/, ANSWERS_MS).catch((error: unknown) => {
