@@ -53,7 +53,8 @@ async function accounted(load: AwayLoad, bot: AwayBot): Promise<void> {
   const missing = async (): Promise<string> => {
     const store = await bot.store();
     const fields = children.filter((field) => !store.has(field));
-    return `${await bot.unsettled()} deliveries left, ${fields.length} children missing (${fields.slice(0, 5).join(", ")})`;
+    const left = `${await bot.unsettled()} deliveries left, ${fields.length} children missing (${fields.slice(0, 5).join(", ")})`;
+    return `${left}; of ${JSON.stringify([...load.accepted])} is settled ${JSON.stringify([...store])}`;
   };
   const settled = waitFor(isSettled, { timeoutMs: BACK_MS, what: "everything is settled" });
   await explained(

@@ -141,7 +141,11 @@ async function lastingPort(): Promise<number> {
   }
 }
 
-/** Its own folder is not the one where it keeps: that one must outlive it. */
+/**
+ * Its own folder is not the one where it keeps: that one must outlive it. `always`, because a server that is killed has else
+ * answered what it had not written yet, whenever its disk is slow: up to 2 s of it.
+ */
 function startServer(port: number, folder: string): Promise<RedisServer> {
-  return startRedisServer(["--port", String(port), "--dir", folder, "--appendonly", "yes"]);
+  const kept = ["--dir", folder, "--appendonly", "yes", "--appendfsync", "always"];
+  return startRedisServer(["--port", String(port), ...kept]);
 }
