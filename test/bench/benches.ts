@@ -2,6 +2,7 @@
 
 import { durability } from "./durability/durability.ts";
 import { flood } from "./flood/flood.ts";
+import { kills } from "./kills/kills.ts";
 import { queue } from "./queue/queue.ts";
 import type { Finished } from "./report.ts";
 
@@ -21,4 +22,5 @@ export const BENCHES: Readonly<Record<string, (options: BenchOptions) => Promise
   durability,
   flood,
   queue,
+  kills,
 };

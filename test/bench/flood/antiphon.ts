@@ -29,6 +29,8 @@ export interface ModeOptions extends Surroundings {
   readonly cwd: string;
   /** Options of Node, for profiles. */
   readonly nodeOptions?: readonly string[];
+  /** The folder of handlers, if not those of the flood. */
+  readonly handlers?: string;
 }
 
 export interface Mode {
@@ -39,13 +41,13 @@ export interface Mode {
 
 /** Resolves when the process says that it serves. */
 export async function startMode(mode: "worker" | "master", options: ModeOptions): Promise<Mode> {
-  const { redisUrl, tallyPort, chatPort, cwd, nodeOptions = [] } = options;
+  const { redisUrl, tallyPort, chatPort, cwd, nodeOptions = [], handlers = HANDLERS } = options;
   const started = new Started({
     args: [...nodeOptions, ENTRY, mode],
     cwd,
     env: {
       REDIS_URL: redisUrl,
-      ANTIPHON_HANDLERS: HANDLERS,
+      ANTIPHON_HANDLERS: handlers,
       ANTIPHON_ADAPTERS: "web,fake",
       FAKE_URL: `tcp://127.0.0.1:${chatPort}`,
       ANTIPHON_HTTP_HOST: "127.0.0.1",
