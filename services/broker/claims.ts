@@ -89,6 +89,8 @@ export interface Beat {
   readonly held: number;
   readonly nextDueMs: number | null;
   readonly order: Order;
+  /** There is work that may be taken: for a claimer whose bell was not heard. */
+  readonly hasWork: boolean;
 }
 
 const HISTORY_LENGTH = 1000;
@@ -159,8 +161,8 @@ export class Claims {
   /** Renews every claim; due once a second. Throws FENCED. */
   async beat(): Promise<Beat> {
     const { historyAgeMs = HISTORY_AGE_MS } = this.#options;
-    const [held, nextDue, order] = (await this.#call("beat", [this.wid, historyAgeMs])) as Reply[];
-    return { held: Number(held), nextDueMs: dueOf(nextDue), order: text(order) as Order };
+    const [held, nextDue, order, ready] = (await this.#call("beat", [this.wid, historyAgeMs])) as Reply[];
+    return { held: Number(held), nextDueMs: dueOf(nextDue), order: text(order) as Order, hasWork: Number(ready) > 0 };
   }
 
   /** Everything Redis says this claimer holds, runs in order. */

@@ -1,5 +1,5 @@
 // The bells of this worker: one connection that listens for "there is work", which is said by an empty message, and for
-// orders such as `cancel <id>`. A lost bell costs 1 s; a lost order is to be given again.
+// orders such as `cancel <id>`. A lost bell costs 1 s: the beat tells of work too.
 
 import type { RedisClient } from "../redis/connect.ts";
 

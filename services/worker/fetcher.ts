@@ -1,4 +1,4 @@
-// Takes what free slots can run from one queue: on the bell, when something is due, each second to be safe. Never blocks.
+// Takes what free slots can run from one queue: on the bell, when something is due, when a beat found work. Never blocks.
 
 import { setTimeout as later } from "node:timers";
 import type { Clock, Random } from "../runtime/clock.ts";
@@ -17,7 +17,10 @@ const RUN_QUANTUM = 4;
  * this: small batches cost Redis more than the overlap gains.
  */
 const BATCH_MIN = 16;
-const SAFETY_MS = 1000;
+/** Now and then without a reason: a take also puts a bell back that was rung while nobody listened. */
+const LOOK_MS = 5000;
+/** Of what is due later than this the next beat tells in time. */
+const DUE_MAX_MS = 2000;
 const SOONEST_MS = 5;
 
 /** Who gives slots: the pool, where several queues share them by turns. A slot is reserved while a take for it is under way. */
@@ -65,7 +68,7 @@ export class Fetcher implements Part, TakeSource {
     this.#options = options;
     this.#loop = new Loop({
       name: this.name,
-      intervalMs: SAFETY_MS,
+      intervalMs: LOOK_MS,
       tick: () => this.#tick(),
       onError: (error) => emit("loop.failed", { loop: this.name, error }),
       clock,
@@ -137,7 +140,7 @@ export class Fetcher implements Part, TakeSource {
     this.#dueMs = dueMs;
     if (dueMs === null || !this.#taking) return;
     const waitMs = Math.max(this.#options.serverClock.untilMs(dueMs), again ? 2 * this.#dueWaitMs : SOONEST_MS);
-    if (waitMs > SAFETY_MS) return; // the safety take asks again before that
+    if (waitMs > DUE_MAX_MS) return;
     this.#dueWaitMs = waitMs;
     this.#dueTimer = later(() => {
       this.#dueTimer = undefined;

@@ -174,6 +174,6 @@ function refused(underway: Underway, route: ChatRoute, { message, membership }: 
 
 /** The other routes are not to blame when one had to be ended with its thread; they run, again where they ran before. */
 function isToBlame({ underway, failed }: MessageRun, route: ChatRoute): boolean {
-  if (failed?.code !== "RUN_TIMEOUT") return failed !== undefined;
+  if (failed?.code !== "RUN_TIMEOUT" && failed?.code !== "RUN_HEAP") return failed !== undefined;
   return failed.route === undefined || failed.route === underway.parts.numbers.get(route.id);
 }

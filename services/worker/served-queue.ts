@@ -114,10 +114,11 @@ export class ServedQueue {
     try {
       if (!registration.isTold) await this.#tell(registration);
       if (!registration.isHeard) await this.#listen(registration);
-      const { held, nextDueMs, order } = await claims.beat();
+      const { held, nextDueMs, order, hasWork } = await claims.beat();
       this.#order = order;
       if (registration !== this.#registration) return;
       this.fetcher.due(nextDueMs);
+      if (hasWork) this.fetcher.wake(); // it may be that nobody heard the bell
       const mismatched = held !== this.#holdings.size;
       if (mismatched && this.#mismatched) await this.#resync(registration);
       this.#mismatched = mismatched && !this.#mismatched;

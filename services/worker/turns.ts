@@ -35,11 +35,17 @@ export class Turns {
     return this.#slots.slots;
   }
 
-  /** Slots are free: whoever is hungry and least far may ask. */
-  offer(except?: Turn): void {
+  /**
+   * Slots are free: whoever is hungry and least far may ask. One whose take is under way is not woken before that is
+   * answered, for it may find that there is nothing more; only `full` knows already that there is.
+   */
+  offer(full?: Turn): void {
     if (this.#slots.free === 0) return;
     let next: Turn | undefined;
-    for (const turn of this.#turns) if (turn !== except && turn.isHungry && isBefore(turn, next)) next = turn;
+    for (const turn of this.#turns) {
+      if (!turn.isHungry || (turn.underWay > 0 && turn !== full)) continue;
+      if (next === undefined || turn.position < next.position) next = turn;
+    }
     next?.wake();
   }
 
@@ -64,19 +70,12 @@ export class Turns {
     const share = Math.ceil((Math.min(most, this.#slots.free) * turn.weight) / weights);
     this.#reached = Math.max(this.#reached, turn.position);
     const slots = this.#slots.reserve(share);
-    if (weights > turn.weight) this.offer(turn);
     return slots;
   }
 
   unreserve(slots: number): void {
     this.#slots.unreserve(slots);
   }
-}
-
-function isBefore(turn: Turn, other: Turn | undefined): boolean {
-  if (other === undefined) return true;
-  if (turn.underWay > 0 !== other.underWay > 0) return turn.underWay === 0;
-  return turn.position < other.position;
 }
 
 class Turn implements SlotSource {
@@ -121,6 +120,7 @@ class Turn implements SlotSource {
     this.#isWanted = false;
     this.underWay++;
     this.position += slots / this.weight;
+    this.#turns.offer(); // what it left
     return slots;
   }
 
@@ -132,6 +132,6 @@ class Turn implements SlotSource {
   }
 
   offer(): void {
-    this.#turns.offer();
+    this.#turns.offer(this);
   }
 }

@@ -88,4 +88,38 @@ eachServer((_name, url) => {
     expect(lab.lines.indexOf("note other")).toBeLessThan(2500);
     await worker.stop();
   });
+
+  test("a bell that nobody heard costs a second", async () => {
+    await lab.work();
+    const { client, keys } = lab.broker;
+    await lab.enqueue("note", "first");
+    await said("note first");
+    const bells = `${keys.queue("default")}:i`;
+    await waitFor(async () => (await client.scard(bells)) === 1);
+    await client.del(bells);
+    const since = performance.now();
+    await lab.enqueue("note", "second");
+    await said("note second");
+    expect(performance.now() - since).toBeLessThan(3_000);
+  });
+
+  test("a queue without work costs its beat and hardly more", async () => {
+    await lab.work();
+    const { client, keys } = lab.broker;
+    for (const queue of ["a", "b", "c", "d"]) await lab.enqueue("note", queue, { queue });
+    for (const queue of ["a", "b", "c", "d"]) await said(`note ${queue}`);
+    const calls = async (): Promise<number> =>
+      Number(/cmdstat_evalsha:calls=(\d+)/.exec(await client.info("commandstats"))?.[1]);
+    const beat = (): Promise<string | null> => client.hget(`${keys.queue("d")}:m`, "beatAt");
+    const next = async (): Promise<void> => {
+      const last = await beat();
+      await waitFor(async () => (await beat()) !== last);
+    };
+    await next();
+    await next();
+    const before = await calls();
+    for (let beats = 0; beats < 4; beats++) await next();
+    // Four beats of six queues; each of them looks by itself once in five seconds.
+    expect((await calls()) - before).toBeLessThan(4 * 6 + 14);
+  });
 });

@@ -1,5 +1,5 @@
 -- Renews all claims of a worker. KEYS: queue prefix. ARGV: clock offset, wid (<pod>.<random>), ms that history is kept.
--- Answers { number of claims held, next due ms or '', what the pod is ordered to do or '' }.
+-- Answers { number of claims held, next due ms or '', what the pod is ordered to do or '', how many lists hold work }.
 -- @include broker/lua/lib/base
 -- @include broker/lua/lib/guard-worker
 -- @include broker/lua/lib/reap
@@ -17,4 +17,10 @@ wake(P, promoted)
 reap_expired(ARGV[2])
 trim_history_by_age(tonumber(ARGV[3]))
 local order = redis.call('HGET', TAG .. ':orders', (string.gsub(ARGV[2], '%.[^.]*$', '')))
-return { redis.call('HLEN', P .. ':c:' .. ARGV[2]), due or '', order or '' }
+local lists = {}
+for class = 0, 3 do
+  lists[#lists + 1] = P .. ':w' .. class
+  lists[#lists + 1] = P .. ':r' .. class
+end
+local ready = redis.call('EXISTS', unpack(lists))
+return { redis.call('HLEN', P .. ':c:' .. ARGV[2]), due or '', order or '', ready }

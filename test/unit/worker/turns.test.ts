@@ -47,6 +47,14 @@ class Queue {
     this.#underWay = this.turn.reserve(16);
   }
 
+  /** As a fetcher does when it is woken: at once, or when its take is answered. Answers whether it asked. */
+  tick(): boolean {
+    if (!this.isWoken || this.#underWay > 0) return false;
+    this.turn.want();
+    this.ask();
+    return true;
+  }
+
   answer(): void {
     if (this.#underWay === 0) return;
     const found = Math.min(this.#underWay, this.waiting);
@@ -157,6 +165,18 @@ test("who wanted something while its take was under way is woken when it is answ
   queue.isWoken = false;
   queue.answer();
   expect(queue.isWoken).toBe(false);
+});
+
+test("queues without work come to rest", () => {
+  const queues = Array.from({ length: 5 }, () => new Queue(turns, 1));
+  for (const queue of queues) queue.add(0);
+  let asked = 0;
+  for (let round = 0; round < 20; round++) {
+    for (const queue of queues) if (queue.tick()) asked++;
+    for (const queue of queues) queue.answer();
+  }
+  expect(asked).toBeLessThanOrEqual(10);
+  expect(queues.some(({ isWoken }) => isWoken)).toBe(false);
 });
 
 test("a queue that cannot take keeps nobody waiting", () => {
