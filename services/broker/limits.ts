@@ -60,6 +60,8 @@ async function write(
       const text = limit === null ? undefined : limitText(limit);
       if (text === undefined) multi.hdel(name, field);
       else multi.hset(name, field, text);
+      // What runs now was not counted, or is counted no more.
+      if (!limit?.concurrency) multi.del(`${context.keys.tag}:l:${field}`);
     }
     for (const [error] of (await multi.exec()) ?? []) if (error) throw error;
   } catch (error) {

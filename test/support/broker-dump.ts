@@ -120,3 +120,17 @@ export function stepProblems(before: Dump, after: Dump): string[] {
   }
   return problems;
 }
+
+/** Whether what counts against the limit of route 1, to which everything belongs, is what is claimed. */
+export async function limitProblems(context: BrokerContext, now: Dump, most: number): Promise<string[]> {
+  const running = [...now.claims.values()].reduce((sum, held) => sum + Object.keys(held).length, 0);
+  const counted = await context.client.scard(`${context.keys.tag}:l:r1`);
+  const problems = running > most ? [`${running} run, ${most} may`] : [];
+  return counted === running ? problems : [...problems, `${running} run, ${counted} are counted`];
+}
+
+/** Keys of all queues by these patterns. */
+export async function leftOver(context: BrokerContext, patterns: readonly string[]): Promise<string[]> {
+  const found = await Promise.all(patterns.map((pattern) => context.client.keys(`${context.keys.tag}:${pattern}`)));
+  return found.flat();
+}

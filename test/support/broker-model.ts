@@ -8,12 +8,13 @@ import { writeEffects, type Effect } from "../../services/broker/effects.ts";
 import { cancelDelivery, editDelivery } from "../../services/broker/jobs.ts";
 import { setRouteLimits } from "../../services/broker/limits.ts";
 import { pause, resume } from "../../services/broker/pauses.ts";
-import { type NewDelivery, Producer } from "../../services/broker/producer.ts";
+import { Producer } from "../../services/broker/producer.ts";
 import { registerRoutes } from "../../services/broker/routes.ts";
 import { systemClock } from "../../services/runtime/clock.ts";
 import { hasCode } from "../../services/runtime/errors.ts";
 import { deliveryNumber, publicId } from "../../services/runtime/ids.ts";
 import {
+  drawDelivery,
   EFFECTS_QUEUE,
   KEYS,
   KINDS,
@@ -26,7 +27,7 @@ import {
 } from "./model-worker.ts";
 import { losingReplies } from "./faulty-client.ts";
 import { seeded } from "./seeded.ts";
-import { type Dump, dump, stepProblems, problemsOf } from "./broker-dump.ts";
+import { type Dump, dump, leftOver, limitProblems, stepProblems, problemsOf } from "./broker-dump.ts";
 
 export interface ModelCounts {
   steps: number;
@@ -94,16 +95,17 @@ export class BrokerModel {
   async #step(): Promise<void> {
     const roll = this.#random();
     const worker = await this.#worker();
-    if (roll < 0.16) await this.#enqueue();
+    if (this.#paused.size > 0 && this.#random() < 0.3) await this.#resume();
+    else if (roll < 0.16) await this.#enqueue();
     else if (roll < 0.18) await this.#cancel();
     else if (roll < 0.21) await this.#move();
-    else if (roll < 0.24) await this.#pauseOrResume();
+    else if (roll < 0.23) await this.#pause();
     else if (roll < 0.42) await this.#take(worker);
-    else if (roll < 0.68) await this.#settle(worker);
-    else if (roll < 0.74) await this.#replay();
+    else if (roll < 0.66) await this.#settle(worker);
+    else if (roll < 0.76) await this.#replay();
     else if (roll < 0.8) await this.#effect(worker);
-    else if (roll < 0.86) await this.#release(worker);
-    else if (roll < 0.91) await this.#beat(worker);
+    else if (roll < 0.88) await this.#release(worker);
+    else if (roll < 0.92) await this.#beat(worker);
     else if (roll < 0.96) await this.#passTime();
     else if (roll < 0.975) await this.#resync(worker);
     else await this.#leave(worker);
@@ -116,26 +118,14 @@ export class BrokerModel {
     if (here.length > 2 || (here.length > 0 && this.#random() < 0.9)) return this.#pick(here);
     const claims = new Claims({ ...this.#context, queue: QUEUE, wid: `w${this.#workers.length}` });
     await claims.register({ clientId: "0", pod: "model" });
-    const worker: Worker = { claims, runs: [], sent: [], gone: false };
+    const worker: Worker = { claims, runs: [], sent: [], past: [], gone: false };
     this.#workers.push(worker);
     return worker;
   }
 
   async #enqueue(): Promise<void> {
-    const uid = this.#random() < 0.2 ? `u${Math.floor(this.#random() * 5)}` : undefined;
-    const key = this.#random() < 0.7 ? this.#pick(KEYS) : undefined;
-    const delivery: NewDelivery = {
-      route: 1,
-      class: this.#pick([0, 1, 1, 2, 3]),
-      envelope: encodeEnvelope(
-        { v: 1, kind: "job", route: "model.route", ...(key === undefined ? {} : { key }) },
-        "x".repeat(this.#random() < 0.1 ? 3000 : 10),
-      ),
-      ...(key === undefined ? {} : { key }),
-      ...(this.#random() < 0.15 ? { delayMs: 500 + Math.floor(this.#random() * 3000) } : {}),
-      ...(uid ? { uid: { id: uid, ttlMs: 3_600_000 } } : {}),
-      ...(this.#random() < 0.1 && this.#live.size > 0 ? { after: [this.#anyId(), this.#anyId()] } : {}),
-    };
+    const delivery = drawDelivery(this.#random, () => (this.#live.size > 0 ? this.#anyId() : undefined));
+    const uid = delivery.uid?.id;
     const count = 1 + Math.floor(this.#random() * 3);
     const answers = await Promise.all(Array.from({ length: count }, () => this.#producer.enqueue(QUEUE, delivery)));
     this.#log.push(`enqueue ${count} key=${JSON.stringify(delivery.key)} delay=${delivery.delayMs ?? 0}`);
@@ -195,14 +185,19 @@ export class BrokerModel {
     this.#origins.set(present, origin);
   }
 
-  async #pauseOrResume(): Promise<void> {
+  async #pause(): Promise<void> {
     const what = this.#pick(PAUSES);
-    const resumes = this.#paused.has(what.kind);
-    this.#log.push(`${resumes ? "resume" : "pause"} ${what.kind}`);
-    if (resumes) await resume(this.#context, QUEUE, what);
-    else await pause(this.#context, QUEUE, what);
-    if (resumes) this.#paused.delete(what.kind);
-    else this.#paused.add(what.kind);
+    this.#log.push(`pause ${what.kind}`);
+    await pause(this.#context, QUEUE, what);
+    this.#paused.add(what.kind);
+  }
+
+  async #resume(): Promise<void> {
+    for (const what of PAUSES) {
+      if (this.#paused.has(what.kind)) await resume(this.#context, QUEUE, what);
+      this.#paused.delete(what.kind);
+    }
+    this.#log.push("resume");
   }
 
   /** What may not be claimed now, was not. */
@@ -229,6 +224,7 @@ export class BrokerModel {
       `${worker.claims.wid} takes ${taken?.runs.map((run) => run.map((c) => c.id)).join(" | ") ?? "FENCED"}`,
     );
     if (taken) this.#checkTaken(taken.runs);
+    worker.past.push(...(taken?.runs.flat() ?? []));
     if (!taken) worker.gone = true;
     else if (this.#random() < 0.95) worker.runs.push(...taken.runs.map((run) => [...run])); // else the reply was lost
   }
@@ -245,6 +241,8 @@ export class BrokerModel {
   /** A prefix of the run is done; the next one may end otherwise. What a block leaves of the run is dropped unstarted. */
   #outcomesOf(run: Claim[]): Settlement[] {
     const outcomes: Settlement[] = [];
+    // A client that settles out of order: nothing may come of it.
+    if (run.length > 1 && this.#random() < 0.1) return [this.#outcome(run.splice(1, 1)[0] as Claim, "done")];
     const count = 1 + Math.floor(this.#random() * run.length);
     for (let n = 0; n < count; n++) {
       const claim = run.shift() as Claim;
@@ -260,7 +258,7 @@ export class BrokerModel {
     return {
       claim,
       kind,
-      delayMs: Math.floor(this.#random() * 2000),
+      delayMs: 1 + Math.floor(this.#random() * 2000),
       error: "no",
       origin: publicId(this.#originOf(claim.id)),
       effects: kind === "gone" || !this.#speaks(claim.id) ? [] : [this.#effectOf(claim)],
@@ -311,14 +309,17 @@ export class BrokerModel {
     if (reply.taken) worker.runs.push(...reply.taken.runs.map((run) => [...run]));
   }
 
-  /** A settle sent before is sent again, by a worker that may be a zombie by now. */
+  /** A settle comes late: one sent before, or one of a claim that its worker has lost and won again, or of a zombie. */
   async #replay(): Promise<void> {
-    const worker = this.#pick(this.#workers);
-    if (!worker) return;
-    const held = new Set(worker.runs.flat().map((claim) => claim.id));
-    const heldAgain = worker.sent.filter((sent) => sent.some(({ claim }) => held.has(claim.id)));
-    const old = this.#pick(heldAgain.length > 0 ? heldAgain : worker.sent);
-    if (old) await this.#send(worker, old);
+    const late = this.#workers.flatMap((worker) => {
+      const held = new Map(worker.runs.flat().map((claim) => [claim.id, claim.fence]));
+      const sent = worker.sent.filter((list) => list.some(({ claim }) => held.has(claim.id)));
+      const lost = worker.past.filter(({ id, fence }) => held.has(id) && held.get(id) !== fence);
+      return [...sent, ...lost.map((claim) => [this.#outcome(claim, "done")])].map((list) => ({ worker, list }));
+    });
+    const any = this.#pick(this.#workers);
+    const { worker, list } = this.#pick(late) ?? { worker: any, list: any && this.#pick(any.sent) };
+    if (worker && list) await this.#send(worker, list);
   }
 
   async #effect(worker: Worker): Promise<void> {
@@ -383,8 +384,7 @@ export class BrokerModel {
     const problems = [...problemsOf(now, this.#tombstones), ...(this.#last ? stepProblems(this.#last, now) : [])];
     for (const id of this.#live) if (!now.bodies.has(id)) problems.push(`${id} is lost`);
     for (const id of this.#finished) if (now.bodies.has(id)) problems.push(`${id} is back after it was done`);
-    const running = [...now.claims.values()].reduce((sum, held) => sum + Object.keys(held).length, 0);
-    if (this.#concurrency > 0 && running > this.#concurrency) problems.push(`${running} run, ${this.#concurrency} may`);
+    if (this.#concurrency > 0) problems.push(...(await limitProblems(this.#context, now, this.#concurrency)));
     if (problems.length > 0) throw new Error(problems.join("\n"));
     this.#last = now;
   }
@@ -396,7 +396,7 @@ export class BrokerModel {
   async #finishEverything(): Promise<void> {
     const last = new Claims({ ...this.#context, queue: QUEUE, wid: "last" });
     await last.register({ clientId: "0", pod: "model" });
-    const worker: Worker = { claims: last, runs: [], sent: [], gone: false };
+    const worker: Worker = { claims: last, runs: [], sent: [], past: [], gone: false };
     this.#workers.push(worker);
     await this.#liftEverything();
     for (let round = 0; round < 300; round++) {
@@ -418,8 +418,7 @@ export class BrokerModel {
   }
 
   async #liftEverything(): Promise<void> {
-    for (const what of PAUSES) await resume(this.#context, QUEUE, what);
-    this.#paused.clear();
+    await this.#resume();
     await setRouteLimits(this.#context, new Map([[1, null]]));
     this.#concurrency = 0;
   }
@@ -436,7 +435,7 @@ export class BrokerModel {
 
   async #checkEnd(): Promise<void> {
     for (const id of this.#live) throw new Error(`${id} never ended`);
-    const left = await this.#context.client.keys(`${this.#context.keys.tag}:{after,held,a:*,l:*}`);
+    const left = await leftOver(this.#context, ["after", "held", "a:*", "l:*"]);
     if (left.length > 0) throw new Error(`left over: ${left.join()}`);
     const said = await this.#context.client.hvals(`${this.#context.keys.queue(EFFECTS_QUEUE)}:j`);
     const origins = said.map((envelope) => envelope.split("\n")[1] ?? "");

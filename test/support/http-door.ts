@@ -1,5 +1,6 @@
 // The parts of the HTTP thread in the test's own process, on a real Redis: handlers in, a URL out.
 
+import { decodeEnvelope } from "../../services/broker/delivery.ts";
 import { readConfig } from "../../services/config-read.ts";
 import { manifestOf } from "../../services/handlers/loader.ts";
 import { Keys } from "../../services/redis/keys.ts";
@@ -83,9 +84,8 @@ async function stored(redis: RedisClient, prefix: string) {
     let envelope = inline[id] as Buffer;
     if (envelope[0] === 0)
       envelope = (await redis.getBuffer(`${prefix}:b:${envelope.toString("latin1", 1)}`)) as Buffer;
-    const end = envelope.indexOf(0x0a);
-    const header = JSON.parse(envelope.toString("utf8", 0, end)) as Record<string, unknown>;
-    all.push({ header, payload: envelope.toString("utf8", end + 1) });
+    const { header, payload } = decodeEnvelope(envelope);
+    all.push({ header: { ...header }, payload: payload.toString() });
   }
   return all;
 }

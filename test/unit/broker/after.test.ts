@@ -22,7 +22,7 @@ eachServer((_name, url) => {
   });
 
   const taken = async (): Promise<string[]> => (await worker.take(TAKE)).runs.flat().map(payloadOf);
-  const left = (): Promise<string[]> => client.keys(`${bench.context.keys.tag}:{after,held,a:*}`);
+  const left = (): Promise<string[]> => client.keys(`${bench.context.keys.tag}:[ah]*`);
 
   test("it runs when the last of them is done, and nothing is left of the waiting", async () => {
     const [a, b] = [await bench.add("a"), await bench.add("b")];
