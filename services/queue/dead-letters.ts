@@ -1,6 +1,6 @@
 // Dead letters: looked at, run again or forgotten, by their ids or by what they have in common.
 
-import { type BrokerContext, serverNowMs } from "../broker/connection.ts";
+import { type BrokerContext, serverNowMs, translate } from "../broker/connection.ts";
 import { type DeadLetter, findDeadLetter, purgeDead, retryDead } from "../broker/dead.ts";
 import { queueNames } from "../broker/reap.ts";
 import type { FoundDelivery } from "../broker/search.ts";
@@ -60,7 +60,9 @@ export class DeadLetters {
     const unknown: string[] = [];
     let count = 0;
     for (const id of ids) {
-      const letter = await findDeadLetter(this.#context, queues, id);
+      const letter = await findDeadLetter(this.#context, queues, id).catch((error: unknown) => {
+        throw translate(error);
+      });
       const acted = letter === undefined ? 0 : await act(this.#context, letter.queue, [letter]);
       if (acted === 0) unknown.push(id);
       count += acted;

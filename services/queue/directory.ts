@@ -1,6 +1,6 @@
 // Which route does a job: what the workers registered, remembered here and read again when a name is not known yet.
 
-import type { BrokerContext } from "../broker/connection.ts";
+import { type BrokerContext, translate } from "../broker/connection.ts";
 import { readJobs, readRoutes } from "../broker/routes.ts";
 import type { Clock } from "../runtime/clock.ts";
 import { AntiphonError } from "../runtime/errors.ts";
@@ -56,9 +56,9 @@ export class Directory {
     return undefined;
   }
 
-  /** The number of the route with this id. @throws AntiphonError ROUTE_UNKNOWN */
+  /** The number of the route with this id, read anew: a Redis that came back empty gave out others. @throws AntiphonError ROUTE_UNKNOWN */
   async numberOf(id: string): Promise<number> {
-    if (!this.#numbers.has(id)) await this.#read();
+    await this.#read();
     const number = this.#numbers.get(id);
     if (number !== undefined) return number;
     throw new AntiphonError("ROUTE_UNKNOWN", `${id}: no worker has had it yet.${suggestion(id, this.#numbers.keys())}`);
@@ -87,6 +87,9 @@ export class Directory {
         this.#routes = jobs;
         this.#jobs = new Map([...jobs].map(([name, id]) => [id, name]));
         this.#readAtMs = this.#clock.monotonic();
+      })
+      .catch((error: unknown) => {
+        throw translate(error);
       })
       .finally(() => (this.#reading = undefined));
     return this.#reading;

@@ -10,7 +10,7 @@ import { openQueue, type Queue } from "../../../services/queue/queue.ts";
 import { closeRedis, openRedis, type RedisClient } from "../../../services/redis/connect.ts";
 import { defineMiddleware, job } from "../../../services/sdk/index.ts";
 import { Bench, outcome, TAKE, takeOne } from "../../support/broker.ts";
-import { eachServer } from "../../support/redis.ts";
+import { eachServer, startRedisServer, withServer } from "../../support/redis.ts";
 import { waitFor } from "../../support/wait-for.ts";
 
 const Report = job("reports.make", z.object({ team: z.string() }));
@@ -362,6 +362,33 @@ eachServer((_name, url) => {
     await registerRoutes(bench.context, ["late.run"]);
     await registerJobs(bench.context, new Map([["late", "late.run"]]));
     await waitFor(() => queue.enqueue(Late, "x"));
+  });
+});
+
+withServer("redis-server", () => {
+  test("a Redis that goes away is told by its code, whatever is asked", async () => {
+    const server = await startRedisServer();
+    const queue = await openQueue({ url: server.url });
+    try {
+      await server.stop();
+      const asked = [
+        queue.enqueue("x", {}),
+        queue.find("x1"),
+        queue.search({ route: "x" }),
+        queue.cancel("x1"),
+        queue.dead.retry(["x1"]),
+        queue.dead.purge({}),
+        queue.depths(),
+        queue.show("default"),
+        queue.pause("default", { route: "x" }),
+        queue.history(),
+        queue.workers.list(),
+        queue.result("x1"),
+      ];
+      for (const promise of asked) await expect(promise).rejects.toMatchObject({ code: "REDIS_UNAVAILABLE" });
+    } finally {
+      await queue.close();
+    }
   });
 });
 
