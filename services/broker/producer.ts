@@ -50,6 +50,8 @@ export interface Uid {
 /** A delivery whose envelope is still in the pieces it came in; they are not joined if it is large. */
 export interface PiecedDelivery extends Omit<NewDelivery, "envelope"> {
   readonly envelope: Buffer | readonly Buffer[];
+  /** Told when Redis has it, where its enqueue waits for more. It stays in memory until then, to be sent again. */
+  readonly onStored?: () => void;
 }
 
 export interface Enqueued {
@@ -180,6 +182,8 @@ export class Producer {
   /** What a server answered that lost it since is sent once more. */
   async #sendUntilProven(number: number, batch: Waiting): Promise<Reply[]> {
     const reply = await this.#sendUntilAnswered(number, batch);
+    if (batch.durability === "default") return reply;
+    for (const { delivery } of batch.list) delivery.onStored?.();
     try {
       await proven(this.#options, batch.durability);
       return reply;

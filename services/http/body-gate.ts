@@ -73,6 +73,8 @@ export class BodyGate {
   readonly #bodyMs: number;
   readonly #uploads = new Set<Upload>();
   readonly #placed = new Set<Upload>();
+  /** Stored, and not acknowledged yet. */
+  readonly #acknowledging = new Set<Upload>();
   readonly #fresh: Upload[] = [];
   readonly #returning: Upload[] = [];
   /** Bytes that are in memory, and that may come for those with a place. */
@@ -89,14 +91,18 @@ export class BodyGate {
   }
 
   /**
-   * Reads the body, then calls `use` with it, and keeps the place until that has settled: what is stored at once is
-   * limited too. Throws BODY_TOO_LARGE, BODY_STALLED or TOO_MANY_REQUESTS.
+   * Reads the body, then calls `use` with it, and keeps the place until that has settled or said that the body is stored:
+   * what is stored at once is limited too. Throws BODY_TOO_LARGE, BODY_STALLED or TOO_MANY_REQUESTS.
    */
-  async pass<T>(stream: IncomingMessage, limitBytes: number, use: (body: Body) => Promise<T>): Promise<T> {
+  async pass<T>(
+    stream: IncomingMessage,
+    limitBytes: number,
+    use: (body: Body, stored: () => void) => Promise<T>,
+  ): Promise<T> {
     const upload = this.#open(stream, limitBytes);
     try {
       await upload.done.promise;
-      return await use(upload);
+      return await use(upload, () => this.#stored(upload));
     } finally {
       this.#leave(upload);
     }
@@ -199,13 +205,20 @@ export class BodyGate {
     const upload = queue[0];
     if (upload === undefined) return undefined;
     const fits = this.#held + this.#reserved + expected(upload) - upload.bytes <= this.#bytesMax;
-    return fits || this.#placed.size === 0 ? queue.shift() : undefined;
+    return fits || this.#placed.size + this.#acknowledging.size === 0 ? queue.shift() : undefined;
   }
 
   #hold(upload: Upload): void {
     upload.state = "held";
     this.#reserve(upload, 0);
     upload.done.resolve();
+  }
+
+  /** Others may be read while it waits for its acknowledgement; its bytes count until then. */
+  #stored(upload: Upload): void {
+    if (upload.state !== "held" || !this.#placed.delete(upload)) return;
+    this.#acknowledging.add(upload);
+    this.#give();
   }
 
   #leave(upload: Upload): void {
@@ -222,6 +235,7 @@ export class BodyGate {
     this.#reserve(upload, 0);
     this.#uploads.delete(upload);
     this.#placed.delete(upload);
+    this.#acknowledging.delete(upload);
   }
 
   #fail(upload: Upload, error: AntiphonError): void {

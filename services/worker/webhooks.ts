@@ -44,6 +44,12 @@ export function webhooks(options: WebhookOptions): FastifyPluginAsync {
   };
 }
 
+interface Taken {
+  readonly body: Body;
+  /** Its place may go to another one. */
+  readonly onStored?: () => void;
+}
+
 /** One route's door. */
 class Door {
   readonly #route: HttpRoute;
@@ -66,8 +72,10 @@ class Door {
       discard(raw);
       throw error;
     }
-    if (!withBody) return await this.#answer(request, reply, { chunks: [], bytes: 0 });
-    return await this.#options.gate.pass(raw, this.#route.limitBytes, (body) => this.#answer(request, reply, body));
+    if (!withBody) return await this.#answer(request, reply, { body: { chunks: [], bytes: 0 } });
+    return await this.#options.gate.pass(raw, this.#route.limitBytes, (body, onStored) =>
+      this.#answer(request, reply, { body, onStored }),
+    );
   }
 
   /** What can be refused without the body. */
@@ -81,7 +89,7 @@ class Door {
     }
   }
 
-  async #answer(request: FastifyRequest, reply: FastifyReply, body: Body): Promise<FastifyReply> {
+  async #answer(request: FastifyRequest, reply: FastifyReply, { body, onStored }: Taken): Promise<FastifyReply> {
     const head = headOf(request);
     const header: EnvelopeHeader = {
       v: 1,
@@ -97,6 +105,7 @@ class Door {
       ...(priority === undefined ? {} : { class: priority }),
       ...this.#key(head),
       ...this.#uid(head.headers),
+      ...(onStored === undefined ? {} : { onStored }),
     });
     return reply.code(202).send({ id });
   }

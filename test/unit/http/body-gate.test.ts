@@ -22,13 +22,16 @@ interface Rig {
   most: number;
   /** Resolves what waits in `use`; until then it blocks if `block` is set. */
   block: Promise<void> | undefined;
+  /** Whether bodies are stored at once, and only their acknowledgement waits. */
+  isStored: boolean;
 }
 
 async function open(options: Partial<BodyGateOptions> & { limit?: number } = {}): Promise<Rig> {
   const gate = new BodyGate({ clock: systemClock, ...options });
   const server = createServer({ highWaterMark: 16 * 1024 }, (request, response) => {
-    const use = async (body: Body): Promise<number> => {
+    const use = async (body: Body, stored: () => void): Promise<number> => {
       rig.most = Math.max(rig.most, ++rig.using);
+      if (rig.isStored) stored();
       await rig.block;
       rig.using--;
       return Buffer.concat([...body.chunks]).byteLength;
@@ -47,7 +50,7 @@ async function open(options: Partial<BodyGateOptions> & { limit?: number } = {})
     server.close();
   });
   const { port } = server.address() as AddressInfo;
-  const rig: Rig = { gate, server, port, using: 0, most: 0, block: undefined };
+  const rig: Rig = { gate, server, port, using: 0, most: 0, block: undefined, isStored: false };
   return rig;
 }
 
@@ -184,5 +187,24 @@ describe("the body gate", () => {
     const sender = new Sender(rig.port, "chunked");
     sender.socket.write("0\r\n\r\n");
     expect(await sender.answered()).toBe("0");
+  });
+});
+
+describe("bodies that are stored and not acknowledged yet", () => {
+  it("leave their place to others, and count as memory until then", async () => {
+    const rig = await open({ places: 2, bytesMax: 6 * KB71 });
+    rig.isStored = true;
+    const block = Promise.withResolvers<void>();
+    rig.block = block.promise;
+    const senders: Sender[] = [];
+    for (let count = 1; count <= 6; count++) {
+      senders.push(new Sender(rig.port, KB71).send(KB71));
+      await waitFor(() => rig.using === count);
+    }
+    expect(rig.gate.held).toBe(6 * KB71);
+    expect(await new Sender(rig.port, KB71).send(1).answered()).toBe("TOO_MANY_REQUESTS");
+    block.resolve();
+    for (const sender of senders) expect(await sender.answered()).toBe(String(KB71));
+    expect(rig.gate.held).toBe(0);
   });
 });

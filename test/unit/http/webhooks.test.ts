@@ -231,3 +231,27 @@ describe("a queue at its limit, a Redis that is away", () => {
     await away.stop();
   });
 });
+
+describe("a durability that is not proven", () => {
+  it("answers 503, and until then holds up nobody: many more than are read at once are stored meanwhile", async () => {
+    const { testRedis } = await import("../../support/redis.ts");
+    const env = { ANTIPHON_DURABILITY: "replica" };
+    const door = await openDoor({ redisUrl: (await testRedis()).url, namespace: "unproven", handlers: [hooks], env });
+    try {
+      await doorIsOpen(door);
+      let answered = 0;
+      const all = Array.from({ length: 60 }, async (_, index) => {
+        const body = JSON.stringify({ index });
+        const response = await fetch(`${door.url}/hooks/plain/x`, { method: "POST", body, headers: JSON_TYPE });
+        answered++;
+        return [response.status, ((await response.json()) as { error: { code: string } }).error.code];
+      });
+      await waitFor(async () => (await door.stored("default")).length === 60);
+      expect(answered).toBe(0);
+      expect(await Promise.all(all)).toEqual(all.map(() => [503, "DURABILITY_UNMET"]));
+      expect((await door.stored("default")).length).toBe(60);
+    } finally {
+      await door.stop();
+    }
+  });
+});
