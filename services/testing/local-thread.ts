@@ -2,7 +2,8 @@
 // that the mocks there count. Messages cross a real channel, and are cloned, as between threads.
 
 import { MessageChannel, type MessagePort } from "node:worker_threads";
-import { type FromThread, type ThreadData, type ToThread, unpackRuns } from "../worker/protocol.ts";
+import { unpackRuns } from "../worker/packing.ts";
+import type { FromThread, ThreadData, ToThread } from "../worker/protocol.ts";
 import { Runner } from "../worker/runner.ts";
 import { SlotMemory } from "../worker/slots.ts";
 import type { ThreadParts } from "../worker/thread-parts.ts";

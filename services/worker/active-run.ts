@@ -8,7 +8,8 @@
 import type { Claim } from "../broker/claims.ts";
 import { verdictOf } from "../broker/delivery.ts";
 import { publicId } from "../runtime/ids.ts";
-import { endsRun, type Failure, holdsRun, type NumberedClaim, type Settled } from "./protocol.ts";
+import type { NumberedClaim } from "./packing.ts";
+import { endsRun, type Failure, holdsRun, type Settled } from "./protocol.ts";
 
 const FAILURES_LOST_MAX = 3;
 const CANCELLED: Failure = { code: "RUN_CANCELLED", detail: "", afterMs: 0 };

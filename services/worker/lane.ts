@@ -4,8 +4,8 @@ import type { Clock } from "../runtime/clock.ts";
 import type { ActiveRun, Place } from "./active-run.ts";
 import { HeapGauge } from "./heap-gauge.ts";
 import { type Aborted, crashOf, failureOf, GRACE_MS, isSame, type Look, offenceOf } from "./offence.ts";
-import type { AbortReason, FromThread, OutgoingRun, Settled, ThreadData } from "./protocol.ts";
-import { packRuns } from "./protocol.ts";
+import { type OutgoingRun, packRuns } from "./packing.ts";
+import type { AbortReason, FromThread, Settled, ThreadData } from "./protocol.ts";
 import { SlotMemory, type Started } from "./slots.ts";
 import type { Host, Spawn } from "./threads.ts";
 

@@ -1,4 +1,4 @@
-// What the main thread and a handler thread (or a quarantine child) say to each other, and how deliveries are packed.
+// What the main thread and a handler thread (or a quarantine child) say to each other; packing.ts says in which form.
 //
 //   main ── runs ──▶ thread     thread ── ready | unfit ──▶ main      (once, after load and setup)
 //   main ── abort ─▶ thread     thread ── settled ──────────▶ main     (one message per tick, one entry per delivery)
@@ -11,13 +11,14 @@
 // which `endsRun` holds, the rest of the run is dropped without an answer; after one for which `holdsRun` does, the next
 // delivery waits for `go`. Beside the messages there is shared memory: slots.ts says who writes what there.
 
-import type { Claim, ClaimRef, Settlement } from "../broker/claims.ts";
+import type { ClaimRef, Settlement } from "../broker/claims.ts";
 import type { Effect } from "../broker/effects.ts";
-import { decodeElement, type Element } from "../broker/delivery.ts";
+import type { Element } from "../broker/delivery.ts";
 import type { Durability } from "../redis/durable.ts";
 import type { ErrorCode } from "../runtime/errors.ts";
 import type { Level } from "../telemetry/events.ts";
 import type { ReportingOptions } from "../telemetry/trackers.ts";
+import type { PackedAnswers, PackedRuns } from "./packing.ts";
 
 /** The kinds of handler threads: chat runs Messages, work everything else, quarantine one delivery that crashed twice. */
 export type ThreadKind = "chat" | "work" | "quarantine";
@@ -131,6 +132,7 @@ export type ToThread =
  * What came of one delivery. Two kinds are never written to Redis: `lost` (a script said that the claim is not ours any
  * more) and `interrupted` (aborted by a drain, or not started because of it; main hands it back, uncounted).
  * An effect with more than 2 KiB in it does not belong here: the thread writes it itself before (broker/effects.ts).
+ * Whoever adds a field tells packing.ts of it.
  */
 export interface Settled {
   readonly serial: number;
@@ -148,6 +150,8 @@ export type FromThread =
   | { readonly type: "unfit"; readonly code: string; readonly message: string }
   /** At most one per tick of the thread. */
   | { readonly type: "settled"; readonly list: readonly Settled[] }
+  /** The same from a thread, packed. Its host unpacks it. */
+  | { readonly type: "answers"; readonly packed: PackedAnswers }
   /** From a quarantine child only, in place of `SlotMemory`: a route begins (timeoutMs > 0) or ended (0). */
   | { readonly type: "began"; readonly serial: number; readonly timeoutMs: number; readonly route?: number }
   | { readonly type: "stopped" };
@@ -163,75 +167,4 @@ export function endsRun(kind: Settled["kind"]): boolean {
  */
 export function holdsRun(settled: Settled): boolean {
   return settled.effects.length > 0 && !endsRun(settled.kind);
-}
-
-/**
- * Runs on their way to a thread: one flat list and one buffer, because structured clone pays for every property name of
- * every object and for the whole 64 KiB chunk behind every Buffer that was cut from a socket's data.
- */
-export interface PackedRuns {
-  readonly flat: readonly (string | number | null)[];
-  /** The inline bodies, end to end. */
-  readonly bodies: Uint8Array<ArrayBuffer>;
-}
-
-/** A claim with the serial that main gave it. */
-export interface NumberedClaim {
-  readonly serial: number;
-  readonly claim: Claim;
-}
-
-export interface OutgoingRun {
-  readonly queue: string;
-  readonly wid: string;
-  readonly slot: number;
-  readonly claims: readonly NumberedClaim[];
-  readonly failed?: Failure;
-}
-
-/** `bodies.buffer` may be transferred. */
-export function packRuns(runs: readonly OutgoingRun[]): PackedRuns {
-  const flat: (string | number | null)[] = [];
-  let bytes = 0;
-  for (const run of runs) for (const { claim } of run.claims) bytes += claim.body?.byteLength ?? 0;
-  const bodies = new Uint8Array(bytes);
-  let end = 0;
-  for (const run of runs) {
-    const { failed } = run;
-    flat.push(run.queue, run.wid, run.slot, run.claims.length);
-    flat.push(failed?.code ?? null, failed?.detail ?? null, failed?.afterMs ?? null, failed?.route ?? 0);
-    for (const { serial, claim } of run.claims) {
-      flat.push(serial, claim.id, claim.fence, claim.elementText, claim.key, claim.bodyToken);
-      flat.push(claim.body === null ? -1 : claim.body.byteLength);
-      if (claim.body === null) continue;
-      bodies.set(claim.body, end);
-      end += claim.body.byteLength;
-    }
-  }
-  return { flat, bodies };
-}
-
-export function unpackRuns(packed: PackedRuns): ThreadRun[] {
-  const { flat, bodies } = packed;
-  const runs: ThreadRun[] = [];
-  let at = 0;
-  let end = 0;
-  const text = (): string => flat[at++] as string;
-  const number = (): number => flat[at++] as number;
-  const claim = (): ThreadClaim => {
-    const [serial, id, fence, elementText, key, bodyToken] = [number(), text(), text(), text(), text(), text()];
-    const bytes = number();
-    const body = bytes < 0 ? null : Buffer.from(bodies.buffer, bodies.byteOffset + end, bytes);
-    end += Math.max(bytes, 0);
-    return { serial, id, fence, elementText, key, bodyToken, body, element: decodeElement(elementText) };
-  };
-  while (at < flat.length) {
-    const [queue, wid, slot, count] = [text(), text(), number(), number()];
-    const [code, detail, afterMs, route] = [flat[at++], flat[at++], flat[at++], flat[at++]];
-    const claims = Array.from({ length: count }, claim);
-    const run = { queue, wid, slot, claims };
-    if (code === null) runs.push(run);
-    else runs.push({ ...run, failed: { code, detail, afterMs, ...(route === 0 ? {} : { route }) } as Failure });
-  }
-  return runs;
 }

@@ -1,6 +1,7 @@
 // Entry of a handler thread.
 
 import { parentPort, workerData } from "node:worker_threads";
+import { packAnswers } from "./packing.ts";
 import type { FromThread, ThreadData, ToThread } from "./protocol.ts";
 import { SlotMemory } from "./slots.ts";
 import { ThreadLife } from "./thread-life.ts";
@@ -13,7 +14,8 @@ const memory = new SlotMemory(data.slotMemory);
 const life = new ThreadLife(
   data,
   {
-    post: (message: FromThread) => port.postMessage(message),
+    post: (message: FromThread) =>
+      port.postMessage(message.type === "settled" ? { type: "answers", packed: packAnswers(message.list) } : message),
     begin: (slot, started) => memory.begin(slot, started),
     end: (slot) => memory.end(slot),
   },

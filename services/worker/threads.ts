@@ -2,6 +2,7 @@
 
 import { fork, type ChildProcess } from "node:child_process";
 import { Worker } from "node:worker_threads";
+import { unpackAnswers } from "./packing.ts";
 import type { FromThread, ThreadData, ToThread } from "./protocol.ts";
 
 export interface HostEvents {
@@ -49,7 +50,9 @@ class ThreadHost implements Host {
       resourceLimits: { maxOldGenerationSizeMb: limits.oldMb, maxYoungGenerationSizeMb: limits.youngMb },
     });
     let reason = "";
-    this.#worker.on("message", (message: FromThread) => events.message(message));
+    this.#worker.on("message", (message: FromThread) =>
+      events.message(message.type === "answers" ? { type: "settled", list: unpackAnswers(message.packed) } : message),
+    );
     this.#worker.on("error", (error) => (reason = describe(error)));
     this.#worker.on("exit", (code) => events.gone(reason === "" ? `exit code ${code}` : reason));
   }

@@ -16,15 +16,8 @@ import { Keys } from "../../../services/redis/keys.ts";
 import type { Handler } from "../../../services/sdk/handler.ts";
 import type { Middleware } from "../../../services/sdk/middleware.ts";
 import type { EventFields, EventName } from "../../../services/telemetry/events.ts";
-import {
-  type AdapterFacts,
-  endsRun,
-  type Failure,
-  type OutgoingRun,
-  packRuns,
-  type Settled,
-  unpackRuns,
-} from "../../../services/worker/protocol.ts";
+import { type OutgoingRun, packRuns, unpackRuns } from "../../../services/worker/packing.ts";
+import { type AdapterFacts, endsRun, type Failure, type Settled } from "../../../services/worker/protocol.ts";
 import { Runner } from "../../../services/worker/runner.ts";
 import type { Started } from "../../../services/worker/slots.ts";
 import { threadParts } from "../../../services/worker/thread-life.ts";

@@ -1,14 +1,8 @@
 // Threads and a clock under a test's hand: what main posts is read from them, what they answer is said by the test.
 
 import type { Clock } from "../../../services/runtime/clock.ts";
-import {
-  type FromThread,
-  type Settled,
-  type ThreadData,
-  type ThreadRun,
-  type ToThread,
-  unpackRuns,
-} from "../../../services/worker/protocol.ts";
+import { unpackRuns } from "../../../services/worker/packing.ts";
+import type { FromThread, Settled, ThreadData, ThreadRun, ToThread } from "../../../services/worker/protocol.ts";
 import { SlotMemory, type Started } from "../../../services/worker/slots.ts";
 import type { Host, HostEvents, Spawn } from "../../../services/worker/threads.ts";
 import { outcome } from "./claims.ts";

@@ -1,5 +1,12 @@
 import { expect, test } from "vitest";
-import { type OutgoingRun, packRuns, unpackRuns } from "../../../services/worker/protocol.ts";
+import {
+  type OutgoingRun,
+  packAnswers,
+  packRuns,
+  unpackAnswers,
+  unpackRuns,
+} from "../../../services/worker/packing.ts";
+import type { Settled } from "../../../services/worker/protocol.ts";
 import { claimOf } from "./claims.ts";
 
 test("runs arrive in a thread as they were sent", () => {
@@ -22,4 +29,20 @@ test("runs arrive in a thread as they were sent", () => {
     { queue: "default", wid: "v", slot: 0, failed },
   ]);
   expect(arrived.flatMap((run) => run.claims)).toEqual(claims.map(({ serial, claim }) => ({ serial, ...claim })));
+});
+
+test("answers arrive in main as they were given, in order, whatever they say", () => {
+  const done = { kind: "done", effects: [] } as const;
+  const effect = { kind: "unset", hash: "h", field: "f" } as unknown as Settled["effects"][number];
+  const list: Settled[] = [
+    { ...done, serial: 1, origin: "a1", history: '{"id":"a1"}' },
+    { ...done, serial: 2, origin: "a2", history: "", effects: [effect] },
+    { ...done, serial: 3, origin: "a3", history: "" },
+    { ...done, serial: 4, origin: "a4", history: "two\nlines" },
+    { serial: 5, kind: "block", delayMs: 10, error: "no", origin: "a5", effects: [], history: "h" },
+    { ...done, serial: 6, origin: "", history: "h" },
+    { ...done, serial: 7, origin: "a7", history: "last" },
+  ];
+  expect(unpackAnswers(structuredClone(packAnswers(list)))).toEqual(list);
+  expect(unpackAnswers(structuredClone(packAnswers([])))).toEqual([]);
 });
