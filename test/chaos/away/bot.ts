@@ -38,9 +38,14 @@ export class AwayBot {
     const bot = new AwayBot(`away-${randomId()}`, await startServer(await lastingPort(), folder), folder);
     const processes = ["master", "worker", "worker"].map((mode) => bot.#spawn(mode));
     bot.#processes.push(...processes);
-    const started = await Promise.all(processes.map((one) => one.waitForLine('"process.started"', START_MS)));
-    bot.#urls = started.slice(1).map((line) => /http:\/\/[^ "]+/.exec(line)?.[0] ?? "");
-    return bot;
+    try {
+      const started = await Promise.all(processes.map((one) => one.waitForLine('"process.started"', START_MS)));
+      bot.#urls = started.slice(1).map((line) => /http:\/\/[^ "]+/.exec(line)?.[0] ?? "");
+      return bot;
+    } catch (error) {
+      await bot.stop();
+      throw error;
+    }
   }
 
   /** Where its workers serve. */
