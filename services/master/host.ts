@@ -3,7 +3,7 @@
 // Promised: "ok" only after everything of the batch is in Redis, resume state with it; and in the order received.
 
 import { encodeEnvelope } from "../broker/delivery.ts";
-import type { BrokerContext } from "../broker/connection.ts";
+import { type BrokerContext, proven } from "../broker/connection.ts";
 import { intake, type IntakeCall } from "../broker/intake.ts";
 import type { QueueLimits } from "../broker/producer.ts";
 import type { Tenure } from "../leader/leader.ts";
@@ -25,6 +25,12 @@ export interface HostOptions {
   readonly clock: Clock;
   readonly emit: Emit;
   readonly onState: (state: ConnState) => void;
+}
+
+/** In Redis, and not acknowledged yet. */
+interface Taken {
+  readonly inbound: Inbound;
+  readonly stored: "stored" | "duplicate";
 }
 
 type Fence = NonNullable<IntakeCall["fence"]>;
@@ -54,13 +60,15 @@ export class UnitHost implements Host {
   }
 
   async intake(batch: readonly Inbound[]): Promise<"ok" | NackReason> {
+    const unproven: Taken[] = [];
     for (const [index, inbound] of batch.entries()) {
-      const refused = await this.#take(inbound);
+      const refused = await this.#take(inbound, unproven);
       if (refused === undefined) continue;
+      await this.#acknowledge(unproven);
       for (const rest of batch.slice(index)) rest.nack?.(refused);
       return refused;
     }
-    return (await this.#writeProgress()) ?? "ok";
+    return (await this.#acknowledge(unproven)) ?? (await this.#writeProgress()) ?? "ok";
   }
 
   state(state: ConnState, detail?: string): void {
@@ -83,18 +91,41 @@ export class UnitHost implements Host {
     return this.#options.clock.now();
   }
 
-  /** Undefined when it is stored and acknowledged. */
-  async #take(inbound: Inbound): Promise<NackReason | undefined> {
+  /** Undefined when it is stored, and acknowledged unless that waits for a proof. */
+  async #take(inbound: Inbound, unproven: Taken[]): Promise<NackReason | undefined> {
     const { event } = inbound;
     if (event.type === "gap") this.state("degraded", `a gap: ${event.reason}`);
     try {
       const isMessage = event.type === "message" && !event.message.user.isSelf;
       const stored = isMessage ? await this.#store(inbound, event.message) : this.#pass(inbound);
       if (stored === "fenced") return stored;
-      await inbound.ack?.(stored);
+      if (this.#isProvenAtOnce) await inbound.ack?.(stored);
+      else unproven.push({ inbound, stored });
       return undefined;
     } catch (error) {
       return this.#nack(error);
+    }
+  }
+
+  get #isProvenAtOnce(): boolean {
+    return (this.#options.broker.durability ?? "default") === "default";
+  }
+
+  /** One proof for all of a batch: each may take as long as a disk. */
+  async #acknowledge(taken: readonly Taken[]): Promise<NackReason | undefined> {
+    if (taken.length === 0) return undefined;
+    let acknowledged = 0;
+    try {
+      await proven(this.#options.broker);
+      for (const { inbound, stored } of taken) {
+        await inbound.ack?.(stored);
+        acknowledged++;
+      }
+      return undefined;
+    } catch (error) {
+      const reason = this.#nack(error);
+      for (const { inbound } of taken.slice(acknowledged)) inbound.nack?.(reason);
+      return reason;
     }
   }
 
@@ -111,15 +142,17 @@ export class UnitHost implements Host {
     const fence = this.#fence();
     if (fence === "fenced") return fence;
     const message = messageOf(said, unit);
-    const header = { v: 1, kind: "message", by: message.user.id } as const;
+    const key = order === "room" ? message.room : `${message.room}\n${message.user.id}`;
+    const header = { v: 1, kind: "message", by: message.user.id, key } as const;
     const [first = inbound.event.id] = inbound.dedupe;
     const { kind } = await intake(broker, {
       queue: QUEUE,
       delivery: {
         route: 0,
         envelope: encodeEnvelope(header, JSON.stringify(message)),
-        key: order === "room" ? message.room : `${message.room}\n${message.user.id}`,
+        key,
         uid: { id: `${unit} ${first}`, ttlMs: DEDUPE_MS },
+        durability: "default",
       },
       limits,
       ...(fence ? { fence } : {}),
