@@ -75,7 +75,7 @@ export interface EnvelopeHeader {
   readonly admin?: true;
   /** The route's id, e.g. `deploy.ship`; absent in a Message that is not matched yet. */
   readonly route?: string;
-  /** Of a job: its ordering key and class, where they are not the default. What moves it needs them. */
+  /** Its ordering key and, of a job, its class, where they are not the default. What moves it needs them. */
   readonly key?: string;
   readonly class?: PriorityClass;
   /** Of a Message that is retried: only these routes run. */

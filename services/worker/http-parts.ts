@@ -137,8 +137,8 @@ export interface Line {
 export async function takeLine(context: BrokerContext, { said, limits, byRoom }: Line): Promise<{ id: string }> {
   const { message, uid, publish } = said;
   const by = message.user.id;
-  const envelope = encodeEnvelope({ v: 1, kind: "message", by }, JSON.stringify(message));
   const key = byRoom ? message.room : `${message.room}\n${by}`;
+  const envelope = encodeEnvelope({ v: 1, kind: "message", by, key }, JSON.stringify(message));
   const delivery = { route: UNMATCHED, envelope, key, uid };
   const taken = await intake(context, { queue: CHAT_QUEUE, delivery, limits, publish });
   if (taken.kind === "fenced") throw new AntiphonError("FENCED", "");

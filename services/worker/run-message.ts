@@ -99,7 +99,7 @@ function childWithKey(underway: Underway, child: { route: ChatRoute; key: string
   const header = {
     v: 1,
     kind: "message",
-    at: parts.clock.now(),
+    key: child.key,
     only: [route],
     ...underway.causedBy,
   } as const;

@@ -88,8 +88,8 @@ function childOf(underway: Underway, again: readonly Retried[], payload: Uint8Ar
   const header = {
     v: 1,
     kind: "message",
-    at: parts.clock.now(),
     origin,
+    key: claim.key,
     only,
     tries: failures + 1,
     ...underway.causedBy,

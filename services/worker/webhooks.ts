@@ -91,19 +91,15 @@ class Door {
 
   async #answer(request: FastifyRequest, reply: FastifyReply, { body, onStored }: Taken): Promise<FastifyReply> {
     const head = headOf(request);
-    const header: EnvelopeHeader = {
-      v: 1,
-      kind: "webhook",
-      route: this.#route.id,
-      request: head,
-    };
+    const key = this.#key(head);
+    const header: EnvelopeHeader = { v: 1, kind: "webhook", route: this.#route.id, ...key, request: head };
     const payload = await this.#judge(head, body);
     const { queue = WORK_QUEUE, class: priority } = this.#route;
     const { id } = await this.#options.enqueue(queue, {
       route: await this.#options.numberOf(this.#route.id),
       envelope: [envelopeHead(header), ...payload],
       ...(priority === undefined ? {} : { class: priority }),
-      ...this.#key(head),
+      ...key,
       ...this.#uid(head.headers),
       ...(onStored === undefined ? {} : { onStored }),
     });
