@@ -46,8 +46,7 @@ eachServer((_name, url) => {
     for (const queue of ["a", "b", "a", "c"])
       ids.push(
         Number.parseInt(
-          (await bench.producer.enqueue(queue, { route, envelope: encodeEnvelope({ v: 1, kind: "job" }, "") }))
-            .id,
+          (await bench.producer.enqueue(queue, { route, envelope: encodeEnvelope({ v: 1, kind: "job" }, "") })).id,
           36,
         ),
       );
