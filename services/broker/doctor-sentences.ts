@@ -16,8 +16,8 @@ const SENTENCES = {
   "ring-class": { wrong: "key {} is in line in another class than its first delivery", mend: "it changes lines" },
   "ring-none": { wrong: "key {} is in line without a delivery", mend: "it is taken out" },
   "ring-claim": { wrong: "key {} is in line while a worker has it", mend: "it is taken out of the line" },
-  "ring-parked": { wrong: "key {} is in line while it waits", mend: "it is taken out of the line" },
   "parked-none": { wrong: "key {} waits without a delivery", mend: "it waits no longer" },
+  "parked-ring": { wrong: "key {} waits while it is in line", mend: "it waits no longer" },
   "parked-claim": { wrong: "key {} waits while a worker has it", mend: "it waits no longer" },
   "claim-unlisted": {
     wrong: "a worker has deliveries of key {} that its list lacks",

@@ -12,6 +12,7 @@ import { registerRoutes } from "../../../services/broker/routes.ts";
 import { closeRedis, openRedis, type RedisClient } from "../../../services/redis/connect.ts";
 import { publicId } from "../../../services/runtime/ids.ts";
 import { Bench, outcome, payloadOf } from "../../support/broker.ts";
+import { BrokerModel } from "../../support/broker-model.ts";
 import { seeded } from "../../support/seeded.ts";
 import { eachServer } from "../../support/redis.ts";
 import { waitFor } from "../../support/wait-for.ts";
@@ -95,7 +96,9 @@ class Load {
     for (let idle = 0; !this.#stopping || (await this.#stored()) > 0;) {
       const { runs } = await worker.take({ slots: 10, run: 4, order: "0123" });
       for (const run of runs) await this.#settle(worker, run);
-      if (runs.length === 0 && ++idle % 20 === 0) await worker.beat();
+      if (runs.length > 0 || ++idle % 20 > 0) continue;
+      const { held } = await worker.beat();
+      if (held > 0) for (const claim of await worker.held()) await this.#settle(worker, [claim]); // it lost count of them
     }
   }
 
@@ -185,11 +188,10 @@ eachServer((_name, url) => {
       .multi()
       .rpush(`${p}:r1`, "nothing", "b", "c")
       .zadd(`${p}:d`, 5, "Kd")
-      .zadd(`${p}:d`, 9e15, "Ke")
+      .zadd(`${p}:d`, "NX", 9e15, "Ke")
       .hincrby(`${p}:m`, "bodyBytes", 5)
       .exec();
     expect(id).toMatch(/^\w+$/);
-    // A worker that lost a key to another learns of it here only by the doctor; our workers compare at each beat.
     const work = { goesOn: true };
     const stopped = waitFor(async () => (await look({ repair: true })).isSound, { timeoutMs: 20_000 })
       .then(() => load.stop())
@@ -201,5 +203,21 @@ eachServer((_name, url) => {
     const bytes = await client.hget(`${p}:m`, "bodyBytes");
     expect(Number(bytes)).toBe(0);
     expect(load.done.size + load.cancelled).toBe(load.sent.size);
+  });
+
+  test("beside crashes, zombies and lost replies it finds nothing", SLOW, async () => {
+    await load.stop();
+    const seen = new Set<string>();
+    for (let seed = 1; seed <= 3; seed++) {
+      const context = new Bench(client).context;
+      const work = { goesOn: true };
+      const model = new BrokerModel(context, seed).run(150).finally(() => (work.goesOn = false));
+      while (work.goesOn)
+        for (const { code, harmless } of (await examine(context)).findings) if (!harmless) seen.add(code);
+      await model;
+      for (const { code, harmless } of (await examine(context)).findings) if (!harmless) seen.add(code);
+    }
+    for (const code of ["worker-immortal", "grace-for-ever"]) seen.delete(code); // the model's clock is ahead of this one
+    expect([...seen]).toEqual([]);
   });
 });

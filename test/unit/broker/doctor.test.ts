@@ -49,10 +49,9 @@ eachServer((_name, url) => {
     await client.rpush(`${p}:r1`, "busy");
     await ward.toldAndMended({ codes: ["ring-claim"] });
   });
-  test("a key in line that waits", async () => {
+  test("a key in line that waits: it stays in line, for its due time may be wrong", async () => {
     await client.rpush(`${p}:r1`, "parked");
-    await ward.toldAndMended({ codes: ["ring-parked"] });
-    expect(await client.lrange(`${p}:r1`, 0, -1)).not.toContain("parked");
+    await ward.toldAndMended({ codes: ["parked-ring"] });
   });
   test("a key that waits without deliveries", async () => {
     await client.zadd(`${p}:d`, Date.now() + 1e6, "Knothing");

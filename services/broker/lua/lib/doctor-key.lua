@@ -113,7 +113,8 @@ local function check_key(key, wids, ids)
     in_all, is_sure = in_all + n, is_sure and all
     if c == class then in_ring = n end
   end
-  local where = not head and 'none' or holder and 'claim' or parked and 'parked' or 'ring'
+  -- In line and waiting: in line, for a take looks at limits and pauses again, while the due time may be as wrong as the rest.
+  local where = not head and 'none' or holder and 'claim' or parked and in_all == 0 and 'parked' or 'ring'
   if parked and where ~= 'parked' then say('parked-' .. where) end
   if where == 'ring' then
     if in_all == 0 then
