@@ -114,6 +114,12 @@ export interface ProducerOptions extends BrokerContext {
   readonly clock?: Clock;
 }
 
+/** Where all are new, only the first one's id is answered: see lua/enqueue.lua. */
+function enqueuedOf(reply: Reply[], index: number): Enqueued {
+  if (reply.length === 1) return { id: publicId(Number(text(reply[0])) + index), duplicate: false };
+  return { id: publicId(text(reply[2 * index])), duplicate: text(reply[2 * index + 1]) === "1" };
+}
+
 export class Producer {
   readonly #options: ProducerOptions;
   readonly #id = randomId();
@@ -168,9 +174,7 @@ export class Producer {
     this.#waitingCount -= batch.list.length;
     try {
       const reply = await this.#sendUntilProven(number, batch);
-      for (const [index, pending] of batch.list.entries()) {
-        pending.resolve({ id: publicId(text(reply[2 * index])), duplicate: text(reply[2 * index + 1]) === "1" });
-      }
+      for (const [index, pending] of batch.list.entries()) pending.resolve(enqueuedOf(reply, index));
     } catch (error) {
       for (const pending of batch.list) pending.reject(error);
     } finally {

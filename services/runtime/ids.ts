@@ -20,9 +20,22 @@ export function randomId(): string {
   return base62(randomBytes(16));
 }
 
-/** A delivery's number as people see it: base 36. */
-export function publicId(number: string): string {
-  return Number(number).toString(36);
+const PAIRS = Array.from({ length: 36 ** 2 }, (_, pair) => pair.toString(36).padStart(2, "0"));
+const FOUR_DIGITS = 36 ** 4;
+
+function fourDigits(value: number): string {
+  return `${PAIRS[Math.floor(value / PAIRS.length)]}${PAIRS[value % PAIRS.length]}`;
+}
+
+/** A delivery's number as people see it: base 36. In pieces: `toString(36)` of a large number takes twice as long. */
+export function publicId(number: string | number): string {
+  const value = Number(number);
+  if (!(value >= FOUR_DIGITS)) return value.toString(36);
+  const high = Math.floor(value / FOUR_DIGITS);
+  const tail = fourDigits(value - high * FOUR_DIGITS);
+  if (high < FOUR_DIGITS) return high.toString(36) + tail;
+  const top = Math.floor(high / FOUR_DIGITS);
+  return top.toString(36) + fourDigits(high - top * FOUR_DIGITS) + tail;
 }
 
 /** The reverse of `publicId`; undefined when the text cannot be an id. */

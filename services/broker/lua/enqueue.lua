@@ -1,6 +1,7 @@
 -- Adds a batch of deliveries. KEYS: queue prefix.
 -- ARGV: clock offset, most deliveries, most bytes of large bodies, producer, batch, n, then n deliveries as in lib/enqueue.
--- Answers { id, 1 if duplicate else 0, … }. A batch sent again after a lost reply gets the same answer.
+-- Answers { id, 1 if duplicate else 0, … }; { id of the first } where all are new, for their ids follow each other.
+-- A batch sent again after a lost reply gets the same answer.
 -- @include broker/lua/lib/base
 -- @include broker/lua/lib/enqueue
 local batches, batch, n = P .. ':pr:' .. ARGV[4], ARGV[5], tonumber(ARGV[6])
@@ -17,9 +18,13 @@ if redis.call('HLEN', P .. ':j') + n > tonumber(ARGV[2])
   return redis.error_reply('FULL queue is at its limit')
 end
 local ids, duplicates = enqueue(P, ARGV, 7, n)
-for i, id in ipairs(ids) do
-  reply[2 * i - 1] = id
-  reply[2 * i] = duplicates[i] and '1' or '0'
+if next(duplicates) then
+  for i, id in ipairs(ids) do
+    reply[2 * i - 1] = id
+    reply[2 * i] = duplicates[i] and '1' or '0'
+  end
+else
+  reply[1] = ids[1]
 end
 redis.call('HSET', batches, batch, table.concat(reply, ','))
 redis.call('HDEL', batches, tonumber(batch) - 64)
