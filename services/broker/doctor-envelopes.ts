@@ -24,7 +24,7 @@ export async function rebuilt(context: BrokerContext, queue: string, number: str
   if (body === null) return undefined;
   try {
     if (queue.startsWith("outbox/")) return ofAction(body);
-    return await ofEnvelope(context, { queue, number, body });
+    return await ofEnvelope(context, { number, body });
   } catch {
     return undefined;
   }
@@ -37,26 +37,18 @@ function ofAction(body: Buffer): Rebuilt {
 
 async function ofEnvelope(
   context: BrokerContext,
-  { queue, number, body }: { queue: string; number: string; body: Buffer },
+  { number, body }: { number: string; body: Buffer },
 ): Promise<Rebuilt> {
   const { header, payload } = decodeEnvelope(body);
   const origin = header.origin ?? publicId(number);
-  const key = header.key ?? (header.kind === "message" ? await keyOfMessage(context, queue, payload) : undefined);
   const route = header.route ?? (header.only?.length === 1 ? header.only[0] : undefined);
   const delivery = {
     route: route ? Number((await context.client.hget(context.keys.routes(), route)) ?? 0) : UNMATCHED,
     class: header.class ?? DEFAULT_CLASS,
     envelope: encodeEnvelope({ ...header, origin }, payload),
-    ...(key !== undefined && { key }),
+    ...(header.key !== undefined && { key: header.key }),
   };
   return { origin, delivery };
-}
-
-/** The room, or the room and who spoke, as the service's order asks for: whichever has a line now. */
-async function keyOfMessage(context: BrokerContext, queue: string, payload: Buffer): Promise<string> {
-  const { room, user } = JSON.parse(payload.toString()) as { room: string; user: { id: string } };
-  const hasLine = (await context.client.exists(`${context.keys.queue(queue)}:k:${room}`)) === 1;
-  return hasLine ? room : `${room}\n${user.id}`;
 }
 
 /** The origin that a body names; undefined: it is the delivery's own, or the body cannot be read. `stored`: as in j. */

@@ -208,7 +208,7 @@ eachServer((_name, url) => {
   test("beside crashes, zombies and lost replies it finds nothing", SLOW, async () => {
     await load.stop();
     const seen = new Set<string>();
-    for (let seed = 1; seed <= 3; seed++) {
+    for (let seed = 1; seed <= 6; seed++) {
       const context = new Bench(client).context;
       const work = { goesOn: true };
       const model = new BrokerModel(context, seed).run(150).finally(() => (work.goesOn = false));
