@@ -1,6 +1,7 @@
 // What ends a run or a thread before it ends by itself: somebody's wish, too much memory, wear.
 
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { readHistory } from "../../services/broker/history.ts";
 import { cancelDelivery } from "../../services/broker/jobs.ts";
 import { type HandlingWorker, Lab } from "../support/handling.ts";
 import { eachServer, testRedis } from "../support/redis.ts";
@@ -19,9 +20,9 @@ const left = (): Promise<number> => lab.broker.client.hlen(`${prefix()}:j`);
 const dead = (): Promise<number> => lab.broker.client.zcard(`${prefix()}:x`);
 
 async function history(): Promise<string[]> {
-  const lines = await lab.broker.client.lrange(`${prefix()}:h`, 0, -1);
-  return lines.map((line) => {
-    const { routes, outcome } = JSON.parse(line.slice(line.indexOf("{"))) as { routes: string[]; outcome: string };
+  const lines = await readHistory(lab.broker, "default", 100);
+  return lines.map(({ text }) => {
+    const { routes, outcome } = JSON.parse(text) as { routes: string[]; outcome: string };
     return `${routes.join()} ${outcome}`;
   });
 }

@@ -155,6 +155,7 @@ test("a quarantine child does not outlive the worker that started it", async () 
     groups: {},
     admins: [],
     log,
+    reports: { trackers: [], about: {} },
   };
   const variables = { ANTIPHON_HANDLER_LAB_JOURNAL: "/dev/null" };
   const seed = { kind: "quarantine", index: 0, slots: 1, routes: [], clockOffset: new Float64Array(1) };
