@@ -12,7 +12,7 @@ export interface Scenario {
 }
 
 export const SLOTS = 50;
-export const BATCH = 250;
+export const BATCH = 500;
 export const KEYS = 1000;
 /** About how many jobs each does in a second, so that every subject is measured for about as long. */
 const PACE: Readonly<Record<SubjectName, number>> = {
