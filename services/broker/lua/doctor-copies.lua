@@ -20,7 +20,11 @@ for _, wid in ipairs(wids) do
   end
 end
 
-local seen, deep = {}, 0 -- deep: copies that were seen in a list too long to search
+local seen, times, deep = {}, {}, 0 -- deep: copies that were seen in a list too long to search
+for i = 4, #ARGV, 3 do
+  local name = ARGV[i] .. NUL .. ARGV[i + 1] .. NUL .. ARGV[i + 2]
+  times[name] = (times[name] or 0) + 1
+end
 for i = 4, #ARGV, 3 do
   local place, key, element = ARGV[i], ARGV[i + 1], ARGV[i + 2]
   local name = place .. NUL .. key .. NUL .. element
@@ -39,7 +43,7 @@ for i = 4, #ARGV, 3 do
     end
   elseif not seen[name] then
     local n, is_sure = count_in(list, element)
-    if n == 0 and not is_sure then deep = deep + 1 end
+    if not is_sure then deep = deep + math.max(0, times[name] - n) end
     for nth = 1, n do
       local rank = claimed[key .. NUL .. element] and 1 or place == 'k' and 3 or 4
       add(rank + nth / 1e6, function()

@@ -153,7 +153,7 @@ eachServer((_name, url) => {
     await client.hset(`${p}:j`, "4711", "nonsense");
     const { findings, isSound } = await ward.examine({ repair: true });
     expect(isSound).toBe(false);
-    expect(findings[0]).toMatchObject({ code: "body-unknown", mended: false });
+    expect(findings).toMatchObject([{ code: "body-unknown", mended: false }]);
     expect(await client.hget(`${p}:j`, "4711")).toBe("nonsense");
   });
   test("Actions: nowhere, claimed by nobody, in doubt and no more", async () => {
