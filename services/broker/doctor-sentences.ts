@@ -86,8 +86,6 @@ const SENTENCES = {
 
 export type Code = keyof typeof SENTENCES;
 
-export const CODES = Object.keys(SENTENCES) as readonly Code[];
-
 export function isHarmless(code: Code): boolean {
   return "harmless" in SENTENCES[code];
 }
