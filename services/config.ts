@@ -59,6 +59,8 @@ export interface Values {
   readonly leaseMs: number;
   readonly queueLimit: number;
   readonly queueBytes: number;
+  readonly historyLength: number;
+  readonly historyHours: number;
   readonly deadLength: number;
   readonly deadDays: number;
   readonly durability: "default" | "replica" | "fsync";
@@ -255,6 +257,18 @@ export const SETTINGS: { readonly [K in keyof Values]: Row<Values[K]> } = {
     preset: always("default"),
     sentence:
       "What an acknowledgement waits for: Redis' reply, one replica (`replica`), or the append-only file on disk (`fsync`).",
+  },
+  historyLength: {
+    variable: "ANTIPHON_HISTORY_LENGTH",
+    kind: wholeNumber({ min: 0, max: 1_000_000 }),
+    preset: always(1_000),
+    sentence: "Finished deliveries that one queue remembers; 0 = none.",
+  },
+  historyHours: {
+    variable: "ANTIPHON_HISTORY_HOURS",
+    kind: wholeNumber({ min: 1, max: 876_000 }),
+    preset: always(24),
+    sentence: "Hours after which a finished delivery is forgotten.",
   },
   deadLength: {
     variable: "ANTIPHON_DEAD_LENGTH",

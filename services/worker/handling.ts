@@ -164,7 +164,9 @@ function poolsOf(options: HandlingOptions, { kinds }: QueueChoice, quarantine: Q
 }
 
 function queuesOf(options: HandlingOptions, choice: QueueChoice, pools: Pools): ServedQueues {
-  const { broker, connections, pod, emit, clock, random } = options;
+  const { config, connections, pod, emit, clock, random } = options;
+  const { historyLength, historyHours } = config;
+  const broker = { ...options.broker, historyLength, historyAgeMs: historyHours * 3_600_000 };
   const clientId = (): Promise<string> => connections.clientId();
   const { bells } = connections;
   const facts = factsOf(options, pools);

@@ -73,6 +73,27 @@ eachServer((_name, url) => {
   });
 });
 
+describe("the history", () => {
+  beforeEach(async () => {
+    lab = new Lab((await testRedis()).url);
+  });
+
+  test("is as long as it is set, or is not written", async () => {
+    const few = await lab.work({ env: { ANTIPHON_HISTORY_LENGTH: "2" } });
+    for (const name of ["a", "b", "c"]) {
+      await lab.enqueue("note", name);
+      await waitFor(async () => lab.lines.includes(`note ${name}`) && (await left()) === 0);
+    }
+    expect(await history()).toEqual(["lab.note done", "lab.note done"]);
+    await few.stop();
+    await lab.broker.client.del(`${prefix()}:h`);
+    await lab.work({ env: { ANTIPHON_HISTORY_LENGTH: "0" } });
+    await lab.enqueue("note", "d");
+    await waitFor(async () => lab.lines.includes("note d") && (await left()) === 0);
+    expect(await history()).toEqual([]);
+  });
+});
+
 describe("a route with a limit of memory", () => {
   beforeEach(async () => {
     lab = new Lab((await testRedis()).url);
