@@ -11,7 +11,7 @@ export interface Scenario {
   readonly run: (subject: SubjectName, seconds: number) => Promise<Measurement>;
 }
 
-export const SLOTS = 50;
+export const SLOTS = 100;
 export const BATCH = 500;
 export const KEYS = 1000;
 /** About how many jobs each does in a second, so that every subject is measured for about as long. */
