@@ -130,9 +130,9 @@ export class Lane implements Place {
     else queueMicrotask(tell); // after what it is about
   }
 
-  /** What has started in the slot of this run. */
-  started(run: ActiveRun): Started | undefined {
-    return this.#memory.started(this.#slots.findIndex((slot) => slot?.run === run));
+  /** The last delivery that has started in the slot of this run, be it one of its own or not; it may have ended unanswered. */
+  begun(run: ActiveRun): number {
+    return this.#memory.begun(this.#slots.findIndex((slot) => slot?.run === run));
   }
 
   /** From now on nothing starts here. */

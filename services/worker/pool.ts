@@ -125,7 +125,7 @@ export class Pool implements Part, LaneEvents {
     this.#closing = true;
     for (const lane of this.#lanes.all) {
       lane.close();
-      for (const run of lane.runs) run.handBackAfter(lane.started(run)?.serial);
+      for (const run of lane.runs) run.handBackAfter(lane.begun(run));
     }
     for (const run of this.#waiting.splice(0)) this.#return(run);
     this.#options.quarantine.close();

@@ -349,3 +349,14 @@ test("a fenced run is forgotten: its thread is told, and its slot is free only w
   expect([pool.free, room]).toEqual([4, 1]);
   expect(owner.told).toEqual(["over"]);
 });
+
+test("what has ended in its thread when a drain begins is not handed back: its answer is on its way", async () => {
+  await start();
+  add(1);
+  await tick();
+  threads.at(0).begin(0, 1, now(60_000));
+  threads.at(0).finish(0);
+  pool.close();
+  threads.at(0).settle(1, "done");
+  expect(owner.told).toEqual(["done d1", "over"]);
+});

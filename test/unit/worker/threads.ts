@@ -55,6 +55,10 @@ export class FakeThread implements Host {
     return this.#memory.begin(slot, { serial, ...at });
   }
 
+  finish(slot: number): void {
+    this.#memory.end(slot);
+  }
+
   get runs(): ThreadRun[] {
     return this.posted.flatMap((message) => (message.type === "runs" ? unpackRuns(message.packed) : []));
   }
