@@ -241,13 +241,17 @@ export class BrokerModel {
   /** A prefix of the run is done; the next one may end otherwise. What a block leaves of the run is dropped unstarted. */
   #outcomesOf(run: Claim[]): Settlement[] {
     const outcomes: Settlement[] = [];
+    const endOf = (claim: Claim): SettleKind => (claim.body === null && claim.bodyToken === "" ? "gone" : "done");
     // A client that settles out of order: nothing may come of it.
-    if (run.length > 1 && this.#random() < 0.1) return [this.#outcome(run.splice(1, 1)[0] as Claim, "done")];
+    if (run.length > 1 && this.#random() < 0.1) {
+      const [second] = run.splice(1, 1) as [Claim];
+      return [this.#outcome(second, endOf(second))];
+    }
     const count = 1 + Math.floor(this.#random() * run.length);
     for (let n = 0; n < count; n++) {
       const claim = run.shift() as Claim;
-      const isGone = claim.body === null && claim.bodyToken === "";
-      const kind = isGone ? "gone" : n === count - 1 ? this.#pick(KINDS) : "done";
+      const end = endOf(claim);
+      const kind = end === "done" && n === count - 1 ? this.#pick(KINDS) : end;
       outcomes.push(this.#outcome(claim, kind));
       if (kind === "block" || kind === "park" || kind === "crash") run.length = 0;
     }

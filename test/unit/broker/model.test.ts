@@ -107,6 +107,11 @@ eachServer((name, url) => {
     expect(total.settled).toBeGreaterThan(SCHEDULES[name]);
   });
 
+  test.each([11, 77])("a long schedule: seed %i", { timeout: 120_000 }, async (seed) => {
+    const { settled } = await new BrokerModel(context(), seed).run(150);
+    expect(settled).toBeGreaterThan(0);
+  });
+
   if (name === "embedded") return;
   describe("the checks see a fault", () => {
     test.each(FAULTS)("%s", { timeout: 60_000 }, async (_rule, from, to) => {
