@@ -97,4 +97,19 @@ eachServer((_name, url) => {
     expect((await bench.add("c", debounce)).duplicate).toBe(false);
     expect(await deadLetters(bench.context, "default", { limit: 10 })).toEqual([]);
   });
+
+  test("debounce of one that waits for others: another body, and it waits on", async () => {
+    const worker = await bench.worker("w.1");
+    const before = await bench.add("before");
+    const debounce = { ...unique({ until: "end", repeat: "debounce" }), after: [before.id] };
+    const [first] = await Promise.all([bench.add("a", debounce), bench.add("b", debounce)]);
+    await bench.add("c", { ...debounce, delayMs: 1 });
+    await bench.pass(2, [worker]);
+    const claim = await takeOne(worker);
+    expect(payloadOf(claim)).toBe("before");
+    expect((await worker.take(TAKE)).runs).toEqual([]);
+    expect((await findDelivery(bench.context, first.id))?.place).toBe("held");
+    await worker.settle([outcome(claim, "done")]);
+    expect(payloadOf(await takeOne(worker))).toBe("c");
+  });
 });

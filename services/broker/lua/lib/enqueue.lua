@@ -48,7 +48,10 @@ local function repeat_of(queue, batch, first, new)
   if place then batch.bodies[place] = new.body end
   if first.action ~= 'd' then return end
   local entry = entry_of(new.shape.before .. id .. new.shape.behind, new.key)
-  if batch.delayed[entry] then
+  local in_batch = batch.delayed[entry]
+  -- One that waits for others has no due time until they have ended.
+  if in_batch == math.huge or redis.call('HEXISTS', TAG .. ':held', id) == 1 then return end
+  if in_batch then
     batch.delayed[entry] = new.due
   elseif redis.call('ZSCORE', queue .. ':d', entry) then
     redis.call('ZADD', queue .. ':d', new.due, entry)
