@@ -8,6 +8,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type EmbeddedServer, startEmbedded } from "../../services/redis/embedded.ts";
+import { endWithThis } from "./spawn.ts";
 import { waitFor } from "./wait-for.ts";
 
 declare module "vitest" {
@@ -24,10 +25,12 @@ export interface TestServer {
 
 let embedded: Promise<EmbeddedServer> | undefined;
 
-afterAll(async () => {
-  await (await embedded)?.stop();
-  embedded = undefined;
-});
+if (process.env["VITEST"] !== undefined) {
+  afterAll(async () => {
+    await (await embedded)?.stop();
+    embedded = undefined;
+  });
+}
 
 /** The embedded server of this test file: started by the first call, stopped after the last test. A namespace per test isolates tests. */
 export async function testRedis(): Promise<TestServer> {
@@ -98,7 +101,7 @@ export async function startRedisServer(args: readonly string[] = [], file?: stri
     "",
     ...args,
   ];
-  const child = spawn("redis-server", all, { stdio: "ignore" });
+  const child = endWithThis(spawn("redis-server", all, { stdio: "ignore" }));
   const ended = once(child, "exit");
   const stop = async (): Promise<void> => {
     child.kill("SIGKILL");

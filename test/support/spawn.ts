@@ -20,10 +20,27 @@ export interface Exit {
 }
 
 const running = new Set<SpawnedNode>();
+const children = new Set<ChildProcess>();
 
-afterAll(async () => {
-  await Promise.all([...running].map((process) => process.end()));
-});
+// In a test file what is left ends after its tests; in a program such as `npm run chaos`, with the program.
+if (process.env["VITEST"] === undefined) {
+  process.once("exit", () => {
+    for (const node of running) node.child.kill("SIGKILL");
+    for (const child of children) child.kill("SIGKILL");
+  });
+} else {
+  afterAll(async () => {
+    for (const child of children) child.kill("SIGKILL");
+    await Promise.all([...running].map((node) => node.end()));
+  });
+}
+
+/** For children that are no Node processes: none outlives this process or test file. Gives the child. */
+export function endWithThis(child: ChildProcess): ChildProcess {
+  children.add(child);
+  child.once("exit", () => children.delete(child));
+  return child;
+}
 
 /** Starts `node <entry>`. What it prints, on both outputs, is gathered in `lines`. */
 export function spawnNode(entry: URL | string, options: SpawnOptions = {}): SpawnedNode {
