@@ -11,6 +11,7 @@ const SCRIPTS = {
   register: loadScript(new URL("./lua/register.lua", import.meta.url)),
   take: loadScript(new URL("./lua/take.lua", import.meta.url)),
   settle: loadScript(new URL("./lua/settle.lua", import.meta.url)),
+  "settle-plain": loadScript(new URL("./lua/settle-plain.lua", import.meta.url)),
   beat: loadScript(new URL("./lua/beat.lua", import.meta.url)),
   held: loadScript(new URL("./lua/held.lua", import.meta.url)),
   release: loadScript(new URL("./lua/release.lua", import.meta.url)),
@@ -57,8 +58,10 @@ export interface Taken {
 
 /**
  * How a run ended. `done`: finished (also discarded). `moved`: finished, and the last effect is a child that keeps the
- * origin. `gone`: there was nothing to run, for it was cancelled or goes on under another number. `block`: again after `delayMs`, its key waits. `skip`: again after `delayMs`, its key goes on. `wait`: as skip,
- * and no attempt is counted. `park`: as block, and no attempt is counted. `crash`: as block, a crash is counted. `dead`: to the dead letters.
+ * origin. `gone`: there was nothing to run, for it was cancelled or goes on under another number; or its body, kept apart,
+ * is lost, and then it has ended as if cancelled. `block`: again after `delayMs`, its key waits. `skip`: again after
+ * `delayMs`, its key goes on. `wait`: as skip, and no attempt is counted. `park`: as block, and no attempt is counted.
+ * `crash`: as block, a crash is counted. `dead`: to the dead letters.
  */
 export type SettleKind = "done" | "moved" | "gone" | "block" | "skip" | "wait" | "park" | "crash" | "dead";
 
@@ -153,9 +156,9 @@ export class Claims {
   /** Settles and takes in one round trip. Throws FENCED, and then nothing was written. */
   async settle(settlements: readonly Settlement[], take: TakeOptions = NO_TAKE): Promise<Settled> {
     const { historyLength = HISTORY_LENGTH } = this.#options;
-    const { args, decode } = encodeSettlements(this.#options, settlements);
+    const { args, isPlain, decode } = encodeSettlements(this.#options, settlements);
     const head = [this.wid, this.bell, ...takeArguments(take), historyLength];
-    return decode((await this.#call("settle", [...head, ...args])) as Reply[]);
+    return decode((await this.#call(isPlain ? "settle-plain" : "settle", [...head, ...args])) as Reply[]);
   }
 
   /** Renews every claim; due once a second. Throws FENCED. */

@@ -39,6 +39,7 @@ export interface EventFields {
   "run.interrupted": { route: string; origin: string };
   "run.expired": { route: string; origin: string };
   "run.cancelled": { route: string; origin: string };
+  "body.lost": { queue: string; id: string };
   "envelope.unread": { queue: string; id: string; version: number };
   "retry.exhausted": { route: string; origin: string; attempt: number; everyMs: number };
   "retry.unfit": { route: string; origin: string; error: unknown };
@@ -97,6 +98,7 @@ export const LEVELS: Readonly<Record<Exclude<EventName, "log">, Level>> = {
   "run.interrupted": "info",
   "run.expired": "info",
   "run.cancelled": "info",
+  "body.lost": "error",
   "envelope.unread": "warn",
   "retry.exhausted": "warn",
   "retry.unfit": "warn",

@@ -2,6 +2,7 @@
 
 import { readBody } from "../broker/bodies.ts";
 import { claimedAtMs, decodeEnvelope, enqueuedAtMs, type Kind, verdictOf } from "../broker/delivery.ts";
+import { lostOrigin } from "../broker/lost.ts";
 import type { LoadedRoute } from "../handlers/manifest.ts";
 import { backoffMs } from "../runtime/backoff.ts";
 import { AntiphonError, hasCode } from "../runtime/errors.ts";
@@ -31,7 +32,7 @@ export async function runDelivery(given: DeliveryRun): Promise<Settled> {
   const { underway } = given;
   try {
     const body = await bodyOf(underway);
-    if (body === null) return nothingLeft(underway);
+    if (body === null) return await nothingLeft(underway);
     return await runEnvelope(given, body);
   } catch (error) {
     const isFenced = hasCode(error, "FENCED") || hasCode(error, "CLAIM_LOST");
@@ -44,9 +45,16 @@ export async function runDelivery(given: DeliveryRun): Promise<Settled> {
 
 const NOTHING = new Uint8Array(0);
 
-/** It was cancelled, or it goes on under another number. */
-function nothingLeft({ claim, origin }: Underway): Settled {
-  return { serial: claim.serial, kind: "gone", origin, effects: [], history: "" };
+/** It was cancelled, or it goes on under another number; or its body is lost, and what waits for it is told that it has ended. */
+async function nothingLeft({ claim, origin, place, parts, patience }: Underway): Promise<Settled> {
+  const { serial, bodyToken, id } = claim;
+  if (bodyToken === "") return { serial, kind: "gone", origin, effects: [], history: "" };
+  const lost = await untilAnswered(patience, () => lostOrigin(parts.broker, place, claim));
+  if (lost === undefined) return { serial, kind: "lost", origin, effects: [], history: "" };
+  parts.emit("body.lost", { queue: place.queue, id: lost });
+  const error = `the body of ${id} is not in Redis`;
+  const history = JSON.stringify({ id: lost, routes: [], outcome: "lost", attempt: 1, ms: 0, error });
+  return { serial, kind: "gone", origin: lost, effects: [], history };
 }
 
 async function bodyOf({ claim, place, parts, patience }: Underway): Promise<Buffer | null> {

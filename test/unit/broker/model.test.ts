@@ -70,7 +70,11 @@ const FAULTS: readonly (readonly [rule: string, from: string, to: string])[] = [
     "if redis.call('EXISTS', TAG .. ':a:' .. id) == 0 then let_go(id) end",
     "let_go(id)",
   ],
-  ["what moved to another number has not ended", "d.moved = group.kind ~= 'done'", "d.moved = group.kind == 'moved'"],
+  [
+    "what moved to another number has not ended",
+    " or group.kind == 'gone' and redis.call('HEXISTS', P .. ':j', d.id) == 0",
+    "",
+  ],
   ["a paused key is not taken", "or key ~= '' and pauses['k' .. key] then", "then"],
   [
     "what is claimed counts against the limit",

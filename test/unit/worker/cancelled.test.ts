@@ -2,6 +2,7 @@
 
 import { afterEach, beforeAll, expect, test } from "vitest";
 import { z } from "zod";
+import { editDelivery } from "../../../services/broker/jobs.ts";
 import { type Handler, defineHandler, job } from "../../../services/sdk/index.ts";
 import { eachServer } from "../../support/redis.ts";
 import { waitFor } from "../../support/wait-for.ts";
@@ -92,5 +93,58 @@ eachServer((_name, getUrl) => {
     expect(ran).toEqual(["first"]);
     expect(await bench.texts()).toEqual([]);
     expect(await bench.depth("chat")).toMatchObject({ stored: 0, dead: 0 });
+  });
+
+  test("one whose large body is lost is told, and what waits for it goes on, also when it was moved before", async () => {
+    const ran: number[] = [];
+    const bench = await open(
+      defineHandler({
+        name: "h",
+        routes: (r) => ({ work: r.job(Work, { run: ({ input }) => void ran.push(input.n) }) }),
+      }),
+    );
+    const add = (n: number, more: object = {}): Promise<string> =>
+      bench.add(
+        "default",
+        { kind: "job", route: "h.work" },
+        { payload: JSON.stringify({ n, more: "x".repeat(5000) }), ...more },
+      );
+    const [first, moved] = [await add(1), await add(2)];
+    expect(await editDelivery(bench.context, moved, { class: 2 })).toBe("edited");
+    await add(3, { after: [first, moved] });
+    const prefix = bench.context.keys.queue("default");
+    const runs = await bench.take("default");
+    for (const { claim } of runs.flatMap(({ claims }) => claims))
+      if (claim.bodyToken !== "") await bench.client.del(`${prefix}:b:${claim.bodyToken}`);
+    const answered = await bench.run(runs);
+    expect(answered.map(({ kind, origin }) => [kind, origin])).toEqual(
+      expect.arrayContaining([
+        ["gone", first],
+        ["gone", moved],
+      ]),
+    );
+    await bench.settle("default", runs, answered);
+    expect(bench.named("body.lost")).toEqual(
+      expect.arrayContaining([
+        { queue: "default", id: first },
+        { queue: "default", id: moved },
+      ]),
+    );
+    await bench.drive(["default"]);
+    expect(ran).toEqual([3]);
+    expect(await bench.depth("default")).toMatchObject({ stored: 0, dead: 0 });
+    expect(await bench.client.hgetall(`${prefix}:o`)).toEqual({});
+    expect(await bench.client.hget(`${prefix}:m`, "bodyBytes")).toBe("0");
+  });
+
+  test("of one whose claim is not in force any more nothing is told to be lost", async () => {
+    const bench = await open(defineHandler({ name: "h", routes: (r) => ({ work: r.job(Work, { run: () => {} }) }) }));
+    await bench.add("default", { kind: "job", route: "h.work" }, { payload: "x".repeat(5000) });
+    const runs = await bench.take("default");
+    const [claim] = runs.flatMap(({ claims }) => claims.map((one) => one.claim));
+    const prefix = bench.context.keys.queue("default");
+    await bench.client.del(`${prefix}:b:${claim?.bodyToken}`, `${prefix}:c:${runs[0]?.wid}`);
+    expect(await bench.run(runs)).toMatchObject([{ kind: "lost" }]);
+    expect(bench.named("body.lost")).toEqual([]);
   });
 });

@@ -172,7 +172,8 @@ local function settle(wid, at, history_max)
   for _, group in ipairs(groups) do
     if group.kind == 'done' or group.kind == 'moved' or group.kind == 'gone' then
       for _, d in ipairs(group) do
-        d.moved = group.kind ~= 'done' -- its origin lives on
+        -- Its origin lives on, but for what is gone and still stored: its body was lost, and it can never run.
+        d.moved = group.kind == 'moved' or group.kind == 'gone' and redis.call('HEXISTS', P .. ':j', d.id) == 0
       end
       finish(wid, group, out)
     else
