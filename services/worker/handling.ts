@@ -215,7 +215,7 @@ function numbering(): (count: number) => number {
 
 function threadBase(options: HandlingOptions): Omit<ThreadData, "kind" | "index" | "slots" | "slotMemory"> {
   const { clockOffset } = options;
-  return { config: threadConfig(options), routes: [], clockOffset };
+  return { config: threadConfig(options), clockOffset };
 }
 
 function threadConfig({ config, cwd, pod, database }: HandlingOptions): ThreadConfig {

@@ -67,11 +67,6 @@ export interface ThreadData {
   readonly config: ThreadConfig;
   /** For `SlotMemory` in slots.ts. */
   readonly slotMemory: SharedArrayBuffer;
-  /**
-   * Route id -> number in the registry, as far as main knows. Main loads no author's code: the thread registers by itself,
-   * before it is ready, what its manifest has and this list has not (broker/routes.ts).
-   */
-  readonly routes: readonly (readonly [string, number])[];
   /** [0] is added to the server's clock inside the scripts, ms; for tests. Shared with main; a child has a copy. */
   readonly clockOffset: Float64Array;
 }

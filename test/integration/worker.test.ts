@@ -158,7 +158,7 @@ test("a quarantine child does not outlive the worker that started it", async () 
     reports: { trackers: [], about: {} },
   };
   const variables = { ANTIPHON_HANDLER_LAB_JOURNAL: "/dev/null" };
-  const seed = { kind: "quarantine", index: 0, slots: 1, routes: [], clockOffset: new Float64Array(1) };
+  const seed = { kind: "quarantine", index: 0, slots: 1, clockOffset: new Float64Array(1) };
   child.send({ ...seed, config: { ...config, handlerVariables: variables, cwd: process.cwd() } });
   const [message] = (await once(child, "message")) as [unknown];
   expect(message).toEqual({ type: "ready" });

@@ -9,7 +9,7 @@ import { SlotMemory } from "../../../services/worker/slots.ts";
 import { claimOf, Owner, runOf } from "./claims.ts";
 import { FakeClock, Threads, tick } from "./threads.ts";
 
-const base = { config: {} as ThreadConfig, routes: [], clockOffset: new Float64Array(1) };
+const base = { config: {} as ThreadConfig, clockOffset: new Float64Array(1) };
 
 let clock: FakeClock;
 let threads: Threads;

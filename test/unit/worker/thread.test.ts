@@ -79,7 +79,7 @@ async function start(
     index: 0,
     slots: 2,
     slotMemory: SlotMemory.allocate(2),
-    routes: [],
+
     clockOffset: new Float64Array(new SharedArrayBuffer(8)),
     config: {
       redisUrl: (await testRedis()).url,
