@@ -1,5 +1,6 @@
 // Entry of a quarantine child: as thread.ts, over IPC, for one delivery alone.
 
+import { ownMemory } from "./child-memory.ts";
 import type { FromThread, ToThread } from "./protocol.ts";
 import type { Started } from "./slots.ts";
 import { ThreadLife, type ThreadSeed } from "./thread-life.ts";
@@ -10,12 +11,17 @@ function send(message: FromThread): void {
   if (process.connected) process.send?.(message);
 }
 
+function tellMemory(): void {
+  send({ type: "memory", ...ownMemory() });
+}
+
 function begin(seed: ThreadSeed): ThreadLife {
   const port = {
     post: send,
     // Main keeps the marks; it sends a child nothing that must not start.
-    begin: (_slot: number, { serial, timeoutMs, route = 0 }: Started) => {
-      send({ type: "began", serial, timeoutMs, route });
+    begin: (_slot: number, started: Started) => {
+      if (started.maxHeapMb !== undefined) tellMemory();
+      send({ type: "began", ...started });
       return true;
     },
     end: () => {},
@@ -27,6 +33,7 @@ function begin(seed: ThreadSeed): ThreadLife {
 
 process.on("message", (message: ToThread | ThreadSeed) => {
   if (life === undefined) life = begin(message as ThreadSeed);
+  else if ((message as ToThread).type === "measure") tellMemory();
   else life.receive(message as ToThread);
 });
 process.on("unhandledRejection", (error) => life?.strayRejection(error));

@@ -213,14 +213,15 @@ export class Lane implements Place {
       case "began":
         return this.#onBegan(message);
       case "stopped":
-        return;
+      case "memory":
+      case "answers":
+        return; // of the last two its host knows
     }
   }
 
   /** A child cannot share memory; main keeps its marks for it. */
-  #onBegan({ serial, timeoutMs, route = 0 }: Extract<FromThread, { type: "began" }>): void {
-    if (timeoutMs === 0) this.#memory.end(0);
-    else this.#memory.begin(0, { serial, sinceMs: this.#options.clock.now(), timeoutMs, route });
+  #onBegan(started: Extract<FromThread, { type: "began" }>): void {
+    this.#memory.begin(0, { ...started, sinceMs: this.#options.clock.now() });
   }
 
   #onSettled(settled: Settled): void {

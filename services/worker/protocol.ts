@@ -4,6 +4,7 @@
 //   main ── abort ─▶ thread     thread ── settled ──────────▶ main     (one message per tick, one entry per delivery)
 //   main ── go ────▶ thread                                             (what the delivery before it said is written)
 //   main ── collect ▶ thread                                            (its garbage; main reads by itself what is left)
+//   main ── measure ▶ child      child ── memory ───────────▶ main     (what main cannot read: child-memory.ts)
 //   main ── stop ──▶ thread     thread ── stopped ──────────▶ main     (after teardown; then it exits)
 //
 // A run is up to four deliveries of one ordering key (or one unkeyed delivery). It owns one slot of the thread, its
@@ -18,7 +19,9 @@ import type { Durability } from "../redis/durable.ts";
 import type { ErrorCode } from "../runtime/errors.ts";
 import type { Level } from "../telemetry/events.ts";
 import type { ReportingOptions } from "../telemetry/trackers.ts";
+import type { Memory } from "./child-memory.ts";
 import type { PackedAnswers, PackedRuns } from "./packing.ts";
+import type { Started } from "./slots.ts";
 
 /** The kinds of handler threads: chat runs Messages, work everything else, quarantine one delivery that crashed twice. */
 export type ThreadKind = "chat" | "work" | "quarantine";
@@ -120,6 +123,8 @@ export type ToThread =
   | { readonly type: "go"; readonly serial: number }
   /** Collect garbage: main looks how much is in use without it. */
   | { readonly type: "collect" }
+  /** To a quarantine child only: say how much is in use. */
+  | { readonly type: "measure" }
   /** Run teardown, answer `stopped`, close connections and let the thread or process end by itself. */
   | { readonly type: "stop"; readonly deadlineMs: number };
 
@@ -147,8 +152,10 @@ export type FromThread =
   | { readonly type: "settled"; readonly list: readonly Settled[] }
   /** The same from a thread, packed. Its host unpacks it. */
   | { readonly type: "answers"; readonly packed: PackedAnswers }
-  /** From a quarantine child only, in place of `SlotMemory`: a route begins (timeoutMs > 0) or ended (0). */
-  | { readonly type: "began"; readonly serial: number; readonly timeoutMs: number; readonly route?: number }
+  /** From a quarantine child only, in place of `SlotMemory`: a route begins. */
+  | ({ readonly type: "began" } & Omit<Started, "sinceMs">)
+  /** Likewise, when a route begins and when it is asked: its host keeps it. */
+  | ({ readonly type: "memory" } & Memory)
   | { readonly type: "stopped" };
 
 /** Whether the rest of a run is un-claimed by settling one of its deliveries so, and therefore must not be started. */

@@ -73,7 +73,7 @@ export class ThreadLife {
     else if (message.type === "abort") this.#runner?.abort(message.serials, message.reason);
     else if (message.type === "go") this.#runner?.go(message.serial);
     else if (message.type === "collect") collectGarbage();
-    else void this.#stop(message.deadlineMs);
+    else if (message.type === "stop") void this.#stop(message.deadlineMs);
   }
 
   /** A rejection that nobody handled: the fault of the run that it came out of, and of no other. */

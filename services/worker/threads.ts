@@ -2,6 +2,7 @@
 
 import { fork, type ChildProcess } from "node:child_process";
 import { Worker } from "node:worker_threads";
+import { ChildMemory } from "./child-memory.ts";
 import { unpackAnswers } from "./packing.ts";
 import type { FromThread, ThreadData, ToThread } from "./protocol.ts";
 
@@ -15,8 +16,8 @@ export interface Host {
   post(message: ToThread): void;
   /** Ends it at once, whatever it does; `gone` follows. */
   end(): void;
-  /** Of its heap and its buffers, in use; answered also while it spins. Absent where nobody can tell. */
-  heapBytes?(): Promise<number>;
+  /** Of its heap and its buffers, in use; answered also while it spins. Absent or undefined where nobody can tell. */
+  heapBytes?(): Promise<number | undefined>;
 }
 
 export type Spawn = (data: ThreadData, events: HostEvents) => Host;
@@ -74,6 +75,7 @@ class ThreadHost implements Host {
 
 class ChildHost implements Host {
   readonly #child: ChildProcess;
+  readonly #memory: ChildMemory;
 
   constructor(data: ThreadData, limits: MemoryLimits, events: HostEvents) {
     this.#child = fork(entryUrl("child"), [], {
@@ -87,7 +89,11 @@ class ChildHost implements Host {
       if (!isGone) events.gone(reason === "" ? text : reason);
       isGone = true;
     };
-    this.#child.on("message", (message) => events.message(message as FromThread));
+    this.#memory = new ChildMemory(this.#child, () => this.#send({ type: "measure" }));
+    this.#child.on("message", (message: FromThread) => {
+      if (message.type === "memory") this.#memory.told(message);
+      else events.message(message);
+    });
     this.#child.on("error", (error) => {
       reason = describe(error);
       if (this.#child.pid === undefined) gone(reason);
@@ -103,6 +109,10 @@ class ChildHost implements Host {
 
   end(): void {
     this.#child.kill("SIGKILL");
+  }
+
+  heapBytes(): Promise<number | undefined> {
+    return this.#memory.heapBytes();
   }
 
   /** A child that is gone hears nothing; `gone` tells. */

@@ -114,6 +114,19 @@ describe("a route with a limit of memory", () => {
     expect(reason).toContain("RUN_HEAP");
   });
 
+  test.each(["hoard", "gorge"])("is held to it in quarantine too: %s", async (what) => {
+    await lab.enqueue(what, "a", { ms: 60_000 });
+    const waiting = `${prefix()}:w1`;
+    const [cls, id, attempts, , route] = ((await lab.broker.client.lindex(waiting, 0)) ?? "").split(":");
+    await lab.broker.client.lset(waiting, 0, [cls, id, attempts, 2, route].join(":"));
+    const worker = await lab.work();
+    await waitFor(async () => (await dead()) === 1, { timeoutMs: 40_000 });
+    expect(told(worker, "quarantine.ended")).toHaveLength(1);
+    const [reason] = Object.values(await lab.broker.client.hgetall(`${prefix()}:xe`));
+    expect(reason).toContain("RUN_HEAP");
+    expect(times(`${what} a`)).toBe(1);
+  });
+
   test("that only leaves garbage is left alone", async () => {
     const worker = await lab.work();
     await lab.enqueue("litter", "a");

@@ -256,6 +256,21 @@ describe("quarantine", () => {
     expect(threads.all.flatMap(({ runs }) => runs)).toMatchObject([{ failed: { code: "RUN_TIMEOUT" } }]);
   });
 
+  test("a child over its route's memory is aborted, then ended, and that is what its run failed of", async () => {
+    pool.add(runOf(owner, [2]));
+    children.at(0).say({ type: "ready" });
+    await tick();
+    children.at(0).say({ type: "began", serial: 1, timeoutMs: 600_000, maxHeapMb: 50 });
+    children.at(0).heapMb = 60;
+    for (let step = 0; step < 6; step++) {
+      await clock.advance(600);
+      quarantine.sweep();
+      await tick();
+    }
+    expect(children.at(0).aborts).toEqual(["heap 1"]);
+    expect(threads.all.flatMap(({ runs }) => runs)).toMatchObject([{ failed: { code: "RUN_HEAP" } }]);
+  });
+
   test("a child that dies before it got the delivery is started again after a pause", async () => {
     pool.add(runOf(owner, [2]));
     children.at(0).say({ type: "unfit", code: "HANDLER_LOAD_FAILED", message: "the database is away" });
