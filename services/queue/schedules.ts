@@ -2,7 +2,7 @@
 // What the leader of `control` has read of the handlers' schedules is all that is known here.
 
 import { encodeEnvelope } from "../broker/delivery.ts";
-import type { Producer } from "../broker/producer.ts";
+import type { NewDelivery, Producer } from "../broker/producer.ts";
 import { editSchedule, type ScheduleEdit, type ShownSchedule, shownSchedules } from "../broker/schedules.ts";
 import { type BrokerContext, serverNowMs } from "../broker/connection.ts";
 import { type Times, timesProblems } from "../runtime/cron-times.ts";
@@ -47,16 +47,20 @@ export class Schedules implements ScheduleControls {
   }
 
   async run(id: string): Promise<{ readonly id: string }> {
+    const { queue, delivery } = await this.prepareRun(id);
+    return { id: (await this.#parts.producer.enqueue(queue, delivery)).id };
+  }
+
+  /** What `run` enqueues, for a run that does it as an effect of its own. */
+  async prepareRun(id: string): Promise<{ readonly queue: string; readonly delivery: NewDelivery }> {
     const { route, queue, job, class: priority } = await this.#find(id);
-    const { producer, directory } = this.#parts;
     const at = await serverNowMs(this.#parts);
-    const number = await directory.numberOf(route);
+    const number = await this.#parts.directory.numberOf(route);
     const envelope = job
       ? encodeEnvelope({ v: 1, kind: "job", route }, job)
       : encodeEnvelope({ v: 1, kind: "cron", route }, JSON.stringify({ slot: at }));
     const placed = priority === undefined ? {} : { class: priority };
-    const enqueued = await producer.enqueue(queue, { route: number, envelope, ...placed });
-    return { id: enqueued.id };
+    return { queue, delivery: { route: number, envelope, ...placed } };
   }
 
   async set(id: string, change: ScheduleChange): Promise<void> {

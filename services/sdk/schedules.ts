@@ -54,7 +54,7 @@ export interface ScheduleControls {
   /** It fires no more; slots that pass meanwhile are not made up for. */
   pause(id: string): Promise<void>;
   resume(id: string): Promise<void>;
-  /** Runs it now, besides its slots: once for each call. Answers the delivery's id. */
+  /** Runs it now, besides its slots: once for each call; in a run, not again in its other attempts. Answers the delivery's id. */
   run(id: string): Promise<{ readonly id: string }>;
   /** Other times or policies. @throws CRON_INVALID */
   set(id: string, change: ScheduleChange): Promise<void>;

@@ -1,4 +1,5 @@
-// `ctx.jobs`, `ctx.queues` and `ctx.schedules`: the queue client over the thread's own connection. Not fenced: an operator's hand, not an effect.
+// `ctx.jobs`, `ctx.queues` and `ctx.schedules`: the queue client over the thread's own connection. Not fenced: an operator's
+// hand, and no effect, but for a schedule that is run now.
 
 import { DEFAULT_LIMITS, Queue } from "../queue/queue.ts";
 import type { JobsChosen, Jobs, QueueControls } from "../sdk/operations.ts";
@@ -39,13 +40,20 @@ export function schedulesOf(run: RouteRun, track: Track): ScheduleControls {
     list: () => call(({ schedules }) => schedules.list()),
     pause: (id) => call(({ schedules }) => schedules.pause(id)),
     resume: (id) => call(({ schedules }) => schedules.resume(id)),
-    // Not repeated: it may have been enqueued.
-    run: (id) => track(() => queueOf(run.underway.parts).schedules.run(id)),
+    run: (id) => track(() => runSchedule(run, id)),
     set: (id, change) => call(({ schedules }) => schedules.set(id, change)),
     reset: (id) => call(({ schedules }) => schedules.reset(id)),
     add: (id, schedule) => call(({ schedules }) => schedules.add(id, schedule)),
     remove: (id) => call(({ schedules }) => schedules.remove(id)),
   };
+}
+
+/** An effect: the same call in another attempt is the same run of the schedule. */
+async function runSchedule(run: RouteRun, schedule: string): Promise<{ readonly id: string }> {
+  const id = run.effectId({ operation: "enqueue", target: `schedule ${schedule}`, content: "" });
+  const { parts, patience } = run.underway;
+  const prepared = await untilAnswered(patience, () => queueOf(parts).schedules.prepareRun(schedule));
+  return { id: await run.write({ kind: "child", id, ...prepared }) };
 }
 
 function caller(run: RouteRun, track: Track): <T>(work: (queue: Queue) => Promise<T>) => Promise<T> {
@@ -60,7 +68,7 @@ function queueOf(parts: ThreadParts): Queue {
   const known = queues.get(parts);
   if (known !== undefined) return known;
   const { broker, clock, random } = parts;
-  // It enqueues nothing but schedules that are run now, and awaits no results: those have their own ways in a run.
+  // It enqueues nothing and awaits no results: those have their own ways in a run.
   const limits = DEFAULT_LIMITS;
   const subscriber = (): never => {
     throw new Error("a run awaits no results");

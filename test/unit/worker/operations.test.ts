@@ -14,6 +14,7 @@ import { eachServer } from "../../support/redis.ts";
 import { ThreadBench } from "./thread-bench.ts";
 
 const Work = job("work", z.object({ n: z.number() }));
+const Now = job("now", z.object({}));
 
 let url = "";
 let ran: string[] = [];
@@ -145,5 +146,32 @@ eachServer((_name, getUrl) => {
     ]);
     await bench.drive();
     expect(ran).toEqual(["work 5"]);
+  });
+
+  test("a schedule that is run now runs once per call, however often the run is tried", async () => {
+    const ids: string[][] = [];
+    const handler = defineHandler({
+      name: "h",
+      routes: (r) => ({
+        work: r.job(Work, { run: ({ input }) => void ran.push(`work ${input.n}`) }),
+        now: r.job(Now, {
+          run: async ({ schedules, attempt }) => {
+            if (attempt === 1) await schedules.add("hourly", { job: "h.work", input: { n: 5 }, every: "1h" });
+            ids.push([(await schedules.run("hourly")).id, (await schedules.run("hourly")).id]);
+            if (attempt < 3) throw new Error("again");
+          },
+        }),
+      }),
+    });
+    const bench = await ThreadBench.open({ url, handlers: [handler] });
+    benches.push(bench);
+    await bench.add("default", { kind: "job", route: "h.now" }, { payload: "{}" });
+    for (let attempt = 1; attempt <= 3; attempt++) {
+      await bench.drive();
+      bench.offsetMs += 60_000;
+    }
+    expect(ran).toEqual(["work 5", "work 5"]);
+    expect(ids).toHaveLength(3);
+    expect(new Set(ids.flat()).size).toBe(2);
   });
 });
