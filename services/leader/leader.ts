@@ -2,9 +2,9 @@
 //
 //                 ┌──────── held by another ────────┐
 //                 ▼                                 │
-//             follower ──────── try ─────────▶ candidate ── won ──▶ leader ── lost | stop ──▶ releasing
-//                 ▲                                                                               │
-//                 └──────────────────────────────────── released ────────────────────────────────┘
+//             follower ──────── try ─────────▶ candidate ── won ──▶ leader ── lost | stop | yield ──▶ releasing
+//                 ▲                                                                                      │
+//                 └──────────────────────────────────── released ───────────────────────────────────────┘
 //
 // Promised: it acts as leader only while the Lease holds by its own clocks. Not promised: that there is always a leader.
 
@@ -20,12 +20,14 @@ import type { LeaseTiming } from "./timing.ts";
 import type { Watchdog } from "./watchdog.ts";
 
 export type LeaderState = "follower" | "candidate" | "leader" | "releasing";
-export type LeaderEvent = "try" | "held" | "won" | "lost" | "stop" | "released";
+export type LeaderEvent = "try" | "held" | "won" | "lost" | "stop" | "yield" | "released";
+/** Why a tenure ended. `lost`: Redis says that it is over; `silence`: Redis did not say in time that it goes on. */
+export type EndReason = "released" | "yielded" | "lost" | "silence" | "unfit";
 
 const TRANSITIONS: Readonly<Record<LeaderState, Partial<Record<LeaderEvent, LeaderState>>>> = {
   follower: { try: "candidate" },
   candidate: { held: "follower", won: "leader" },
-  leader: { lost: "releasing", stop: "releasing" },
+  leader: { lost: "releasing", stop: "releasing", yield: "releasing" },
   // Lost while it hands over: it goes on ending, without the right to write.
   releasing: { lost: "releasing", released: "follower" },
 };
@@ -44,6 +46,11 @@ export interface Tenure {
   readonly signal: AbortSignal;
   /** Asked right before each act, never kept. */
   held(): boolean;
+  /**
+   * As `held`, and after the connection to Redis was lost only when a renewal has told that the Lease is still ours: another
+   * server may answer by now, and another leader act. Asked before words are said. At once when nothing was lost.
+   */
+  confirmed(): Promise<boolean>;
   /** Throws FENCED once the tenure is over. Goes first in every callback of a connection and before every send. */
   assert(): void;
 }
@@ -56,6 +63,14 @@ export interface Duty {
   end(how: "handover" | "fenced", deadlineMs: number): Promise<void>;
 }
 
+/** What is known of other masters. */
+export interface Courtesy {
+  /** How long to let better placed masters try first. */
+  delayMs(): Promise<number>;
+  /** This process leads one unit more, or one less. */
+  changed(): void;
+}
+
 export interface LeaderOptions {
   readonly lease: Lease;
   readonly timing: LeaseTiming;
@@ -64,6 +79,7 @@ export interface LeaderOptions {
   readonly subscriber: RedisClient;
   readonly freeChannel: string;
   readonly watchdog?: Watchdog;
+  readonly courtesy?: Courtesy;
   readonly clock: Clock;
   readonly random: Random;
   readonly emit: Emit;
@@ -79,8 +95,12 @@ export class Leader implements Part {
   #tenureEnd = new AbortController();
   #began: Promise<void> = Promise.resolve();
   #stopping = false;
-  /** Why the Lease is given back although it holds. */
-  #unfit: string | undefined;
+  #yielded: Promise<void> | undefined;
+  /** Not before this moment of the monotonic clock. */
+  #competeFrom = 0;
+  /** It could not begin, so it gives the Lease back although it holds. */
+  #unfit = false;
+  #renewal = Promise.withResolvers<void>();
   #subscription: "none" | "asked" | "made" = "none";
   #failures = 0;
   #waitMs = 0;
@@ -92,7 +112,7 @@ export class Leader implements Part {
     this.#loop = new Loop({
       name: this.name,
       intervalMs: () => this.#pauseMs(),
-      tick: () => this.#tick(),
+      tick: (signal) => this.#tick(signal),
       onError: (error) => options.emit("loop.failed", { loop: this.name, error }),
       clock: options.clock,
       random: options.random,
@@ -113,14 +133,27 @@ export class Leader implements Part {
     this.#stopping = true;
     if (this.#state === "leader") {
       this.#state = nextState(this.#state, "stop");
-      // Renewals go on meanwhile: what is flushed now is written under the epoch.
-      await this.#end("handover", deadlineMs);
-      await this.#loop.stop();
-      await this.#released("released");
-    } else {
-      await this.#loop.stop();
+      await this.#handOver("released", deadlineMs);
     }
+    await this.#yielded;
+    await this.#loop.stop();
     this.#options.subscriber.off("message", this.#onMessage);
+  }
+
+  /** Hands over to another that stands by, and lets others try first for as long as a Lease lasts. */
+  async yield(deadlineMs: number): Promise<void> {
+    if (this.#state !== "leader" || this.#stopping) return;
+    this.#state = nextState(this.#state, "yield");
+    this.#yielded = this.#handOver("yielded", deadlineMs);
+    await this.#yielded;
+  }
+
+  /** Renewals go on until the duty has ended: what is flushed meanwhile is written under the epoch. */
+  async #handOver(reason: EndReason, deadlineMs: number): Promise<void> {
+    await this.#end("handover", deadlineMs);
+    const { clock, timing } = this.#options;
+    this.#competeFrom = clock.monotonic() + timing.leaseMs;
+    await this.#released(reason);
   }
 
   /** Fails only when the process believes to lead and has not renewed for long: then it is stuck, and nothing else tells. */
@@ -130,15 +163,20 @@ export class Leader implements Part {
     return { ok: !stuck, detail: this.#state };
   }
 
-  async #tick(): Promise<void> {
+  async #tick(signal: AbortSignal): Promise<void> {
     this.#subscribe();
-    if (this.#state === "follower" && !this.#stopping) await this.#compete();
+    if (this.#state === "follower" && !this.#stopping) await this.#compete(signal);
     else if (this.#state === "leader") await this.#renew();
     else if (this.#state === "releasing" && !this.#tenureEnd.signal.aborted) await this.#renew();
   }
 
-  async #compete(): Promise<void> {
-    const { lease } = this.#options;
+  async #compete(signal: AbortSignal): Promise<void> {
+    const { lease, courtesy, clock } = this.#options;
+    this.#waitMs = this.#competeFrom - clock.monotonic();
+    if (this.#waitMs > 0) return;
+    const delayMs = (await courtesy?.delayMs()) ?? 0;
+    if (delayMs > 0) await clock.sleep(delayMs, signal);
+    if (this.#stopping) return;
     this.#state = nextState(this.#state, "try");
     const won = await lease.acquire().catch(() => undefined);
     if (won && !this.#stopping) return this.#begin();
@@ -159,11 +197,11 @@ export class Leader implements Part {
   }
 
   #begin(): void {
-    const { lease, emit, clock, watchdog } = this.#options;
+    const { lease, emit, clock, watchdog, courtesy } = this.#options;
     this.#state = nextState(this.#state, "won");
     this.#failures = 0;
     this.#renewedAt = clock.monotonic();
-    this.#unfit = undefined;
+    this.#unfit = false;
     const tenureEnd = new AbortController();
     this.#tenureEnd = tenureEnd;
     const { unit, epoch } = lease;
@@ -171,9 +209,15 @@ export class Leader implements Part {
     const assert = (): void => {
       if (!held()) throw new AntiphonError("FENCED", `The Lease of ${unit} is not held.`);
     };
+    const confirmed = async (): Promise<boolean> => {
+      if (!lease.isConfirmed) this.#loop.wake();
+      while (held() && !lease.isConfirmed) await this.#nextRenewal(tenureEnd.signal);
+      return held();
+    };
     watchdog?.leading(1);
+    courtesy?.changed();
     emit("leader.acquired", { unit, epoch });
-    this.#began = this.#beginDuty({ unit, epoch, signal: tenureEnd.signal, held, assert });
+    this.#began = this.#beginDuty({ unit, epoch, signal: tenureEnd.signal, held, confirmed, assert });
   }
 
   async #beginDuty(tenure: Tenure): Promise<void> {
@@ -181,36 +225,46 @@ export class Leader implements Part {
       await this.#options.duty.begin(tenure);
     } catch (error) {
       if (tenure.signal.aborted) return;
-      this.#unfit = "it could not begin";
+      this.#unfit = true;
       this.#options.emit("part.failed", { part: this.name, error });
       this.#loop.wake();
     }
   }
 
   async #renew(): Promise<void> {
-    const { lease, clock } = this.#options;
-    if (this.#unfit !== undefined) return this.#lose(this.#unfit);
+    const { lease, clock, emit } = this.#options;
+    if (this.#unfit) return this.#lose("unfit");
+    const askedAt = clock.monotonic();
     const renewed = await lease.extend().catch(() => undefined);
+    const told = this.#renewal;
+    this.#renewal = Promise.withResolvers();
+    told.resolve();
     if (renewed) {
       this.#failures = 0;
       this.#renewedAt = clock.monotonic();
+      emit("lease.renewed", { unit: lease.unit, ms: this.#renewedAt - askedAt });
     } else if (renewed === undefined && lease.held()) {
       this.#failures++;
-    } else {
-      await this.#lose(renewed === false ? "the Lease is gone" : "Redis did not answer in time");
+    } else if (!this.#tenureEnd.signal.aborted) {
+      await this.#lose(renewed === false ? "lost" : "silence");
     }
   }
 
+  async #nextRenewal(ended: AbortSignal): Promise<void> {
+    const { lease, clock } = this.#options;
+    await Promise.race([this.#renewal.promise, clock.sleep(lease.remainingMs(), ended)]);
+  }
+
   /** First no leader in its own eyes, then tell those who act, then compete again. */
-  async #lose(reason: string): Promise<void> {
+  async #lose(reason: EndReason): Promise<void> {
     const handingOver = this.#state === "releasing";
     this.#state = nextState(this.#state, "lost");
     this.#tenureEnd.abort();
-    // `stop` goes on by itself: it waits for the duty to end.
+    // `stop` and `yield` go on by themselves: they wait for the duty to end.
     if (handingOver) return;
     await this.#end("fenced", this.#options.timing.closeMs);
     await this.#released(reason);
-    this.#waitMs = this.#unfit === undefined ? this.#retryMs() : this.#options.timing.pollMs;
+    this.#waitMs = this.#unfit ? this.#options.timing.pollMs : this.#retryMs();
   }
 
   async #end(how: "handover" | "fenced", deadlineMs: number): Promise<void> {
@@ -224,12 +278,13 @@ export class Leader implements Part {
   }
 
   /** The Lease goes only after everything under it has ended. */
-  async #released(reason: string): Promise<void> {
-    const { lease, watchdog, emit } = this.#options;
+  async #released(reason: EndReason): Promise<void> {
+    const { lease, watchdog, courtesy, emit } = this.#options;
     this.#tenureEnd.abort();
     await lease.release();
     watchdog?.leading(-1);
     this.#state = nextState(this.#state, "released");
+    courtesy?.changed();
     emit("leader.lost", { unit: lease.unit, reason });
   }
 
@@ -250,8 +305,9 @@ export class Leader implements Part {
     );
   }
 
-  readonly #onMessage = (channel: string): void => {
+  readonly #onMessage = (channel: string, token: string): void => {
+    const { freeChannel, lease } = this.#options;
     // Who could not begin lets the others try; between several such nobody must be woken by the other's release.
-    if (channel === this.#options.freeChannel && this.#unfit === undefined) this.#loop.wake();
+    if (channel === freeChannel && !this.#unfit && !lease.gaveBack(token)) this.#loop.wake();
   };
 }

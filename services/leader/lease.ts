@@ -9,6 +9,7 @@ import type { Keys } from "../redis/keys.ts";
 import { loadScript } from "../redis/scripts.ts";
 import type { Clock } from "../runtime/clock.ts";
 import { AntiphonError } from "../runtime/errors.ts";
+import { type Granter, granterOf } from "./granter.ts";
 import type { LeaseTiming } from "./timing.ts";
 
 const ACQUIRE = loadScript(new URL("./lua/acquire.lua", import.meta.url));
@@ -27,6 +28,9 @@ export interface LeaseOptions {
   readonly clock: Clock;
 }
 
+/** A replica that needs longer is no proof. */
+const REPLICA_MS = 200;
+
 interface Deadline {
   readonly monotonic: number;
   readonly wall: number;
@@ -35,20 +39,26 @@ interface Deadline {
 export class Lease {
   readonly unit: string;
   readonly #options: LeaseOptions;
-  readonly #keys: [lease: string, epoch: string];
+  readonly #keys: [lease: string, epoch: string, seat: string];
   readonly #redlock: Redlock;
+  readonly #granter: Granter;
   /** One per tenure: kept while an acquire may have been applied unseen, replaced once the Lease is lost or released. */
   #token: string;
+  #givenBack: string | undefined;
   #epoch: string | undefined;
   #deadline: Deadline | undefined;
+  /** Of the connection on which the Lease was last seen to be ours. */
+  #session: string | undefined;
 
   constructor(options: LeaseOptions) {
     this.unit = options.unit;
     this.#options = options;
-    this.#keys = [options.keys.lease(options.unit), options.keys.epoch(options.unit)];
+    const { client, clock, keys, timing, unit } = options;
+    this.#granter = granterOf({ client, key: keys.lease(unit), leaseMs: timing.leaseMs, clock });
+    this.#keys = [keys.lease(unit), keys.epoch(unit), keys.seat(unit)];
     this.#token = this.#newToken();
     this.#redlock = new Redlock(
-      [options.client],
+      [client],
       { retryCount: 0, driftFactor: 0 },
       // Functions, because redlock ignores scripts given as text.
       { acquireScript: () => ACQUIRE.lua, extendScript: () => EXTEND.lua, releaseScript: () => RELEASE.lua },
@@ -65,12 +75,22 @@ export class Lease {
 
   /** Tries once. False: somebody else has it. Throws REDIS_UNAVAILABLE. Winning again what is already ours is a fresh win. */
   async acquire(): Promise<boolean> {
+    const { timing } = this.#options;
+    const granter = this.#granter;
+    if ((await this.#told(granter.quietMs())) > 0) return false;
+    const { session } = granter;
     const deadline = this.#deadlineFromNow();
-    const won = await this.#ask(this.#redlock.acquire([...this.#keys], this.#options.timing.leaseMs));
+    const won = await this.#ask(this.#redlock.acquire([...this.#keys], timing.leaseMs));
     if (!won) return false;
-    const [token, epoch] = await this.#bounded(this.#options.client.mget(...this.#keys));
-    if (token !== this.#token || !epoch) return false;
+    const replicated = this.#told(granter.isReplicated(Math.min(REPLICA_MS, Math.round(timing.commandMs / 2))));
+    const [isReplicated, epoch] = await Promise.all([replicated, this.#ownEpoch()]);
+    if (epoch === undefined) return false;
+    if (!isReplicated || granter.session !== session) {
+      await this.release();
+      throw new AntiphonError("REDIS_UNAVAILABLE", `No replica has the Lease of ${this.unit}, or the server changed.`);
+    }
     this.#epoch = epoch;
+    this.#session = session;
     this.#deadline = deadline;
     return this.held();
   }
@@ -78,16 +98,18 @@ export class Lease {
   /** Renews. False: it is lost. Throws REDIS_UNAVAILABLE; then it may still be held, for a while. */
   async extend(): Promise<boolean> {
     if (!this.held()) return false;
+    const { timing } = this.#options;
+    const granter = this.#granter;
+    const { session } = granter;
     const deadline = this.#deadlineFromNow();
+    if (!this.isConfirmed && (await this.#ownEpoch()) !== this.#epoch) return this.#lost();
     // A lock of our own making: redlock would look at its expiration, which is wall clock and no base for decisions.
     const lock = new Lock(this.#redlock, [...this.#keys], this.#token, [], Number.POSITIVE_INFINITY);
-    const renewed = await this.#ask(this.#redlock.extend(lock, this.#options.timing.leaseMs));
+    const renewed = await this.#ask(this.#redlock.extend(lock, timing.leaseMs));
     // What has once been seen as lost must not come back under the same epoch, hence the second look.
-    if (!renewed || !this.held()) {
-      this.#deadline = undefined;
-      return false;
-    }
+    if (!renewed || !this.held()) return this.#lost();
     this.#deadline = deadline;
+    this.#session = session;
     return true;
   }
 
@@ -95,6 +117,7 @@ export class Lease {
   async release(): Promise<void> {
     const keys = [...this.#keys, this.#options.keys.leaseFree(this.unit)];
     const lock = new Lock(this.#redlock, keys, this.#token, [], 0);
+    this.#givenBack = this.#token;
     this.#token = this.#newToken();
     this.#epoch = undefined;
     this.#deadline = undefined;
@@ -104,6 +127,11 @@ export class Lease {
   /** Whether the holder may act now. Asked right before each act, never kept. */
   held(): boolean {
     return this.remainingMs() > 0;
+  }
+
+  /** False after the connection was lost: another server may answer now, so a renewal has to tell whether it is still held. */
+  get isConfirmed(): boolean {
+    return this.#session === this.#granter.session;
   }
 
   assert(): void {
@@ -118,9 +146,28 @@ export class Lease {
     return Math.max(0, Math.min(this.#deadline.monotonic - clock.monotonic(), this.#deadline.wall - clock.now()));
   }
 
-  /** How long Redis will keep the Lease of whoever has it; 0 when nobody has. */
+  /** When an acquire may succeed: how long Redis keeps the Lease of whoever has it. 0 when nobody has and it may be taken. */
   async freeInMs(): Promise<number> {
-    return Math.max(0, await this.#bounded(this.#options.client.pttl(this.#keys[0])));
+    const { client } = this.#options;
+    const [keptMs, quietMs] = await this.#told(Promise.all([client.pttl(this.#keys[0]), this.#granter.quietMs()]));
+    return Math.max(0, keptMs, quietMs);
+  }
+
+  /** Whether it was this one that gave the Lease back. */
+  gaveBack(token: string): boolean {
+    return token === this.#givenBack;
+  }
+
+  /** As Redis has it, if the Lease is ours there. Nobody else can have raised it then. */
+  async #ownEpoch(): Promise<string | undefined> {
+    const [lease, epoch] = this.#keys;
+    const [token, found] = await this.#told(this.#options.client.mget(lease, epoch));
+    return token === this.#token && found ? found : undefined;
+  }
+
+  #lost(): false {
+    this.#deadline = undefined;
+    return false;
   }
 
   #newToken(): string {
@@ -140,7 +187,15 @@ export class Lease {
     } catch (error) {
       const cause = await causeOf(error);
       if (cause instanceof ResourceLockedError) return false;
-      throw error instanceof AntiphonError ? error : new AntiphonError("REDIS_UNAVAILABLE", "", { cause });
+      throw unavailable(cause);
+    }
+  }
+
+  async #told<T>(answer: Promise<T>): Promise<T> {
+    try {
+      return await this.#bounded(answer);
+    } catch (error) {
+      throw unavailable(error);
     }
   }
 
@@ -158,6 +213,11 @@ export class Lease {
       answered.abort();
     }
   }
+}
+
+function unavailable(cause: unknown): AntiphonError {
+  if (cause instanceof AntiphonError) return cause;
+  return new AntiphonError("REDIS_UNAVAILABLE", cause instanceof Error ? cause.message : "", { cause });
 }
 
 /** redlock hides the reason of a failure in the votes of its attempts. */

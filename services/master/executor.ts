@@ -92,6 +92,7 @@ export class Executor {
 
   async #attempt(action: Action, given: Attempted, unclear: number): Promise<Verdict | "unclear"> {
     const { adapter, pacing, tenure, unit, emit } = this.#options;
+    if (!(await tenure.confirmed())) return LEFT;
     const buckets = adapter.buckets(action);
     const waitMs = pacing.waitMs(buckets);
     if (waitMs > 0) return { kind: "later", afterMs: waitMs };

@@ -64,6 +64,16 @@ export class Keys {
     return `${this.tag}:epoch:${unit}`;
   }
 
+  /** How the unit came to its leader, for people; nothing is decided by it. */
+  seat(unit: string): string {
+    return `${this.tag}:seat:${unit}`;
+  }
+
+  /** The masters that are there: process -> its last beat; under `:info` what it says of itself. */
+  masters(): string {
+    return `${this.tag}:masters`;
+  }
+
   /** Published on release with the token that went. */
   leaseFree(unit: string): string {
     return `${this.lease(unit)}:free:${this.database}`;

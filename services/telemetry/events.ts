@@ -54,9 +54,11 @@ export interface EventFields {
   "http.failed": { path: string; error: unknown };
   "leader.acquired": { unit: string; epoch: string };
   "leader.lost": { unit: string; reason: string };
+  "lease.renewed": { unit: string; ms: number };
   "adapter.state": { unit: string; state: string; detail?: string };
   "action.failed": { unit: string; action: string; kind: string; error: string };
   "action.in-doubt": { unit: string; action: string; result: string };
+  "action.expired": { unit: string; action: string; afterMs: number };
   "dead.trimmed": { queue: string; letters: number };
   "queue.unserved": { queue: string; waiting: number };
   "cron.fired": { route: string; slot: number };
@@ -113,9 +115,11 @@ export const LEVELS: Readonly<Record<Exclude<EventName, "log">, Level>> = {
   "http.failed": "error",
   "leader.acquired": "info",
   "leader.lost": "warn",
+  "lease.renewed": "debug",
   "adapter.state": "info",
   "action.failed": "warn",
   "action.in-doubt": "warn",
+  "action.expired": "warn",
   "dead.trimmed": "warn",
   "queue.unserved": "warn",
   "cron.fired": "debug",

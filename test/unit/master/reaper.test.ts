@@ -51,6 +51,7 @@ eachServer((_name, getUrl) => {
       epoch: EPOCH,
       signal: new AbortController().signal,
       held: () => true,
+      confirmed: async () => true,
       assert: () => {},
     };
     const emit = (name: string, fields: object): void => void told.push(`${name} ${JSON.stringify(fields)}`);

@@ -54,6 +54,7 @@ async function schedule(routes: readonly TimedRoute[]): Promise<{ told: string[]
     epoch: "1",
     signal: new AbortController().signal,
     held: () => true,
+    confirmed: async () => true,
     assert: () => {},
   };
   const clock = { ...systemClock, now: () => Date.now() + skipMs + wrongMs };
