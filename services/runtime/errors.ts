@@ -44,6 +44,11 @@ export const ERROR_TABLE = {
     retryable: true,
     remedy: "Add workers or raise ANTIPHON_QUEUE_LIMIT or ANTIPHON_QUEUE_BYTES.",
   },
+  TOO_MANY_EFFECTS: {
+    sentence: "A run says, enqueues or remembers too much.",
+    retryable: false,
+    remedy: "Do a part of it, and enqueue a job that does the next part.",
+  },
   TOO_MANY_PAUSES: {
     sentence: "A queue cannot have more pauses.",
     retryable: false,

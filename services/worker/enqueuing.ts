@@ -9,6 +9,7 @@ import { WORK_QUEUE } from "../sdk/place.ts";
 import { type Prepared, prepareEvent, prepareJob, type ToEnqueue } from "../sdk/prepare.ts";
 import { aroundEnqueue } from "./around.ts";
 import type { RouteRun, What } from "./route-run.ts";
+import { tooMany } from "./writer.ts";
 
 /** So many are written before the next ones are begun. */
 const CHUNK = 1000;
@@ -35,6 +36,7 @@ export async function enqueue(run: RouteRun, job: Job, given: Omit<Member, "job"
 /** In order. Nothing is enqueued when something is wrong with one of them. */
 export async function enqueueAll(run: RouteRun, members: readonly Member[]): Promise<string[]> {
   const all = await readyAll(run, members);
+  if (!run.underway.writer.hasRoomFor(all.length)) throw tooMany();
   const ids: string[] = [];
   for (let at = 0; at < all.length; at += CHUNK) {
     ids.push(...(await Promise.all(all.slice(at, at + CHUNK).map((one) => enqueueReady(run, one)))));
@@ -47,6 +49,7 @@ export async function batch(run: RouteRun, members: readonly Member[], last: Mem
   const { after: others = [] } = last.options ?? {};
   if (members.length + others.length > MEMBERS_MAX)
     throw new AntiphonError("OPTIONS_INVALID", `A batch may have ${MEMBERS_MAX} members, not ${members.length}.`);
+  if (!run.underway.writer.hasRoomFor(members.length + 1)) throw tooMany();
   await readyAll(run, [last]);
   const ids = await enqueueAll(run, members);
   const after = [...others, ...ids];

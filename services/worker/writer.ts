@@ -24,7 +24,8 @@ interface Waiting {
 
 /** So that no script keeps Redis busy. */
 const BATCH_MAX = 64;
-const WAITING_MAX = 10_000;
+/** Of one delivery in one attempt. What it enqueues counts against no queue's limit, so this bounds what a run can pile up. */
+export const EFFECTS_MAX = 10_000;
 
 export class EffectWriter {
   readonly #options: WriterOptions;
@@ -32,6 +33,8 @@ export class EffectWriter {
   #isWriting = false;
   #refusal: unknown;
   #count = 0;
+  /** Written or not. */
+  #asked = 0;
 
   constructor(options: WriterOptions) {
     this.#options = options;
@@ -42,6 +45,10 @@ export class EffectWriter {
     return this.#refusal !== undefined;
   }
 
+  hasRoomFor(effects: number): boolean {
+    return this.#asked + effects <= EFFECTS_MAX;
+  }
+
   /** How many effects are durable; progress is none. */
   get count(): number {
     return this.#count;
@@ -50,9 +57,9 @@ export class EffectWriter {
   /** Resolves with the effect's ref once it is durable. What is asked for in one tick is one round trip. */
   write(effect: Effect): Promise<string> {
     if (this.#refusal !== undefined) return Promise.reject(this.#refusal);
-    if (this.#waiting.length >= WAITING_MAX) {
-      const detail = `More than ${WAITING_MAX} effects wait to be written.`;
-      return Promise.reject(new AntiphonError("VALUE_TOO_LARGE", detail));
+    if (effect.kind !== "note") {
+      if (!this.hasRoomFor(1)) return Promise.reject(tooMany());
+      this.#asked++;
     }
     return new Promise((resolve, reject) => {
       this.#waiting.push({ effect, resolve, reject });
@@ -103,4 +110,8 @@ export class EffectWriter {
     this.#refusal = new AntiphonError("CLAIM_LOST", "", { cause });
     for (const { reject } of this.#waiting.splice(0)) reject(this.#refusal);
   }
+}
+
+export function tooMany(): AntiphonError {
+  return new AntiphonError("TOO_MANY_EFFECTS", `A run may have ${EFFECTS_MAX}.`);
 }

@@ -261,6 +261,29 @@ eachServer((_name, getUrl) => {
     });
   });
 
+  test(
+    "a run may have 10,000 effects, whatever a queue's limit; more are refused, many at once before the first",
+    { timeout: 60_000 },
+    async () => {
+      const refused: unknown[] = [];
+      const note = (error: { code: string }): void => void refused.push(error.code);
+      const { bench } = await go(async ({ enqueue, enqueueAll, batch, emit, step, progress }) => {
+        const many = (count: number) => Array.from({ length: count }, (_, n) => ({ n }));
+        await enqueueAll(Item, many(10_001)).catch(note);
+        await enqueueAll(Item, many(9_999));
+        progress("no effect");
+        const members = many(1).map((input) => ({ job: Item, input }));
+        await batch(members, { job: Sum, input: {} }).catch(note);
+        await enqueue(Sum, {});
+        await enqueue(Sum, {}).catch(note);
+        await emit(Heard, {}).catch(note);
+        await step("one more", () => 1).catch(note);
+      });
+      expect(refused).toEqual(Array.from({ length: 5 }, () => "TOO_MANY_EFFECTS"));
+      expect((await bench.depth("default")).stored).toBe(10_000);
+    },
+  );
+
   test("what is wrong with an enqueue fails it with a code, and everything is told", async () => {
     const errors: { code: string; message: string }[] = [];
     await go(async ({ enqueue, emit }) => {
