@@ -32,6 +32,14 @@ export interface Attempt {
   readonly applied: boolean;
 }
 
+/** A connection that said hello. */
+export interface Visit {
+  readonly name: string;
+  readonly at: number;
+  /** When it ended, from whichever side. */
+  leftAt: number | undefined;
+}
+
 /** Set these at any time. */
 export interface Faults {
   /** Before an Action is looked at. */
@@ -61,6 +69,7 @@ export class FakeChat {
   readonly attempts: Attempt[] = [];
   /** Names of the connections that came, in order. */
   readonly hellos: string[] = [];
+  readonly visits: Visit[] = [];
   readonly topics = new Map<string, string>();
   readonly faults: Faults = {
     delayMs: 0,
@@ -189,6 +198,9 @@ export class FakeChat {
     client.name = hello.client;
     client.greeted = true;
     this.hellos.push(hello.client);
+    const visit: Visit = { name: hello.client, at: Date.now(), leftAt: undefined };
+    this.visits.push(visit);
+    client.socket.once("close", () => (visit.leftAt = Date.now()));
     for (let seq = hello.after + 1; seq <= this.events.length; seq++) this.#tell(client, seq, true);
     this.#send(client, { t: "ready" });
   }

@@ -1,0 +1,70 @@
+// A redis-server that keeps what it has, and that a scenario may freeze, kill and start again at the same place.
+
+import { once } from "node:events";
+import { mkdtempSync, rmSync } from "node:fs";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type RedisServer, startRedisServer } from "../../support/redis.ts";
+
+export class KeptRedis {
+  readonly port: number;
+  readonly #folder: string;
+  #server: RedisServer | undefined;
+
+  private constructor(port: number, folder: string) {
+    this.port = port;
+    this.#folder = folder;
+  }
+
+  static async start(): Promise<KeptRedis> {
+    const redis = new KeptRedis(await lastingPort(), mkdtempSync(join(tmpdir(), "antiphon-chaos-")));
+    await redis.comeBack();
+    return redis;
+  }
+
+  get url(): string {
+    return `redis://127.0.0.1:${this.port}`;
+  }
+
+  /** Nothing answers any more, and connections stay open. */
+  freeze(): void {
+    this.#server?.child.kill("SIGSTOP");
+  }
+
+  thaw(): void {
+    this.#server?.child.kill("SIGCONT");
+  }
+
+  async kill(): Promise<void> {
+    const server = this.#server;
+    this.#server = undefined;
+    await server?.stop();
+  }
+
+  /** With everything that it had answered: `always`, because a server that is killed may have answered what it had not written. */
+  async comeBack(): Promise<void> {
+    const kept = ["--dir", this.#folder, "--appendonly", "yes", "--appendfsync", "always"];
+    this.#server = await startRedisServer(["--port", String(this.port), ...kept]);
+  }
+
+  async stop(): Promise<void> {
+    await this.kill();
+    rmSync(this.#folder, { recursive: true, force: true });
+  }
+}
+
+/** A free one that no connection is given meanwhile: below those that the kernel takes for them. */
+async function lastingPort(): Promise<number> {
+  for (;;) {
+    const port = 20_000 + Math.floor(Math.random() * 10_000);
+    const server = createServer().listen(port, "127.0.0.1");
+    const isFree = await Promise.race([
+      once(server, "listening").then(() => true),
+      once(server, "error").then(() => false),
+    ]);
+    if (!isFree) continue;
+    await new Promise((resolve) => server.close(resolve));
+    return port;
+  }
+}
