@@ -12,6 +12,8 @@ import { effectArguments } from "./effects.ts";
 import { claimText, decodeTaken } from "./taken.ts";
 
 export interface Encoded {
+  /** There are no groups. */
+  readonly isPlain: boolean;
   readonly args: Argument[];
   /** Answers in the order of the settlements. */
   readonly decode: (reply: Reply[]) => Settled;
@@ -34,7 +36,7 @@ export function encodeSettlements(context: BrokerContext, settlements: readonly 
   const at = (index: number): Settlement => settlements[index] as Settlement;
   const ordered = inColumns(plain, at);
   const args = [...plainArguments(ordered.map(at)), ...groupArguments(context, grouped.map(at))];
-  return { args, decode: (reply) => decodeSettled(reply, ordered, grouped) };
+  return { isPlain: grouped.length === 0, args, decode: (reply) => decodeSettled(reply, ordered, grouped) };
 }
 
 function isPlain({ kind, effects, claim, origin }: Settlement): boolean {

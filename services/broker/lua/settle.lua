@@ -6,13 +6,7 @@
 -- @include broker/lua/lib/guard-worker
 -- @include broker/lua/lib/take
 -- @include broker/lua/lib/settle
-local wid, slots = ARGV[2], tonumber(ARGV[4])
-if is_fenced(wid) then return redis.error_reply('FENCED worker is not registered') end
-local answers, out = settle(wid, 8, tonumber(ARGV[7]))
-if slots == 0 then
-  wake(P, out.released)
-  return { answers, false }
-end
-local reply, left, promoted = take(wid, ARGV[3], slots, tonumber(ARGV[5]), ARGV[6])
-if left == 0 then wake(P, math.max(0, out.released + promoted - slots)) end
-return { answers, reply }
+-- @include broker/lua/lib/settle-and-take
+if is_fenced(ARGV[2]) then return redis.error_reply('FENCED worker is not registered') end
+local answers, out = settle(ARGV[2], 8, tonumber(ARGV[7]))
+return settle_and_take(answers, out.released)
