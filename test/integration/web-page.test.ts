@@ -1,6 +1,6 @@
 // The web chat's page in a real browser, against a real worker.
 
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { type Browser, type BrowserContext, chromium, type Page } from "playwright-core";
 import { freePort, testRedis, withServer } from "../support/redis.ts";
 import { type SpawnedNode, spawnNode } from "../support/spawn.ts";
@@ -65,7 +65,11 @@ withServer("chromium", () => {
       },
       shows: async (...expected) => {
         const what = `the page shows ${expected.join(" | ")}`;
-        await waitFor(async () => (await lines()).join(" | ") === expected.join(" | "), { timeoutMs: 10_000, what });
+        const isShown = async (): Promise<boolean> => (await lines()).join(" | ") === expected.join(" | ");
+        await waitFor(isShown, { timeoutMs: 20_000, what }).catch(async (error: unknown) => {
+          const shown = (await lines()).join(" | ");
+          throw new Error([String(error), `It shows ${shown}`, ...worker.lines].join("\n"), { cause: error });
+        });
       },
     };
   }
@@ -85,6 +89,11 @@ withServer("chromium", () => {
       args: ["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"],
     });
   }, 60_000);
+
+  beforeEach(async () => {
+    const { exitCode, signalCode } = worker.child;
+    if (exitCode !== null || signalCode !== null) worker = await startWorker();
+  });
 
   afterAll(async () => {
     for (const context of contexts) await context.close();
