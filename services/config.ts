@@ -19,6 +19,7 @@ import {
   trackers,
   wholeNumber,
 } from "./config-kinds.ts";
+import { VERSION } from "./runtime/version.ts";
 
 /** `tool` is every command that is no mode: it needs no Redis until it asks for one. */
 export type ConfigFor = "dev" | "master" | "worker" | "tool";
@@ -57,6 +58,7 @@ export interface Values {
   readonly tags: ServedTags;
   readonly drainMs: number;
   readonly leaseMs: number;
+  readonly revision: string;
   readonly queueLimit: number;
   readonly queueBytes: number;
   readonly historyLength: number;
@@ -242,6 +244,13 @@ export const SETTINGS: { readonly [K in keyof Values]: Row<Values[K]> } = {
   queueLimit: {
     variable: "ANTIPHON_QUEUE_LIMIT",
     kind: wholeNumber({ min: 1, max: 1_000_000_000 }),
+  revision: {
+    variable: "ANTIPHON_REVISION",
+    kind: text,
+    preset: always(VERSION),
+    presetSaid: "the version of Antiphon",
+    sentence: "What is deployed: while masters of two revisions run, those of the one started last lead.",
+  },
     preset: always(1_000_000),
     sentence: "Deliveries one queue holds before it answers 503.",
   },

@@ -4,9 +4,8 @@
 // in it. So for as long as such a leader may act nobody takes a Lease there which is absent.
 // Not promised: anything about a primary that is cut off together with its leader; `min-replicas-to-write` bounds that.
 
-import type { Redis } from "ioredis";
 import type { RedisClient } from "../redis/connect.ts";
-import { runIdOf, serverOf, sessionOf } from "../redis/server.ts";
+import { runIdOf, type Server, serverOf, sessionOf } from "../redis/server.ts";
 import type { Clock } from "../runtime/clock.ts";
 
 export interface GranterOptions {
@@ -38,7 +37,7 @@ export class Granter {
   #lostAt: number | undefined;
   #isOpen = true;
   #quietUntil = 0;
-  #server: Redis | undefined;
+  #server: Server | undefined;
   #servers = 0;
 
   constructor(options: GranterOptions) {
@@ -78,7 +77,7 @@ export class Granter {
     return (await server.wait(1, waitMs)) > 0;
   }
 
-  async #ask(): Promise<Redis> {
+  async #ask(): Promise<Server> {
     const { client, key } = this.#options;
     const server = await serverOf(client, key);
     if (server !== this.#server) this.#servers++;

@@ -123,6 +123,14 @@ export class Leader implements Part {
     return this.#state;
   }
 
+  get unit(): string {
+    return this.#options.lease.unit;
+  }
+
+  get leads(): boolean {
+    return this.#state === "leader";
+  }
+
   async start(): Promise<void> {
     this.#options.subscriber.on("message", this.#onMessage);
     await this.#loop.start();
@@ -172,7 +180,7 @@ export class Leader implements Part {
 
   async #compete(signal: AbortSignal): Promise<void> {
     const { lease, courtesy, clock } = this.#options;
-    this.#waitMs = this.#competeFrom - clock.monotonic();
+    this.#waitMs = Math.max(0, this.#competeFrom - clock.monotonic());
     if (this.#waitMs > 0) return;
     const delayMs = (await courtesy?.delayMs()) ?? 0;
     if (delayMs > 0) await clock.sleep(delayMs, signal);

@@ -1,10 +1,11 @@
 // The units of all configured adapters, each under its own Lease.
 
-import { adapterKind } from "../adapters/index.ts";
+import type { LoadedAdapter } from "../adapters/load.ts";
 import type { BrokerContext } from "../broker/connection.ts";
 import type { QueueLimits } from "../broker/producer.ts";
 import { Leader } from "../leader/leader.ts";
 import { Lease } from "../leader/lease.ts";
+import type { Masters } from "../leader/masters.ts";
 import type { LeaseTiming } from "../leader/timing.ts";
 import type { Watchdog } from "../leader/watchdog.ts";
 import type { RedisClient } from "../redis/connect.ts";
@@ -25,25 +26,30 @@ export interface LeaderSurroundings {
   readonly owner: string;
   readonly newId: () => string;
   readonly watchdog?: Watchdog | undefined;
+  /** The other masters; without them none is more or less entitled. */
+  readonly masters?: Masters;
   readonly clock: Clock;
   readonly random: Random;
   readonly emit: Emit;
 }
 
 export function leaderOf(unit: string, duty: Duty, around: LeaderSurroundings): Leader {
-  const { leases, subscriber, broker, timing, owner, newId, watchdog, clock, random, emit } = around;
+  const { leases, subscriber, broker, timing, owner, newId, watchdog, masters, clock, random, emit } = around;
   const { keys } = broker;
   const lease = new Lease({ client: leases, keys, unit, owner, newId, timing, clock });
   const freeChannel = keys.leaseFree(unit);
   const options = { lease, timing, duty, subscriber, freeChannel, clock, random, emit };
-  return new Leader(watchdog ? { ...options, watchdog } : options);
+  const leader = new Leader({ ...options, ...(watchdog && { watchdog }), ...(masters && { courtesy: masters }) });
+  masters?.stand(leader);
+  return leader;
 }
 
 export interface ConnectionsOptions {
   readonly around: LeaderSurroundings;
-  readonly adapters: readonly string[];
-  readonly settings: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
+  readonly adapters: readonly LoadedAdapter[];
   readonly limits: QueueLimits;
+  /** The only room that may be spoken in, if there is one. */
+  readonly only?: string | undefined;
 }
 
 interface Connection {
@@ -61,7 +67,7 @@ export class Connections implements Part {
   }
 
   async start(): Promise<void> {
-    for (const name of this.#options.adapters) await this.#startAdapter(name);
+    for (const adapter of this.#options.adapters) await this.#startAdapter(adapter);
   }
 
   /** All units hand over at once: together they have as long as one. */
@@ -78,19 +84,26 @@ export class Connections implements Part {
     return this.#connections.map(({ leader }) => leader);
   }
 
-  async #startAdapter(name: string): Promise<void> {
-    const { create } = adapterKind(name);
+  /** What became of each connection. Only what is wrong here is told as such: whoever does not lead has nothing to mend. */
+  get checks(): readonly { readonly name: string; readonly ok: boolean; readonly detail: string }[] {
+    return this.#connections.map(({ unit }) => {
+      const { state, detail } = unit.status;
+      const ok = state !== "failed" && state !== "degraded" && state !== "evicted";
+      return { name: `adapter ${unit.name}`, ok, detail: detail === "" ? state : `${state}: ${detail}` };
+    });
+  }
+
+  async #startAdapter({ name, create, settings }: LoadedAdapter): Promise<void> {
     if (!create) return;
-    const { around, limits } = this.#options;
+    const { around, limits, only } = this.#options;
     const { broker, subscriber, clock, random, emit } = around;
-    const settings = this.#options.settings[name] ?? {};
-    const units = (await create({ settings, clock, random }).units?.()) ?? [""];
+    const units = (await (await create({ settings, clock, random })).units?.()) ?? [""];
     for (const part of units) {
       const unitName = part === "" ? name : `${name}/${part}`;
-      const unit = new Unit({ unit: unitName, create, settings, broker, limits, subscriber, clock, random, emit });
+      const unit = new Unit({ unit: unitName, create, settings, broker, limits, only, subscriber, clock, random, emit });
       const leader = leaderOf(unitName, unit, around);
       this.#connections.push({ unit, leader });
-      unit.warm();
+      await unit.warm();
       await leader.start();
     }
   }

@@ -2,6 +2,7 @@
 
 import type { Config } from "../config.ts";
 import { adminServer } from "../http/admin.ts";
+import { Masters } from "../leader/masters.ts";
 import { leaseTiming } from "../leader/timing.ts";
 import { Watchdog } from "../leader/watchdog.ts";
 import { databaseOf } from "../redis/connect.ts";
@@ -62,10 +63,12 @@ export function masterParts(options: MasterOptions, routes: readonly TimedRoute[
   const common = { broker, clock, random, emit };
   const owner = `${pod}/${randomId().slice(0, 8)}`;
   const { leases, subscriber } = redis;
-  const around = { ...common, leases, subscriber, timing, owner, newId: randomId, watchdog: watchdog[0] };
+  const known = { client: redis.commands, keys: broker.keys, owner, pod, revision: config.revision };
+  const masters = new Masters({ ...known, timing, stopping, clock, random, emit });
+  const around = { ...common, leases, subscriber, timing, owner, newId: randomId, watchdog: watchdog[0], masters };
   const limits = { deliveries: config.queueLimit, bytes: config.queueBytes };
-  const settings = config.adapterSettings;
-  const connections = new Connections({ around, adapters: config.adapters, settings, limits });
+  const only = config.outboxRedirect;
+  const connections = new Connections({ around, adapters: options.adapters, limits, only });
   const retention = { length: config.deadLength, ageMs: config.deadDays * DAY_MS };
   const control = new Control({ ...common, routes, retention, thereSince: () => redis.thereSince });
   redis.onOutage(() => control.outage());
@@ -75,7 +78,7 @@ export function masterParts(options: MasterOptions, routes: readonly TimedRoute[
   const admin = adminServer({ host: config.adminHost, port: config.adminPort, health, emit, random });
   const durability = { level: config.durability, key: broker.keys.proof() };
   const checked = (): Promise<void> => checkDurability(redis.commands, durability, { clock, random, stopping });
-  return { parts: [redis, admin, ...watchdog, controlLeader, connections], admin, checked };
+  return { parts: [redis, admin, ...watchdog, masters, controlLeader, connections], admin, checked };
 }
 
 /** Returns at once; see `ready`. */

@@ -4,6 +4,9 @@
 import { Cluster, type Redis } from "ioredis";
 import type { RedisClient } from "./connect.ts";
 
+/** One server, also where there are several. */
+export type Server = Redis;
+
 interface Session {
   number: number;
   /** Of this session. */

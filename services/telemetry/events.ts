@@ -55,6 +55,8 @@ export interface EventFields {
   "leader.acquired": { unit: string; epoch: string };
   "leader.lost": { unit: string; reason: string };
   "lease.renewed": { unit: string; ms: number };
+  /** A master hands a unit over because it leads more than its share. */
+  "lease.yielding": { unit: string; leads: number; masters: number };
   "adapter.state": { unit: string; state: string; detail?: string };
   "action.failed": { unit: string; action: string; kind: string; error: string };
   "action.in-doubt": { unit: string; action: string; result: string };
@@ -117,6 +119,7 @@ export const LEVELS: Readonly<Record<Exclude<EventName, "log">, Level>> = {
   "leader.lost": "warn",
   "lease.renewed": "debug",
   "adapter.state": "info",
+  "lease.yielding": "info",
   "action.failed": "warn",
   "action.in-doubt": "warn",
   "action.expired": "warn",

@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type Config, type ConfigFor, SETTINGS } from "../../services/config.ts";
 import { readConfig } from "../../services/config-read.ts";
 import { hasCode } from "../../services/runtime/errors.ts";
+import { VERSION } from "../../services/runtime/version.ts";
 
 let folder = "";
 let files = 0;
@@ -77,6 +78,7 @@ describe("defaults", () => {
       tags: { all: true, untagged: false, only: [], never: [] },
       drainMs: 25_000,
       leaseMs: 6_000,
+      revision: VERSION,
       queueLimit: 1_000_000,
       queueBytes: 1_073_741_824,
       historyLength: 1_000,
@@ -170,6 +172,7 @@ describe("each setting", () => {
     ],
     drainMs: [["0", 0]],
     leaseMs: [["3000", 3000]],
+    revision: [["7f9c", "7f9c"]],
     queueLimit: [["10", 10]],
     queueBytes: [["4096", 4096]],
     historyLength: [["0", 0]],
@@ -205,6 +208,7 @@ describe("each setting", () => {
     tags: ["*,gpu", "!gpu", "*,-", "a b", "gpu,gpu", "!"],
     drainMs: ["-1", "25s"],
     leaseMs: ["499", "600001"],
+    revision: ["  "],
     queueLimit: ["0"],
     queueBytes: ["1"],
     historyLength: ["-1"],
