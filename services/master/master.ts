@@ -67,8 +67,8 @@ export function masterParts(options: MasterOptions, routes: readonly TimedRoute[
   const masters = new Masters({ ...known, timing, stopping, clock, random, emit });
   const around = { ...common, leases, subscriber, timing, owner, newId: randomId, watchdog: watchdog[0], masters };
   const limits = { deliveries: config.queueLimit, bytes: config.queueBytes };
-  const only = config.outboxRedirect;
-  const connections = new Connections({ around, adapters: options.adapters, limits, only });
+  const settings = config.adapterSettings;
+  const connections = new Connections({ around, adapters: config.adapters, settings, limits });
   const retention = { length: config.deadLength, ageMs: config.deadDays * DAY_MS };
   const control = new Control({ ...common, routes, retention, thereSince: () => redis.thereSince });
   redis.onOutage(() => control.outage());
