@@ -241,9 +241,6 @@ export const SETTINGS: { readonly [K in keyof Values]: Row<Values[K]> } = {
     preset: always(6_000),
     sentence: "How long a master stays leader without renewing.",
   },
-  queueLimit: {
-    variable: "ANTIPHON_QUEUE_LIMIT",
-    kind: wholeNumber({ min: 1, max: 1_000_000_000 }),
   revision: {
     variable: "ANTIPHON_REVISION",
     kind: text,
@@ -251,6 +248,9 @@ export const SETTINGS: { readonly [K in keyof Values]: Row<Values[K]> } = {
     presetSaid: "the version of Antiphon",
     sentence: "What is deployed: while masters of two revisions run, those of the one started last lead.",
   },
+  queueLimit: {
+    variable: "ANTIPHON_QUEUE_LIMIT",
+    kind: wholeNumber({ min: 1, max: 1_000_000_000 }),
     preset: always(1_000_000),
     sentence: "Deliveries one queue holds before it answers 503.",
   },
