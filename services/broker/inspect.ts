@@ -1,39 +1,11 @@
-// Looks into queues without changing them; every call but `unfinished` reads a bounded amount.
+// Looks into queues without changing them: how much is in one (depth.ts), and what is not finished in all of them.
 
 import { loadScript, type Reply, text, utf8 } from "../redis/scripts.ts";
-import { type BrokerContext, callBroker, translate } from "./connection.ts";
+import { type BrokerContext, callBroker } from "./connection.ts";
+
+export { queueDepth, type QueueDepth } from "./depth.ts";
 
 const UNFINISHED = loadScript(new URL("./lua/unfinished.lua", import.meta.url));
-
-export interface QueueDepth {
-  readonly name: string;
-  /** May run now. */
-  readonly ready: number;
-  readonly claimed: number;
-  /** Due later: delayed deliveries and keys that wait. */
-  readonly delayed: number;
-  readonly dead: number;
-  /** Bodies stored: everything that is not settled, dead letters included. */
-  readonly stored: number;
-}
-
-export async function queueDepth(context: BrokerContext, name: string): Promise<QueueDepth> {
-  const prefix = context.keys.queue(name);
-  try {
-    const pipeline = context.client.pipeline();
-    pipeline.hlen(`${prefix}:j`).zcard(`${prefix}:d`).zcard(`${prefix}:x`).zrange(`${prefix}:wk`, "0", "999");
-    const [stored, delayed, dead, workers] = ((await pipeline.exec()) ?? []).map(([error, value]) => {
-      if (error) throw error;
-      return value;
-    }) as [number, number, number, string[]];
-    const held = context.client.pipeline();
-    for (const wid of workers) held.hlen(`${prefix}:c:${wid}`);
-    const claimed = ((await held.exec()) ?? []).reduce((sum, [, count]) => sum + Number(count ?? 0), 0);
-    return { name, ready: Math.max(0, stored - delayed - dead - claimed), claimed, delayed, dead, stored };
-  } catch (error) {
-    throw translate(error);
-  }
-}
 
 export interface Held {
   readonly queue: string;

@@ -1,11 +1,20 @@
 // One delivery by the id that its sender was told: where it is, and how to cancel it or change it while nobody runs it.
 
+import { AntiphonError } from "../runtime/errors.ts";
 import { deliveryNumber } from "../runtime/ids.ts";
 import { loadScript, type Reply, runScriptWith, text, utf8 } from "../redis/scripts.ts";
 import { placeBody, readBody, tokenOf } from "./bodies.ts";
 import { type BrokerContext, callBroker, translate, withOffset } from "./connection.ts";
-import { DEFAULT_CLASS, decodeEnvelope, encodeEnvelope, type EnvelopeHeader, type PriorityClass } from "./delivery.ts";
+import {
+  DEFAULT_CLASS,
+  decodeEnvelope,
+  encodeEnvelope,
+  type EnvelopeHeader,
+  type PriorityClass,
+  UNMATCHED,
+} from "./delivery.ts";
 import { deliveryArguments, type NewDelivery } from "./producer.ts";
+import { readEnvelopes } from "./search-bodies.ts";
 
 const FIND = loadScript(new URL("./lua/find.lua", import.meta.url));
 const DUE = loadScript(new URL("./lua/due.lua", import.meta.url));
@@ -50,13 +59,22 @@ export async function findDelivery(context: BrokerContext, id: string): Promise<
     ]);
     const body = stored === null ? null : await wholeBody(context, queue, stored);
     if (body === null) return undefined; // settled meanwhile
-    const { header, payload } = decodeEnvelope(body);
+    const { header, payload } = readable(id, body);
     const found = { id, queue, number: present, header, payload, notes };
     if (place !== "waiting") return { ...found, place, ...(worker !== "" && { worker }) };
-    const due = await dueOf(context, found);
+    const entries = await entriesOf(context, { number: present, header, failed: Object.keys(notes) });
+    const due = await dueOf(context, queue, entries);
     return due === undefined ? { ...found, place } : { ...found, place: "delayed", dueMs: due };
   } catch (error) {
     throw translate(error);
+  }
+}
+
+function readable(id: string, body: Buffer): ReturnType<typeof decodeEnvelope> {
+  try {
+    return decodeEnvelope(body);
+  } catch (error) {
+    throw new AntiphonError("ENVELOPE_UNREADABLE", `${id}.`, { cause: error });
   }
 }
 
@@ -67,9 +85,21 @@ export async function cancelDelivery(
 ): Promise<"cancelled" | "signalled" | "dead" | "unknown"> {
   const place = await placeOf(context, id);
   if (place === undefined) return "unknown";
-  const args = [place.number, id, context.keys.database];
+  const args = [place.number, id, context.keys.database, ...(await placesIn(context, id, place))];
   const reply = await callBroker(context, { script: CANCEL, keys: [context.keys.queue(place.queue)], args });
   return utf8(reply) as "cancelled" | "signalled" | "dead" | "unknown";
+}
+
+/** Where it may be in d. Of one whose envelope cannot be read nobody knows: then it stays there, and is settled unrun. */
+async function placesIn(context: BrokerContext, id: string, { queue, number }: PlaceOf): Promise<string[]> {
+  try {
+    const [envelope] = await readEnvelopes(context, queue, [number]);
+    if (envelope?.header === undefined) return [];
+    const failed = await context.client.hkeys(`${context.keys.queue(queue)}:e:${id}`);
+    return await entriesOf(context, { number, header: envelope.header, failed });
+  } catch (error) {
+    throw translate(error);
+  }
 }
 
 export interface Edit {
@@ -99,9 +129,10 @@ export async function editDelivery(context: BrokerContext, id: string, edit: Edi
     return write(context, { script: EDIT, keys: [prefix], args: [found.number, body.argument] }, body.apart);
   }
   if (found.place === "dead" || found.place === "held") return found.place;
-  const delivery = movedDelivery(found, edit, await numberOf(context, found.header.route ?? ""));
+  const delivery = movedDelivery(found, edit, await routeNumber(context, found.header));
   const body = placeBody(context, prefix, encodeEnvelope(delivery.header, payload));
-  const args = [found.number, id, ...deliveryArguments(delivery, body.argument)];
+  const entries = await entriesOf(context, { ...found, failed: Object.keys(found.notes) });
+  const args = [found.number, id, entries.length, ...entries, ...deliveryArguments(delivery, body.argument)];
   return write(context, { script: MOVE, keys: [prefix], args }, body.apart);
 }
 
@@ -135,7 +166,12 @@ async function write(
   }
 }
 
-async function placeOf(context: BrokerContext, id: string): Promise<{ queue: string; number: string } | undefined> {
+interface PlaceOf {
+  readonly queue: string;
+  readonly number: string;
+}
+
+async function placeOf(context: BrokerContext, id: string): Promise<PlaceOf | undefined> {
   const number = deliveryNumber(id);
   if (number === undefined) return undefined;
   const call = { script: FIND, keys: [context.keys.queues()], args: [number, id] };
@@ -148,22 +184,23 @@ async function wholeBody(context: BrokerContext, queue: string, stored: Buffer):
   return token === "" ? stored : readBody(context, queue, token);
 }
 
-async function numberOf(context: BrokerContext, route: string): Promise<number> {
-  return Number((await context.client.hget(context.keys.routes(), route)) ?? 0);
+/** Its element's, as the producer or a retry of one of several routes gave it. */
+async function routeNumber(context: BrokerContext, { route, only = [] }: EnvelopeHeader): Promise<number> {
+  const named = only.length === 1 ? only[0] : route;
+  return named === undefined ? UNMATCHED : Number((await context.client.hget(context.keys.routes(), named)) ?? 0);
 }
 
 /** Failures that are looked for; beyond it a retry that waits is told as waiting. */
 const CRASHES_LOOKED_FOR = [0, 1, 2, 11, 12];
 
-/** When it is due, if it is delayed: its entry is guessed from what is known of it, for d has no index by id. */
-async function dueOf(
+/** Its entry in d, if it is delayed, is one of these: guessed from what is known of it, for d has no index by id. */
+async function entriesOf(
   context: BrokerContext,
-  found: Omit<Found, "place"> & { readonly place?: Place },
-): Promise<number | undefined> {
-  const { header, number, notes, queue } = found;
+  { number, header, failed }: { number: string; header: EnvelopeHeader; failed: readonly string[] },
+): Promise<string[]> {
   const { key = "", class: priority = DEFAULT_CLASS } = header;
-  const route = await numberOf(context, header.route ?? "");
-  const failures = Object.keys(notes).flatMap((field) => (field.startsWith("error:") ? [Number(field.slice(6))] : []));
+  const route = await routeNumber(context, header);
+  const failures = failed.flatMap((field) => (field.startsWith("error:") ? [Number(field.slice(6))] : []));
   const attempts = Math.max(0, ...failures);
   const entries: string[] = [];
   for (let attempt = Math.max(0, attempts - 1); attempt <= attempts + 1; attempt++) {
@@ -172,6 +209,11 @@ async function dueOf(
       entries.push(`J${element}\0${key}`, `J${element}!\0${key}`);
     }
   }
+  return entries;
+}
+
+/** When it is due, if it is delayed. */
+async function dueOf(context: BrokerContext, queue: string, entries: readonly string[]): Promise<number | undefined> {
   const reply = await callBroker(context, { script: DUE, keys: [context.keys.queue(queue)], args: entries });
   const due = Number(text(reply as Reply));
   return reply === null || !Number.isFinite(due) ? undefined : due;

@@ -24,7 +24,7 @@ export const queue: Command = verbsCommand({
     limit: { type: "string", value: "N", help: "entries of the history (10)" },
   },
   verbs: {
-    ls: { help: "all queues: ready, claimed by a worker, due later, dead", run: list },
+    ls: { help: "all queues: ready, claimed by a worker, due later, held back, dead", run: list },
     show: {
       words: "NAME",
       takes: "one",
@@ -67,10 +67,11 @@ async function list({ queue }: Given): Promise<Answer> {
   );
   const rows = infos.map((info) => [
     info.name,
-    ...[info.ready, info.claimed, info.delayed, info.dead, info.workers.length].map(String),
+    ...[info.ready, info.claimed, info.delayed, info.held, info.paused, info.dead, info.workers.length].map(String),
     heldBack(info),
   ]);
-  return { json: infos, lines: [columns([["QUEUE", "READY", "CLAIMED", "DELAYED", "DEAD", "WORKERS", ""], ...rows])] };
+  const head = ["QUEUE", "READY", "CLAIMED", "DELAYED", "HELD", "PAUSED", "DEAD", "WORKERS", ""];
+  return { json: infos, lines: [columns([head, ...rows])] };
 }
 
 const NO_INFO = { workers: [], pauses: [], limits: {} } as const;
@@ -88,11 +89,13 @@ async function show({ queue, words: [name = ""], options }: Given): Promise<Answ
     queue.show(name),
     queue.history(name, { limit: countOf(options, "limit", HISTORY_MAX) ?? 10 }),
   ]);
-  const { ready, claimed, delayed, dead, workers, pauses, limits } = info;
+  const { ready, claimed, delayed, held, paused, dead, workers, pauses, limits } = info;
   const facts = [
     ["ready", String(ready)],
     ["claimed", String(claimed)],
     ["delayed", String(delayed)],
+    ["held", String(held)],
+    ["set aside", String(paused)],
     ["dead", String(dead)],
     ["workers", workers.join(" ") || "none"],
     ...pauses.map(({ kind, route, key, since }) => [

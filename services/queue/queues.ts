@@ -2,7 +2,7 @@
 
 import { type HistoryLine, readHistory } from "../broker/history.ts";
 import type { BrokerContext } from "../broker/connection.ts";
-import { queueDepth, type QueueDepth } from "../broker/inspect.ts";
+import { queueDepth, type QueueDepth } from "../broker/depth.ts";
 import { queueLimitsOf, type QueueRates, setQueueLimits } from "../broker/limits.ts";
 import { pause, type Paused, pausesOf, resume } from "../broker/pauses.ts";
 import { queueNames, registeredWorkers } from "../broker/reap.ts";

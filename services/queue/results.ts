@@ -150,7 +150,11 @@ export class Results {
   /** Whether there is anything to wait for. */
   async #askAfter(id: string): Promise<void> {
     const context = this.#options;
-    const found = await findDelivery(context, id);
+    const found = await findDelivery(context, id).catch((error: unknown) => {
+      if (!(error instanceof AntiphonError) || error.code !== "ENVELOPE_UNREADABLE") throw error;
+      this.#fail(id, error);
+      return undefined;
+    });
     if (found === undefined) {
       await this.#lookFor([id]); // it may have ended between the two looks
       this.#fail(id, new AntiphonError("RESULT_MISSING", `${id}.`));

@@ -24,6 +24,16 @@ export const ERROR_TABLE = {
     retryable: false,
     remedy: "Mend every line listed; `antiphon validate` checks without starting.",
   },
+  ADAPTER_LOAD_FAILED: {
+    sentence: "An adapter could not be loaded.",
+    retryable: false,
+    remedy: "Mend every line listed; ANTIPHON_ADAPTERS takes names of Antiphon's own adapters, packages and paths.",
+  },
+  ADAPTER_INVALID: {
+    sentence: "An adapter, or its settings, are not as they must be.",
+    retryable: false,
+    remedy: "Mend every line listed; docs/authors/adapters.md says what an adapter's module exports.",
+  },
   MIDDLEWARE_FAILED: {
     sentence: "A middleware failed.",
     retryable: false,
@@ -134,6 +144,11 @@ export const ERROR_TABLE = {
     sentence: "The room's adapter cannot do this.",
     retryable: false,
     remedy: "Declare the capability in the route's `needs` so that the start checks it.",
+  },
+  ENVELOPE_UNREADABLE: {
+    sentence: "What is stored of this delivery cannot be read.",
+    retryable: false,
+    remedy: "Something else wrote to Redis: run `antiphon doctor`; `antiphon job delete` forgets the delivery.",
   },
   ROUTE_UNKNOWN: {
     sentence: "No handler that is loaded here has this route, job or event.",

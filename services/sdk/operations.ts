@@ -94,10 +94,15 @@ export interface Jobs {
 }
 
 export interface QueueDepths {
-  /** May run now. */
+  /** In line: what may run now, and what stands behind others of its key. */
   readonly ready: number;
   readonly claimed: number;
+  /** Due later. */
   readonly delayed: number;
+  /** Waits for other jobs. */
+  readonly held: number;
+  /** Set aside because its route or its key is paused. */
+  readonly paused: number;
   readonly dead: number;
 }
 

@@ -151,6 +151,13 @@ export class BrokerModel {
     return publicId(this.#originOf(this.#pick([...this.#live])));
   }
 
+  /** What others wait for, if there is any: what becomes of it matters to them. */
+  #awaited(): string[] {
+    const before = new Set([...this.#after.values()].flat());
+    const awaited = [...this.#live].filter((number) => before.has(this.#originOf(number)));
+    return awaited.length > 0 ? awaited : [...this.#live];
+  }
+
   #originOf(number: string): string {
     return this.#origins.get(number) ?? number;
   }
@@ -171,7 +178,7 @@ export class BrokerModel {
 
   async #move(): Promise<void> {
     if (this.#live.size === 0) return;
-    const number = this.#pick([...this.#live]);
+    const number = this.#pick(this.#random() < 0.5 ? this.#awaited() : [...this.#live]);
     const origin = this.#originOf(number);
     const delayMs = this.#pick([0, 800]);
     const answer = await editDelivery(this.#context, publicId(origin), { class: this.#pick([0, 1, 2, 3]), delayMs });

@@ -1,5 +1,6 @@
--- Cancels one delivery. KEYS: queue prefix. ARGV: clock offset, id, origin, number of the database.
--- A claimed one's worker is told. Any other's body goes; what is left of it is settled unrun when its turn comes.
+-- Cancels one delivery. KEYS: queue prefix. ARGV: clock offset, id, origin, number of the database, then entries of d of which
+-- one may be its. A claimed one's worker is told. Any other's body goes, as does its entry in d; what is left of it in a list
+-- is settled unrun when its turn comes.
 -- Answers 'cancelled', 'signalled', 'dead' (nothing done) or 'unknown'.
 -- @include broker/lua/lib/base
 -- @include broker/lua/lib/unique
@@ -21,6 +22,7 @@ end
 redis.call('HDEL', P .. ':j', id)
 forget_memories({ origin })
 redis.call('HDEL', P .. ':o', origin)
-let_go(id)
+if #ARGV > 4 then redis.call('ZREM', P .. ':d', unpack(ARGV, 5)) end
+let_go(id, true)
 ended({ origin })
 return 'cancelled'

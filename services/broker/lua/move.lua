@@ -1,9 +1,9 @@
 -- Gives a delivery that nobody has claimed another due time or class: it goes on under a new number and keeps its origin.
--- Its old element stays where it is and is settled unrun. KEYS: queue prefix.
--- ARGV: clock offset, id, origin, then the delivery as in lib/enqueue. Answers the new number, 'claimed', 'dead', 'held' or 'unknown'.
+-- Its old entry in d goes; in a list its element stays where it is and is settled unrun. KEYS: queue prefix.
+-- ARGV: clock offset, id, origin, n, n entries of d of which one may be its, then the delivery as in lib/enqueue. Answers the new number, 'claimed', 'dead', 'held' or 'unknown'.
 -- @include broker/lua/lib/base
 -- @include broker/lua/lib/enqueue
-local id, origin, body = ARGV[2], ARGV[3], ARGV[#ARGV]
+local id, origin, n, body = ARGV[2], ARGV[3], tonumber(ARGV[4]), ARGV[#ARGV]
 local function refusal()
   if redis.call('HEXISTS', P .. ':j', id) == 0 then return 'unknown' end
   if redis.call('ZSCORE', P .. ':x', id) then return 'dead' end
@@ -22,6 +22,7 @@ if old then
   redis.call('HINCRBY', P .. ':m', 'bodyBytes', -body_bytes(old))
 end
 redis.call('HDEL', P .. ':j', id)
-local moved = enqueue(P, ARGV, 4, 1)[1]
+if n > 0 then redis.call('ZREM', P .. ':d', unpack(ARGV, 5, 4 + n)) end
+local moved = enqueue(P, ARGV, 5 + n, 1)[1]
 redis.call('HSET', P .. ':o', origin, moved)
 return moved

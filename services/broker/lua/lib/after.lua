@@ -28,14 +28,18 @@ local function hold(queue, id, entry, after)
   return true
 end
 
--- A held delivery waits no longer.
-local function let_go(id)
+-- A held delivery waits no longer: it is due, or, `forgotten`, has no place any more.
+local function let_go(id, forgotten)
   local place = redis.call('HGET', TAG .. ':held', id)
   if not place then return end
   redis.call('HDEL', TAG .. ':held', id)
   redis.call('DEL', TAG .. ':a:' .. id)
   local cut = string.find(place, NUL, 1, true)
   local queue = string.sub(place, 1, cut - 1)
+  if forgotten then
+    redis.call('ZREM', queue .. ':d', string.sub(place, cut + 1))
+    return
+  end
   redis.call('ZADD', queue .. ':d', 'XX', now, string.sub(place, cut + 1))
   wake(queue, 1)
 end
