@@ -48,6 +48,11 @@ export function fromFolder(folder: string, entry: string): string {
   return entry.startsWith(".") || existsSync(path) ? path : entry;
 }
 
+/** Only what begins with a dot is a path; a folder may be called as an adapter is. */
+export function pathFrom(folder: string, entry: string): string {
+  return entry.startsWith(".") ? resolve(folder, entry) : entry;
+}
+
 function findFile(around: FileSurroundings, problems: string[]): string | undefined {
   const named = around.env["ANTIPHON_CONFIG"] || around.file;
   if (named !== undefined) {
@@ -107,26 +112,48 @@ function plainCopy(value: unknown, problems: string[], where: string): unknown {
 
 /** `handlers` and `adapters` are lists, or objects that also hold the settings of each. */
 function sortOut(table: Settings, folder: string, problems: string[]): Omit<ConfigFile, "path"> {
-  const { handlers, folders, adapters, ...values } = table;
-  const settled: Record<string, unknown> = { ...values };
+  const { handlers, folders, adapters, outbox, ...values } = table;
+  const settled: Record<string, unknown> = { ...values, ...outboxValues(outbox, problems) };
   if (folders !== undefined && handlers !== undefined && !isTable(handlers))
     problems.push(
       "handlers and folders both say where handlers are; give `handlers` the settings of each, or leave `folders` out.",
     );
   const where = isTable(handlers) ? folders : (folders ?? handlers);
   if (where !== undefined) settled["handlers"] = located(where, folder);
-  if (adapters !== undefined) settled["adapters"] = isTable(adapters) ? Object.keys(adapters) : adapters;
+  const chat = isTable(adapters)
+    ? Object.fromEntries(Object.entries(adapters).map(([name, of]) => [pathFrom(folder, name), of]))
+    : adapters;
+  if (isTable(chat)) settled["adapters"] = Object.keys(chat);
+  else if (chat !== undefined) settled["adapters"] = chatList(chat, folder);
   return {
     values: settled,
     handlerSettings: tables(handlers, "handlers", problems),
-    adapterSettings: tables(adapters, "adapters", problems),
+    adapterSettings: tables(chat, "adapters", problems),
   };
+}
+
+/** `outbox: { redirect }` is the setting `outboxRedirect`. */
+function outboxValues(outbox: unknown, problems: string[]): Settings {
+  if (outbox === undefined || outbox === null) return {};
+  if (!isTable(outbox)) {
+    problems.push("outbox must be an object of settings.");
+    return {};
+  }
+  return Object.fromEntries(
+    Object.entries(outbox).map(([name, value]) => [`outbox${name.slice(0, 1).toUpperCase()}${name.slice(1)}`, value]),
+  );
 }
 
 function located(entries: unknown, folder: string): unknown {
   const list: unknown = typeof entries === "string" ? entries.split(",").map((entry) => entry.trim()) : entries;
   if (!Array.isArray(list)) return list;
   return list.map((entry: unknown) => (typeof entry === "string" && entry !== "" ? fromFolder(folder, entry) : entry));
+}
+
+function chatList(entries: unknown, folder: string): unknown {
+  const list: unknown = typeof entries === "string" ? entries.split(",").map((entry) => entry.trim()) : entries;
+  if (!Array.isArray(list)) return list;
+  return list.map((entry: unknown) => (typeof entry === "string" ? pathFrom(folder, entry) : entry));
 }
 
 function tables(value: unknown, where: string, problems: string[]): Record<string, Settings> {

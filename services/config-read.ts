@@ -1,8 +1,10 @@
 // Reads the settings: the environment over the file over the default; every problem is found before any is told.
 
+import { existsSync } from "node:fs";
+import { join } from "node:path";
 import { ADAPTER_COMMON, ADAPTER_SETTINGS, type Config, type ConfigFor, type Row, SETTINGS } from "./config.ts";
 import type { Settings, Surroundings, Values } from "./config.ts";
-import { type ConfigFile, fromFolder, readConfigFile } from "./config-file.ts";
+import { type ConfigFile, fromFolder, pathFrom, readConfigFile } from "./config-file.ts";
 import { AntiphonError } from "./runtime/errors.ts";
 import { suggestion } from "./runtime/suggest.ts";
 
@@ -13,7 +15,10 @@ const OTHER_VARIABLES = ["ANTIPHON_CONFIG", "ANTIPHON_REQUIRE_SERVERS"];
 export async function readConfig(purpose: ConfigFor, around: Surroundings): Promise<Config> {
   const problems: string[] = [];
   const file = await readConfigFile(around, problems);
-  const values = readRows(SETTINGS, { around, purpose, file: file.values, where: "" }, problems) as unknown as Values;
+  const read = readRows(SETTINGS, { around, purpose, file: file.values, where: "" }, problems) as unknown as Values;
+  const values = read.adapters
+    ? { ...read, adapters: read.adapters.map((entry) => pathFrom(around.cwd, entry)) }
+    : read;
   const adapterSettings = readAdapters({ values, file, around, purpose }, problems);
   problems.push(...unknownVariables(around.env), ...contradictions(values, purpose));
   if (problems.length > 0) throw new AntiphonError("CONFIG_INVALID", problems.map((line) => `\n  ${line}`).join(""));
@@ -24,7 +29,8 @@ export async function readConfig(purpose: ConfigFor, around: Surroundings): Prom
     cwd: around.cwd,
     file: file.path,
     handlerSettings: file.handlerSettings,
-    handlerVariables: handlerVariables(around.env),
+    handlerVariables: variablesWith(HANDLER_PREFIX, around.env),
+    adapterVariables: variablesWith(ADAPTER_PREFIX, around.env),
     adapterSettings,
   });
 }
@@ -71,17 +77,24 @@ function readAdapters(from: AdapterSource, problems: string[]): Record<string, S
     if (rows !== undefined) {
       const source = { around: from.around, purpose: from.purpose, file: given, where: `adapters.${name}.` };
       settings[name] = readRows({ ...rows, ...ADAPTER_COMMON }, source, problems);
-    } else if (/[./@]/.test(name)) settings[name] = given;
+    } else if (isOwn(name, from.around.cwd)) settings[name] = given;
     else problems.push(`There is no adapter ${name}.${suggestion(name, Object.keys(ADAPTER_SETTINGS))}`);
   }
   return settings;
 }
 
+/** A path, or a package: adapters of one's own are looked for when the configuration is sound. */
+function isOwn(name: string, cwd: string): boolean {
+  return /[./@-]/.test(name) || existsSync(join(cwd, "node_modules", name));
+}
+
 /** Handlers name these; the loader reads them. */
 const HANDLER_PREFIX = "ANTIPHON_HANDLER_";
+/** Likewise of adapters of one's own. */
+const ADAPTER_PREFIX = "ANTIPHON_ADAPTER_";
 
-function handlerVariables(env: Surroundings["env"]): Record<string, string> {
-  const found = Object.entries(env).filter(([name, value]) => name.startsWith(HANDLER_PREFIX) && value !== undefined);
+function variablesWith(prefix: string, env: Surroundings["env"]): Record<string, string> {
+  const found = Object.entries(env).filter(([name, value]) => name.startsWith(prefix) && value !== undefined);
   return Object.fromEntries(found) as Record<string, string>;
 }
 
@@ -92,13 +105,22 @@ function unknownVariables(env: Surroundings["env"]): string[] {
   const known = Object.values<Row<unknown>>(SETTINGS).flatMap((row) => row.variable ?? []);
   known.push(...OTHER_VARIABLES);
   return Object.entries(env)
-    .filter(([name]) => name.startsWith("ANTIPHON_") && !name.startsWith(HANDLER_PREFIX) && !known.includes(name))
+    .filter(([name]) => name.startsWith("ANTIPHON_") && !known.includes(name))
+    .filter(([name]) => !name.startsWith(HANDLER_PREFIX) && !name.startsWith(ADAPTER_PREFIX))
     .filter(([name, value]) => !SERVICE_LINK.test(name) && !value?.startsWith("tcp://"))
     .map(([name]) => `${name} is no setting.${suggestion(name, known)}`);
 }
 
 function contradictions(values: Values, purpose: ConfigFor): string[] {
   const problems: string[] = [];
+  const target = values.outboxRedirect?.split(/[/:]/)[0];
+  // What an adapter of one's own calls itself is not known yet.
+  if (
+    target !== undefined &&
+    values.adapters &&
+    !values.adapters.some((name) => name === target || ADAPTER_SETTINGS[name] === undefined)
+  )
+    problems.push(`ANTIPHON_OUTBOX_REDIRECT names a room of ${target}, which is none of ANTIPHON_ADAPTERS.`);
   if ((purpose === "master" || purpose === "worker") && values.redisUrl === undefined)
     problems.push("REDIS_URL is missing: a master and a worker need one (only `antiphon dev` brings its own Redis).");
   if (purpose === "worker" || purpose === "dev") {

@@ -38,6 +38,7 @@ function secretsOf(config: Config, trackers: readonly string[]): string[] {
       ...(config.adminToken === undefined ? [] : [config.adminToken]),
       ...config.webToken.map(({ secret }) => secret),
       ...Object.values(config.handlerVariables),
+      ...Object.values(config.adapterVariables),
       ...written,
     ]),
   ];

@@ -65,6 +65,7 @@ export interface Values {
   readonly historyHours: number;
   readonly deadLength: number;
   readonly deadDays: number;
+  readonly outboxRedirect: string | undefined;
   readonly durability: "default" | "replica" | "fsync";
   readonly errorTrackers: readonly string[];
   readonly sentryDsn: string | undefined;
@@ -89,8 +90,10 @@ export interface Config extends Values {
   readonly handlerSettings: Readonly<Record<string, Settings>>;
   /** The variables ANTIPHON_HANDLER_<NAME>_<SETTING>, which win over `handlerSettings`. */
   readonly handlerVariables: Readonly<Record<string, string>>;
-  /** Settings of the adapters in `adapters`, by name. */
+  /** Settings of the adapters in `adapters`, by the entry there. */
   readonly adapterSettings: Readonly<Record<string, Settings>>;
+  /** The variables ANTIPHON_ADAPTER_<NAME>_<SETTING>, which win over the file; for adapters of one's own. */
+  readonly adapterVariables: Readonly<Record<string, string>>;
 }
 
 export interface Row<T> {
@@ -259,6 +262,13 @@ export const SETTINGS: { readonly [K in keyof Values]: Row<Values[K]> } = {
     kind: wholeNumber({ min: 1024, max: 1024 * GIB }),
     preset: always(GIB),
     sentence: "Bytes of bodies one queue holds before it answers 503.",
+  },
+  outboxRedirect: {
+    variable: "ANTIPHON_OUTBOX_REDIRECT",
+    kind: named("a room such as `web:staging` or `irc/libera:#test`", /^[^\s:/]+(\/[^\s:/]+)?:\S+$/),
+    preset: always(undefined),
+    sentence:
+      "For staging: a room where everything is said that would be said or done in others, labelled with its real place.",
   },
   durability: {
     variable: "ANTIPHON_DURABILITY",

@@ -1,25 +1,18 @@
 // The chat services that Antiphon knows: what each is, and how a master makes its client.
 
-import type { Adapter, AdapterManifest } from "../sdk/adapter.ts";
-import type { Clock, Random } from "../runtime/clock.ts";
+import type { Adapter, AdapterManifest, AdapterSurroundings } from "../sdk/adapter.ts";
 import { AntiphonError } from "../runtime/errors.ts";
 import { FakeAdapter } from "./fake/adapter.ts";
 import { FAKE, parseFakeUrl } from "./fake/manifest.ts";
 import { WEB } from "./web/manifest.ts";
 
-export interface AdapterSurroundings {
-  readonly settings: Readonly<Record<string, unknown>>;
-  readonly clock: Clock;
-  readonly random: Random;
-}
-
 export interface AdapterKind {
   readonly manifest: AdapterManifest;
   /** Makes the client of one unit, not yet connected. Absent where no master connects: workers serve the web chat. */
-  readonly create?: (around: AdapterSurroundings) => Adapter;
+  readonly create?: (around: AdapterSurroundings) => Adapter | Promise<Adapter>;
 }
 
-const KINDS: Readonly<Record<string, AdapterKind>> = {
+export const BUILT_IN: Readonly<Record<string, AdapterKind>> = {
   web: { manifest: WEB },
   fake: {
     manifest: FAKE,
@@ -27,9 +20,13 @@ const KINDS: Readonly<Record<string, AdapterKind>> = {
   },
 };
 
+export function builtInAdapter(name: string): AdapterKind | undefined {
+  return Object.hasOwn(BUILT_IN, name) ? BUILT_IN[name] : undefined;
+}
+
 /** Throws CONFIG_INVALID for a name that is no adapter. */
 export function adapterKind(name: string): AdapterKind {
-  const kind = Object.hasOwn(KINDS, name) ? KINDS[name] : undefined;
+  const kind = builtInAdapter(name);
   if (!kind) throw new AntiphonError("CONFIG_INVALID", `There is no adapter ${name}.`);
   return kind;
 }

@@ -1,6 +1,6 @@
 // `antiphon leader`: which master leads which unit, since when, under which epoch.
 
-import { adapterKind } from "../adapters/index.ts";
+import { loadAdapters } from "../adapters/load.ts";
 import type { Config } from "../config.ts";
 import { type Seat, seats } from "../leader/seats.ts";
 import { systemClock } from "../runtime/clock.ts";
@@ -23,11 +23,9 @@ export const leader: Command = {
 
 async function unitsOf(config: Config): Promise<string[]> {
   const units = ["control"];
-  for (const name of config.adapters) {
-    const { create } = adapterKind(name);
+  for (const { name, create, settings } of await loadAdapters(config)) {
     if (create === undefined) continue;
-    const settings = config.adapterSettings[name] ?? {};
-    const adapter = create({ settings, clock: systemClock, random: Math.random });
+    const adapter = await create({ settings, clock: systemClock, random: Math.random });
     const own = (await adapter.units?.()) ?? [""];
     units.push(...own.map((unit) => (unit === "" ? name : `${name}/${unit}`)));
   }

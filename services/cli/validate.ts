@@ -1,6 +1,6 @@
 // `antiphon validate`: loads settings and handlers as a start does, prints every problem, starts nothing.
 
-import { adapterKind } from "../adapters/index.ts";
+import { adapterFacts, loadAdapters } from "../adapters/load.ts";
 import { BUILTINS } from "../builtin/all.ts";
 import type { Config } from "../config.ts";
 import { loadHandlers } from "../handlers/loader.ts";
@@ -8,7 +8,6 @@ import type { Manifest } from "../handlers/manifest.ts";
 import { HandlersUnfit, problemLine } from "../handlers/problem.ts";
 import { parseRedisUrl } from "../redis/url.ts";
 import { AntiphonError } from "../runtime/errors.ts";
-import { capabilitiesOf } from "../sdk/adapter.ts";
 import type { CronRoute, EveryRoute } from "../sdk/routes.ts";
 import { columns, type Command } from "./command.ts";
 
@@ -46,11 +45,8 @@ export const validate: Command = {
   },
 };
 
-function load(config: Config): Promise<Manifest> {
-  const adapters = config.adapters.map((name) => ({
-    name,
-    can: [...capabilitiesOf(adapterKind(name).manifest.caps)],
-  }));
+async function load(config: Config): Promise<Manifest> {
+  const adapters = adapterFacts(await loadAdapters(config));
   return loadHandlers({
     sources: config.handlers,
     cwd: config.cwd,

@@ -2,9 +2,10 @@
 // author's helper and is left alone.
 
 import { readdir, stat } from "node:fs/promises";
-import { createRequire, registerHooks } from "node:module";
+import { createRequire } from "node:module";
 import { join, resolve, sep } from "node:path";
-import { fileURLToPath, pathToFileURL } from "node:url";
+import { pathToFileURL } from "node:url";
+import { resolveOwnName } from "../runtime/own-name.ts";
 import { loadProblem, type Problem } from "./problem.ts";
 
 /** A default export of a module. */
@@ -106,34 +107,4 @@ async function exists(path: string): Promise<boolean> {
     () => true,
     () => false,
   );
-}
-
-const ROOT = fileURLToPath(new URL("../../", import.meta.url));
-const EXTENSION = import.meta.url.endsWith(".ts") ? "ts" : "js";
-const OWN: Readonly<Record<string, string>> = {
-  antiphon: new URL(`../sdk/index.${EXTENSION}`, import.meta.url).href,
-  "antiphon/adapter": new URL(`../sdk/adapter.${EXTENSION}`, import.meta.url).href,
-};
-let registered = false;
-
-/**
- * `import … from "antiphon"` works in a folder without node_modules, such as a mounted ConfigMap, and in this repository
- * before it is built. An author's own copy of the library wins.
- */
-function resolveOwnName(): void {
-  if (registered) return;
-  registered = true;
-  registerHooks({
-    resolve(specifier, context, nextResolve) {
-      const own = OWN[specifier];
-      if (own === undefined) return nextResolve(specifier, context);
-      try {
-        const theirs = nextResolve(specifier, context);
-        if (!fileURLToPath(theirs.url).startsWith(ROOT)) return theirs;
-      } catch {
-        // Not installed there: ours below.
-      }
-      return { url: own, format: EXTENSION === "ts" ? "module-typescript" : "module", shortCircuit: true };
-    },
-  });
 }

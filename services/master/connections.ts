@@ -1,6 +1,6 @@
 // The units of all configured adapters, each under its own Lease.
 
-import { adapterKind } from "../adapters/index.ts";
+import type { LoadedAdapter } from "../adapters/load.ts";
 import type { BrokerContext } from "../broker/connection.ts";
 import type { QueueLimits } from "../broker/producer.ts";
 import { Leader } from "../leader/leader.ts";
@@ -46,9 +46,10 @@ export function leaderOf(unit: string, duty: Duty, around: LeaderSurroundings): 
 
 export interface ConnectionsOptions {
   readonly around: LeaderSurroundings;
-  readonly adapters: readonly string[];
-  readonly settings: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
+  readonly adapters: readonly LoadedAdapter[];
   readonly limits: QueueLimits;
+  /** The only room that may be spoken in, if there is one. */
+  readonly only?: string | undefined;
 }
 
 interface Connection {
@@ -66,7 +67,7 @@ export class Connections implements Part {
   }
 
   async start(): Promise<void> {
-    for (const name of this.#options.adapters) await this.#startAdapter(name);
+    for (const adapter of this.#options.adapters) await this.#startAdapter(adapter);
   }
 
   /** All units hand over at once: together they have as long as one. */
@@ -83,19 +84,37 @@ export class Connections implements Part {
     return this.#connections.map(({ leader }) => leader);
   }
 
-  async #startAdapter(name: string): Promise<void> {
-    const { create } = adapterKind(name);
+  /** What became of each connection. Only what is wrong here is told as such: whoever does not lead has nothing to mend. */
+  get checks(): readonly { readonly name: string; readonly ok: boolean; readonly detail: string }[] {
+    return this.#connections.map(({ unit }) => {
+      const { state, detail } = unit.status;
+      const ok = state !== "failed" && state !== "degraded" && state !== "evicted";
+      return { name: `adapter ${unit.name}`, ok, detail: detail === "" ? state : `${state}: ${detail}` };
+    });
+  }
+
+  async #startAdapter({ name, create, settings }: LoadedAdapter): Promise<void> {
     if (!create) return;
-    const { around, limits } = this.#options;
+    const { around, limits, only } = this.#options;
     const { broker, subscriber, clock, random, emit } = around;
-    const settings = this.#options.settings[name] ?? {};
-    const units = (await create({ settings, clock, random }).units?.()) ?? [""];
+    const units = (await (await create({ settings, clock, random })).units?.()) ?? [""];
     for (const part of units) {
       const unitName = part === "" ? name : `${name}/${part}`;
-      const unit = new Unit({ unit: unitName, create, settings, broker, limits, subscriber, clock, random, emit });
+      const unit = new Unit({
+        unit: unitName,
+        create,
+        settings,
+        broker,
+        limits,
+        only,
+        subscriber,
+        clock,
+        random,
+        emit,
+      });
       const leader = leaderOf(unitName, unit, around);
       this.#connections.push({ unit, leader });
-      unit.warm();
+      await unit.warm();
       await leader.start();
     }
   }

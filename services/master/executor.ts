@@ -23,11 +23,14 @@ export type Verdict =
 
 export interface ExecutorOptions {
   readonly unit: string;
-  readonly adapter: Adapter;
+  /** The one that is connected now. */
+  readonly adapter: () => Adapter;
   readonly tenure: Tenure;
   readonly pacing: Pacing;
   /** Whether the connection can be asked or spoken through at this moment. */
   readonly ready: () => boolean;
+  /** The service refused our credentials. */
+  readonly onAuth: (error: string) => void;
   readonly messageIdOf: (actionId: string) => Promise<string | null>;
   /** For Actions that say nothing about it. */
   readonly inDoubt: "retry" | "drop";
@@ -93,7 +96,7 @@ export class Executor {
   async #attempt(action: Action, given: Attempted, unclear: number): Promise<Verdict | "unclear"> {
     const { adapter, pacing, tenure, unit, emit } = this.#options;
     if (!(await tenure.confirmed())) return LEFT;
-    const buckets = adapter.buckets(action);
+    const buckets = adapter().buckets(action);
     const waitMs = pacing.waitMs(buckets);
     if (waitMs > 0) return { kind: "later", afterMs: waitMs };
     if (!tenure.held()) return LEFT;
@@ -109,7 +112,7 @@ export class Executor {
     outcome: Extract<ActionOutcome, { ok: false }>,
     about: { action: Action; buckets: readonly Bucket[]; attempts: number },
   ): Verdict | "unclear" {
-    const { pacing, random, adapter } = this.#options;
+    const { pacing, random, adapter, onAuth } = this.#options;
     const { error, retryAfterMs, scope } = outcome;
     const laterMs = backoffMs(about.attempts, AGAIN, random);
     switch (outcome.kind) {
@@ -119,12 +122,13 @@ export class Executor {
       case "transient":
         return { kind: "again", afterMs: retryAfterMs ?? laterMs, error };
       case "auth":
+        onAuth(error);
         return { kind: "again", afterMs: AGAIN.maxMs, error };
       case "permanent":
         return { kind: "dead", error };
       case "ambiguous":
         // Doing it twice does no harm, so there is no doubt to clear.
-        if (adapter.idempotency === "key" || isRepeatable(about.action))
+        if (adapter().idempotency === "key" || isRepeatable(about.action))
           return { kind: "again", afterMs: laterMs, error };
         return "unclear";
     }
@@ -137,7 +141,7 @@ export class Executor {
       .sleep(ATTEMPT_MS, answered.signal)
       .then((): ActionOutcome => ({ ok: false, kind: "ambiguous", error: `no outcome within ${ATTEMPT_MS} ms` }));
     try {
-      return await Promise.race([adapter.execute(action, attempt, signal), late]);
+      return await Promise.race([adapter().execute(action, attempt, signal), late]);
     } catch (error) {
       // An adapter that throws says nothing about what it had sent before.
       return { ok: false, kind: "ambiguous", error: error instanceof Error ? error.message : String(error) };
@@ -150,7 +154,7 @@ export class Executor {
     const { adapter, unit, emit, inDoubt } = this.#options;
     const decide = (result: string): void => emit("action.in-doubt", { unit, action: action.id, result });
     if (isRepeatable(action)) return "say";
-    if (adapter.idempotency === "key") {
+    if (adapter().idempotency === "key") {
       decide("repeated under its key");
       return "say";
     }
@@ -172,10 +176,11 @@ export class Executor {
   /** Asks the service, for a while also one that cannot be asked at this moment. */
   async #ask(action: Action, since: number, signal: AbortSignal): Promise<ActionOutcome | "absent" | "unknown"> {
     const { adapter, clock, ready, random } = this.#options;
-    if (!adapter.reconcile) return "unknown";
+    if (!adapter().reconcile) return "unknown";
     const until = clock.monotonic() + RECONCILE_MS;
     for (let tries = 0; clock.monotonic() < until && !signal.aborted; tries++) {
-      const known = ready() ? await adapter.reconcile(action, since).catch(() => "unknown" as const) : "unknown";
+      const asked = ready() ? adapter().reconcile?.(action, since) : undefined;
+      const known = (await asked?.catch(() => "unknown" as const)) ?? "unknown";
       if (known !== "unknown" && (known === "absent" || known.ok)) return known;
       if (ready() && known === "unknown") return known;
       await clock.sleep(backoffMs(tries, ASK_AGAIN, random), signal);

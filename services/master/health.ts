@@ -7,11 +7,13 @@ import type { MasterRedis } from "./redis.ts";
 export interface MasterHealthOptions {
   readonly redis: MasterRedis;
   readonly leaders: () => readonly Part[];
+  /** What became of the connections to chat services. */
+  readonly adapters: () => readonly Check[];
   /** Aborted from SIGTERM on. */
   readonly stopping: AbortSignal;
 }
 
-export function masterHealth({ redis, leaders, stopping }: MasterHealthOptions): HealthSource {
+export function masterHealth({ redis, leaders, adapters, stopping }: MasterHealthOptions): HealthSource {
   const phase = (): Check => ({
     name: "phase",
     ok: !stopping.aborted,
@@ -32,7 +34,7 @@ export function masterHealth({ redis, leaders, stopping }: MasterHealthOptions):
     leaders().map((leader) => ({ name: leader.name, ...(leader.health?.() ?? { ok: true, detail: "" }) }));
   return {
     live,
-    ready: () => [phase(), ...connections()],
+    ready: () => [phase(), ...connections(), ...adapters()],
     serving: () => [contact(), phase()],
   };
 }

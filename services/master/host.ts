@@ -24,7 +24,7 @@ export interface HostOptions {
   readonly order: "user" | "room";
   readonly clock: Clock;
   readonly emit: Emit;
-  readonly onState: (state: ConnState) => void;
+  readonly onState: (state: ConnState, detail?: string) => void;
 }
 
 /** In Redis, and not acknowledged yet. */
@@ -74,7 +74,7 @@ export class UnitHost implements Host {
   state(state: ConnState, detail?: string): void {
     const { emit, unit, onState } = this.#options;
     emit("adapter.state", { unit, state, ...(detail === undefined ? {} : { detail }) });
-    onState(state);
+    onState(state, detail);
   }
 
   assert(): void {
@@ -94,7 +94,7 @@ export class UnitHost implements Host {
   /** Undefined when it is stored, and acknowledged unless that waits for a proof. */
   async #take(inbound: Inbound, unproven: Taken[]): Promise<NackReason | undefined> {
     const { event } = inbound;
-    if (event.type === "gap") this.state("degraded", `a gap: ${event.reason}`);
+    if (event.type === "gap") this.#tellGap(event);
     try {
       const isMessage = event.type === "message" && !event.message.user.isSelf;
       const stored = isMessage ? await this.#store(inbound, event.message) : this.#pass(inbound);
@@ -105,6 +105,11 @@ export class UnitHost implements Host {
     } catch (error) {
       return this.#nack(error);
     }
+  }
+
+  #tellGap({ reason, from, to, repaired }: Extract<Inbound["event"], { type: "gap" }>): void {
+    const { emit, unit } = this.#options;
+    emit("adapter.gap", { unit, reason, ...(from === undefined ? {} : { fromMs: from }), toMs: to, repaired });
   }
 
   get #isProvenAtOnce(): boolean {

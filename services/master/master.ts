@@ -1,6 +1,7 @@
 // The mode `master`: speaks to chat services and keeps the bot's clock. The list of its parts, and what starts and stops them.
 
 import type { Config } from "../config.ts";
+import { adapterFacts, type LoadedAdapter, loadAdapters } from "../adapters/load.ts";
 import { adminServer } from "../http/admin.ts";
 import { Masters } from "../leader/masters.ts";
 import { leaseTiming } from "../leader/timing.ts";
@@ -46,8 +47,19 @@ export interface Running {
 const STOP_MS = 5_000;
 const DAY_MS = 86_400_000;
 
+interface Loaded {
+  readonly adapters: readonly LoadedAdapter[];
+  readonly routes: readonly TimedRoute[];
+}
+
+/** Nothing has started yet when it throws. */
+async function load(config: Config): Promise<Loaded> {
+  const adapters = await loadAdapters(config);
+  return { adapters, routes: await loadSchedules(config, adapterFacts(adapters)) };
+}
+
 /** Started from first to last, stopped from last to first: connections hand over while the rest still works. */
-export function masterParts(options: MasterOptions, routes: readonly TimedRoute[], stopping: AbortSignal) {
+export function masterParts(options: MasterOptions, loaded: Loaded, stopping: AbortSignal) {
   const { config, pod, emit, clock = systemClock, random = Math.random, clockOffset } = options;
   const { redisUrl: url = "" } = config;
   const timing = leaseTiming(config.leaseMs);
@@ -67,14 +79,14 @@ export function masterParts(options: MasterOptions, routes: readonly TimedRoute[
   const masters = new Masters({ ...known, timing, stopping, clock, random, emit });
   const around = { ...common, leases, subscriber, timing, owner, newId: randomId, watchdog: watchdog[0], masters };
   const limits = { deliveries: config.queueLimit, bytes: config.queueBytes };
-  const settings = config.adapterSettings;
-  const connections = new Connections({ around, adapters: config.adapters, settings, limits });
+  const only = config.outboxRedirect;
+  const connections = new Connections({ around, adapters: loaded.adapters, limits, only });
   const retention = { length: config.deadLength, ageMs: config.deadDays * DAY_MS };
-  const control = new Control({ ...common, routes, retention, thereSince: () => redis.thereSince });
+  const control = new Control({ ...common, routes: loaded.routes, retention, thereSince: () => redis.thereSince });
   redis.onOutage(() => control.outage());
   const controlLeader = leaderOf("control", control, around);
   const leaders = (): readonly Part[] => [controlLeader, ...connections.leaders];
-  const health = masterHealth({ redis, leaders, stopping });
+  const health = masterHealth({ redis, leaders, adapters: () => connections.checks, stopping });
   const admin = adminServer({ host: config.adminHost, port: config.adminPort, health, emit, random });
   const durability = { level: config.durability, key: broker.keys.proof() };
   const checked = (): Promise<void> => checkDurability(redis.commands, durability, { clock, random, stopping });
@@ -84,8 +96,8 @@ export function masterParts(options: MasterOptions, routes: readonly TimedRoute[
 /** Returns at once; see `ready`. */
 export function startMaster(options: MasterOptions): Running {
   const stopping = new AbortController();
-  const started = loadSchedules(options.config).then(async (routes) => {
-    const { parts, admin, checked } = masterParts(options, routes, stopping.signal);
+  const started = load(options.config).then(async (loaded) => {
+    const { parts, admin, checked } = masterParts(options, loaded, stopping.signal);
     await startAll(parts);
     // It answers probes although Redis is away, so this is known later.
     checked().catch((error: unknown) => options.died?.(error));

@@ -1,22 +1,19 @@
 // A process that lives for a moment: loads the handlers as a worker does, tells their schedules, and is ended.
 
-import { adapterKind } from "../adapters/index.ts";
 import { BUILTINS } from "../builtin/all.ts";
-import type { Config } from "../config.ts";
 import { loadHandlers } from "../handlers/loader.ts";
 import { HandlersUnfit } from "../handlers/problem.ts";
-import { capabilitiesOf } from "../sdk/adapter.ts";
-import type { FromSchedules } from "./schedules.ts";
+import type { FromSchedules, ToSchedules } from "./schedules.ts";
 import { scheduleOf } from "./timetable.ts";
 
-async function load(config: Config): Promise<FromSchedules> {
+async function load({ config, adapters }: ToSchedules): Promise<FromSchedules> {
   try {
     const manifest = await loadHandlers({
       sources: config.handlers,
       cwd: config.cwd,
       builtins: BUILTINS,
       groups: Object.keys(config.groups),
-      adapters: config.adapters.map((name) => ({ name, can: [...capabilitiesOf(adapterKind(name).manifest.caps)] })),
+      adapters,
       settings: config.handlerSettings,
       environment: config.handlerVariables,
     });
@@ -29,7 +26,7 @@ async function load(config: Config): Promise<FromSchedules> {
   }
 }
 
-process.on("message", (config: Config) => void load(config).then((answer) => process.send?.(answer)));
+process.on("message", (question: ToSchedules) => void load(question).then((answer) => process.send?.(answer)));
 // The master has what it wanted, or is gone: what an author's module opened while it was loaded must not keep this alive.
 // oxlint-disable-next-line unicorn/no-process-exit -- an entry of its own, and main.ts cannot reach it any more
 process.on("disconnect", () => process.exit());

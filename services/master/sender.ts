@@ -24,6 +24,8 @@ export interface SenderOptions {
   readonly tenure: Tenure;
   /** Reads a body that is kept apart from its delivery. */
   readonly readBody: (queue: string, token: string) => Promise<Buffer | null>;
+  /** The only room that may be spoken in, if there is one: see ANTIPHON_OUTBOX_REDIRECT. */
+  readonly only?: string | undefined;
   /** Hears the outbox's bell; a lost ring costs one `LOOK_MS`. */
   readonly subscriber: RedisClient;
   /** Whether the connection can be spoken through; `wake()` says that it may have changed. */
@@ -37,8 +39,10 @@ const LOOK_MS = 1_000;
 /** Rooms spoken to at once. */
 const SLOTS = 32;
 const SETTLE_AGAIN = { firstMs: 50, maxMs: 1_000 };
-/** Words that could not be said for so long are dead letters. */
+/** What could not be done for so long is a dead letter, unless the Action names a time of its own. */
 const AGE_MAX_MS = 24 * 3_600_000;
+/** Every so many takes announcements come first, so that they do not wait for ever where people never stop asking. */
+const TURN_OF_ANNOUNCEMENTS = 8;
 
 export class Sender {
   readonly #options: SenderOptions;
@@ -52,6 +56,7 @@ export class Sender {
   /** A take whose answer was lost may have claimed Actions for us. */
   #unsure = false;
   #listening = false;
+  #takes = 0;
   readonly #serverClock: ServerClock;
   #nextDueMs: number | null = null;
 
@@ -105,11 +110,17 @@ export class Sender {
     const slots = SLOTS - this.#underway.size;
     if (slots <= 0) return;
     this.#unsure = true;
-    const { runs, nextDueMs, atMs } = await outbox.take({ slots, run: 1, order: "0123" });
+    const { runs, nextDueMs, atMs } = await outbox.take({ slots, run: 1, order: this.#order() });
     this.#serverClock.learn(atMs);
     this.#unsure = false;
     this.#nextDueMs = nextDueMs;
     for (const claim of runs.flat()) this.#begin(claim);
+  }
+
+  /** By class: answers are 1, announcements 2. Within a room its own order goes before. */
+  #order(): string {
+    this.#takes = (this.#takes + 1) % TURN_OF_ANNOUNCEMENTS;
+    return this.#takes === 0 ? "2013" : "0123";
   }
 
   async #resync(): Promise<void> {
@@ -143,6 +154,8 @@ export class Sender {
         const action = await this.#actionOf(claim);
         if (action === "deleted") return { kind: "done" };
         if (!action) return { kind: "dead", error: "it is no Action" };
+        const refused = this.#refused(claim, action);
+        if (refused !== undefined) return refused;
         return await executor.run({
           action,
           attempts: claim.element.attempts,
@@ -156,6 +169,21 @@ export class Sender {
       }
     }
     return { kind: "left" };
+  }
+
+  /** By the server's clock alone. */
+  #refused(claim: Claim, action: Action): Verdict | undefined {
+    const { only, tenure, emit } = this.#options;
+    if (only !== undefined && only !== `${action.unit}:${action.room}`)
+      return { kind: "dead", error: `ANTIPHON_OUTBOX_REDIRECT allows only ${only}` };
+    const [now, since] = [claimedAtMs(claim.fence), enqueuedAtMs(claim.id)];
+    const { ttl, notAfter } = action;
+    if (now - since <= (ttl ?? AGE_MAX_MS) && (notAfter === undefined || now <= notAfter)) return undefined;
+    const { unit } = tenure;
+    if (this.#doubts?.has(claim.id)) emit("action.in-doubt", { unit, action: action.id, result: "expired" });
+    emit("action.expired", { unit, action: action.id, afterMs: now - since });
+    const isByDefault = ttl === undefined && (notAfter === undefined || now <= notAfter);
+    return isByDefault ? { kind: "dead", error: "it could not be said within a day" } : { kind: "done" };
   }
 
   async #actionOf(claim: Claim): Promise<Action | "deleted" | undefined> {
@@ -188,7 +216,7 @@ export class Sender {
   #settlementOf(claim: Claim, verdict: Exclude<Verdict, { kind: "left" }>): Settlement {
     const common = { claim, origin: publicId(claim.id), effects: [], history: "" };
     if (verdict.kind === "later") return { ...common, kind: "park", delayMs: verdict.afterMs };
-    if (verdict.kind === "again" && !this.#isTooOld(claim)) {
+    if (verdict.kind === "again") {
       return { ...common, kind: "block", delayMs: verdict.afterMs, error: verdict.error };
     }
     if (verdict.kind !== "done") {
@@ -203,11 +231,6 @@ export class Sender {
     return verdict.said
       ? { ...common, kind: "done", effects: [{ kind: "ref", id: "", ...verdict.said }] }
       : { ...common, kind: "done" };
-  }
-
-  /** By the server's clock alone. */
-  #isTooOld(claim: Claim): boolean {
-    return claimedAtMs(claim.fence) - enqueuedAtMs(claim.id) > AGE_MAX_MS;
   }
 
   #listen(): void {

@@ -1,9 +1,8 @@
 // One connection to a chat service: what is open and spoken through it, and when, by ingress class.
 //
-//   takeover, exclusive   connected while this process leads the unit
-//   overlap, shared       connected as long as the process runs; speaks only while it leads
+//   takeover, exclusive   connected while this process leads the unit; at a handover the old one closes first
+//   overlap, shared       connected as long as the process runs; speaks only while it leads; closes after the next is ready
 
-import type { AdapterKind } from "../adapters/index.ts";
 import { readBody } from "../broker/bodies.ts";
 import type { BrokerContext } from "../broker/connection.ts";
 import { OutboxClaims } from "../broker/outbox.ts";
@@ -14,23 +13,33 @@ import { readResume, writeResume } from "../leader/resume.ts";
 import type { RedisClient } from "../redis/connect.ts";
 import { backoffMs } from "../runtime/backoff.ts";
 import type { Clock, Random } from "../runtime/clock.ts";
-import type { Adapter, ConnState, ResumeState } from "../sdk/adapter.ts";
+import type { Adapter, AdapterSurroundings, ConnState, ResumeState, StartOptions } from "../sdk/adapter.ts";
 import type { Emit } from "../telemetry/events.ts";
+import { Connection } from "./connection.ts";
 import { Executor } from "./executor.ts";
 import { fieldsOf, resumeOf, UnitHost } from "./host.ts";
 import { Pacing } from "./pacing.ts";
 import { Sender } from "./sender.ts";
+import { sayReady, successorReady } from "./succession.ts";
 
 export interface UnitOptions {
   readonly unit: string;
-  readonly create: NonNullable<AdapterKind["create"]>;
+  readonly create: (around: AdapterSurroundings) => Adapter | Promise<Adapter>;
   readonly settings: Readonly<Record<string, unknown>>;
   readonly broker: BrokerContext;
   readonly limits: QueueLimits;
+  /** The only room that may be spoken in, if there is one. */
+  readonly only?: string | undefined;
   readonly subscriber: RedisClient;
   readonly clock: Clock;
   readonly random: Random;
   readonly emit: Emit;
+}
+
+/** What became of the connection, for people. */
+export interface UnitStatus {
+  readonly state: ConnState | "standby";
+  readonly detail: string;
 }
 
 /** How long Actions in flight may still take when the unit is handed over. */
@@ -38,91 +47,140 @@ const IN_FLIGHT_MS = 2_000;
 const READ_AGAIN = { firstMs: 50, maxMs: 1_000 };
 
 export class Unit implements Duty {
+  readonly name: string;
   readonly #options: UnitOptions;
   readonly #ended = new AbortController();
-  #host: UnitHost | undefined;
-  #adapter: Adapter | undefined;
+  #connection: Connection | undefined;
   #sender: Sender | undefined;
-  #state: ConnState = "idle";
+  /** The last epoch under which it was led from here. */
+  #ledUnder: string | undefined;
 
   constructor(options: UnitOptions) {
+    this.name = options.unit;
     this.#options = options;
   }
 
+  get status(): UnitStatus {
+    const connection = this.#connection;
+    return connection ? { state: connection.state, detail: connection.detail } : { state: "standby", detail: "" };
+  }
+
   /** Connects now if the class allows it without a Lease. Does not wait until it is ready. */
-  warm(): void {
+  async warm(): Promise<void> {
     const { unit, emit } = this.#options;
-    const adapter = this.#create();
-    if (isLeadersAlone(adapter)) return;
-    this.#adapter = adapter;
-    this.#host = this.#makeHost(adapter);
-    const options = { unit, role: "warm", epoch: 0, signal: this.#ended.signal } as const;
-    adapter.start(this.#host, options).catch((error: unknown) => emit("part.failed", { part: unit, error }));
+    const adapter = await this.#create();
+    if (isLeadersAlone(adapter) || this.#ended.signal.aborted) return;
+    const connection = this.#connect(adapter);
+    const start: StartOptions = { unit, role: "warm", epoch: 0, signal: this.#ended.signal };
+    connection
+      .open({ options: async () => start, again: () => this.#promote(), isPatient: true })
+      .catch((error: unknown) => emit("part.failed", { part: unit, error }));
   }
 
   async begin(tenure: Tenure): Promise<void> {
-    const { unit } = this.#options;
-    const adapter = this.#adapter ?? this.#create();
-    const host = this.#host ?? this.#makeHost(adapter);
-    this.#adapter = adapter;
-    this.#host = host;
-    host.tenure = tenure;
-    const sender = this.#makeSender(adapter, tenure);
+    const connection = this.#connection ?? this.#connect(await this.#create());
+    if (tenure.signal.aborted) return;
+    connection.host.tenure = tenure;
+    this.#ledUnder = tenure.epoch;
+    const sender = this.#makeSender(connection, tenure);
     this.#sender = sender;
     await sender.start();
-    if (!isLeadersAlone(adapter)) return adapter.promote?.(Number(tenure.epoch));
-    const resume = await this.#resumeState(tenure);
-    if (tenure.signal.aborted || this.#sender !== sender) return;
-    const options = { unit, role: "leader", epoch: Number(tenure.epoch), signal: tenure.signal } as const;
-    await adapter.start(host, resume ? { ...options, resume } : options);
+    if (!isLeadersAlone(connection.adapter)) {
+      this.#tellReady();
+      return this.#promote();
+    }
+    const options = async (): Promise<StartOptions | undefined> => {
+      const resume = await this.#resumeState(tenure);
+      if (tenure.signal.aborted || this.#sender !== sender) return undefined;
+      const { unit } = this.#options;
+      const start = { unit, role: "leader", epoch: Number(tenure.epoch), signal: tenure.signal } as const;
+      return resume ? { ...start, resume } : start;
+    };
+    await connection.open({ options, isPatient: false });
   }
 
   async end(how: "handover" | "fenced", deadlineMs: number): Promise<void> {
-    const [sender, adapter, host] = [this.#sender, this.#adapter, this.#host];
+    const [sender, connection] = [this.#sender, this.#connection];
     this.#sender = undefined;
     if (how === "handover") await sender?.drain(Math.min(IN_FLIGHT_MS, deadlineMs / 2));
     else await sender?.stop();
-    if (adapter && isLeadersAlone(adapter)) {
-      this.#adapter = undefined;
-      this.#host = undefined;
-      const resume = await adapter.stop(how, deadlineMs / 2);
-      if (how === "handover" && resume && host?.tenure) await this.#keep(resume, host.tenure);
+    if (connection === undefined) return;
+    const { host } = connection;
+    if (isLeadersAlone(connection.adapter)) {
+      this.#connection = undefined;
+      const resume = await connection.close(how, deadlineMs / 2);
+      if (how === "handover" && resume && host.tenure) await this.#keep(resume, host.tenure);
     }
-    if (host) host.tenure = undefined;
+    host.tenure = undefined;
   }
 
-  /** Ends what is open beside any Lease. */
+  /** Ends what is open beside any Lease; where it was led from here, after the next leader's connection is ready. */
   async close(deadlineMs: number): Promise<void> {
+    const connection = this.#connection;
+    const { broker, unit, clock } = this.#options;
+    const epoch = this.#ledUnder;
+    const isFollowed =
+      connection !== undefined &&
+      epoch !== undefined &&
+      (await successorReady(broker, { unit, epoch, deadlineMs: deadlineMs / 2, clock }).catch(() => false));
     this.#ended.abort();
-    await this.#adapter?.stop("shutdown", deadlineMs);
-    this.#adapter = undefined;
+    this.#connection = undefined;
+    await connection?.close(isFollowed ? "handover" : "shutdown", deadlineMs / 2);
   }
 
-  #create(): Adapter {
+  async #create(): Promise<Adapter> {
     const { create, settings, clock, random } = this.#options;
     return create({ settings, clock, random });
   }
 
-  #makeHost(adapter: Adapter): UnitHost {
-    const { unit, broker, limits, settings, clock, emit } = this.#options;
+  #connect(adapter: Adapter): Connection {
+    const { unit, broker, limits, settings, clock, random, emit } = this.#options;
     const order = settings["order"] === "room" ? "room" : "user";
-    const onState = (state: ConnState): void => {
-      this.#state = state;
-      if (state === "ready") this.#sender?.wake();
-    };
-    this.#state = "idle";
-    return new UnitHost({ unit, ingress: adapter.ingress, broker, limits, order, clock, emit, onState });
-  }
-
-  #makeSender(adapter: Adapter, tenure: Tenure): Sender {
-    const { unit, broker, subscriber, settings, clock, random, emit } = this.#options;
-    const ready = (): boolean => adapter.outbound === "rest" || this.#state === "ready";
-    const executor = new Executor({
+    const connection = new Connection({
       unit,
       adapter,
+      create: () => this.#create(),
+      host: ({ ingress }, onState) => new UnitHost({ unit, ingress, broker, limits, order, clock, emit, onState }),
+      onReady: () => {
+        this.#sender?.wake();
+        this.#tellReady();
+      },
+      clock,
+      random,
+      emit,
+    });
+    this.#connection = connection;
+    return connection;
+  }
+
+  async #promote(): Promise<void> {
+    const tenure = this.#connection?.host.tenure;
+    if (tenure?.held()) await this.#connection?.adapter.promote?.(Number(tenure.epoch));
+  }
+
+  /** Whoever led before may close its connection now. */
+  #tellReady(): void {
+    const { broker, unit } = this.#options;
+    const connection = this.#connection;
+    const tenure = connection?.host.tenure;
+    if (connection?.state !== "ready" || !tenure?.held()) return;
+    // The one who waits for it waits for a short time only.
+    sayReady(broker, unit, tenure.epoch).catch(() => {});
+  }
+
+  #makeSender(connection: Connection, tenure: Tenure): Sender {
+    const { unit, broker, subscriber, settings, only, clock, random, emit } = this.#options;
+    const ready = (): boolean => {
+      const { state, adapter } = connection;
+      return state === "ready" || (adapter.outbound === "rest" && state !== "failed");
+    };
+    const executor = new Executor({
+      unit,
+      adapter: () => connection.adapter,
       tenure,
       pacing: new Pacing(clock),
       ready,
+      onAuth: (error) => connection.fail(error),
       messageIdOf: (actionId) => messageIdOf(broker, actionId),
       inDoubt: settings["inDoubt"] === "drop" ? "drop" : "retry",
       clock,
@@ -131,7 +189,7 @@ export class Unit implements Duty {
     });
     const outbox = new OutboxClaims({ ...broker, unit, epoch: tenure.epoch });
     const body = (queue: string, token: string): Promise<Buffer | null> => readBody(broker, queue, token);
-    return new Sender({ outbox, executor, tenure, readBody: body, subscriber, ready, clock, random, emit });
+    return new Sender({ outbox, executor, tenure, readBody: body, only, subscriber, ready, clock, random, emit });
   }
 
   /** Connecting without it could skip what was said; so it waits for Redis. */

@@ -12,6 +12,9 @@ interface Common {
   readonly thread?: string;
   /** What to do when a crash left it unclear whether the service has it: say it again (the default) or not. */
   readonly inDoubt?: "retry" | "drop";
+  /** It is not done later than so many ms after it was asked for (default: a day), nor after `notAfter`, ms since 1970. */
+  readonly ttl?: number;
+  readonly notAfter?: number;
 }
 
 /** `messageId` is the service's; where an Action names a `ref`, the sender resolves it to one. */

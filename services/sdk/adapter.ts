@@ -3,6 +3,7 @@
 // An adapter owns its connection and nothing else: it gets no Redis client and never decides who leads.
 
 import type { Action } from "./action.ts";
+import type { Or, Schema } from "./infer.ts";
 
 export type { Action } from "./action.ts";
 
@@ -55,7 +56,20 @@ export function capabilitiesOf(caps: Caps): ReadonlySet<Capability> {
   return new Set((Object.keys(has) as Capability[]).filter((name) => has[name]));
 }
 
-export type ConnState = "idle" | "connecting" | "catchingUp" | "ready" | "degraded" | "draining" | "closed" | "failed";
+/**
+ * `degraded`: not usable now, it tries again by itself. `evicted`: another connection with our credentials took our place.
+ * `failed`: the service refuses us (wrong credentials); the adapter stops trying, and is stopped.
+ */
+export type ConnState =
+  | "idle"
+  | "connecting"
+  | "catchingUp"
+  | "ready"
+  | "degraded"
+  | "evicted"
+  | "draining"
+  | "closed"
+  | "failed";
 
 /** Where to go on reading; written in the same script as the event it follows. */
 export interface ResumeState {
@@ -187,4 +201,48 @@ export interface Adapter extends AdapterManifest {
   execute(action: Action, attempt: number, signal: AbortSignal): Promise<ActionOutcome>;
   /** Was an Action in doubt done? */
   reconcile?(action: Action, startedAt: number): Promise<ActionOutcome | "absent" | "unknown">;
+}
+
+/** Time as a value, so that a test can drive it. */
+export interface AdapterClock {
+  /** Wall clock, ms since 1970. */
+  now(): number;
+  /** Monotonic clock, ms from an arbitrary start. For durations. */
+  monotonic(): number;
+  /** Resolves after `ms`, or at once when `signal` aborts. Never rejects. */
+  sleep(ms: number, signal?: AbortSignal): Promise<void>;
+}
+
+export type Settings = Readonly<Record<string, unknown>>;
+
+/** What an adapter is made with. */
+export interface AdapterSurroundings<S = Settings> {
+  /** Checked by the module's own schema. */
+  readonly settings: S;
+  readonly clock: AdapterClock;
+  /** A number in [0, 1), as Math.random. */
+  readonly random: () => number;
+}
+
+/** What the module of an adapter exports by default. */
+export interface AdapterModule<S = Settings> {
+  readonly format: 1;
+  readonly manifest: AdapterManifest;
+  /** Any Standard Schema. Left out: the settings are given as they are written. */
+  readonly settings?: Schema;
+  /** Makes the client of one unit, not yet connected. Called in masters only: import what is heavy in here. */
+  create(around: AdapterSurroundings<S>): Adapter | Promise<Adapter>;
+}
+
+export interface AdapterDefinition<S extends Schema | undefined> {
+  readonly manifest: AdapterManifest;
+  readonly settings?: S;
+  create(around: AdapterSurroundings<Or<S, Settings>>): Adapter | Promise<Adapter>;
+}
+
+/** For the default export of an adapter's module. */
+export function defineAdapter<const S extends Schema | undefined = undefined>(
+  definition: AdapterDefinition<S>,
+): AdapterModule<Or<S, Settings>> {
+  return Object.freeze({ format: 1, ...definition }) as AdapterModule<Or<S, Settings>>;
 }

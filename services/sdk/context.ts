@@ -40,6 +40,16 @@ export interface Id {
   readonly id?: string;
 }
 
+/** From then on, or so long after it was asked for, it is not done any more. Default: after a day. */
+export interface Expires {
+  readonly expires?: Duration | Date;
+}
+
+export interface SayOptions extends Id, Expires {
+  /** What to do when a crash leaves it unclear whether the service has the words: say them again (default) or not. */
+  readonly inDoubt?: "retry" | "drop";
+}
+
 /** Of deliveries of one id only one counts: a later one is given the first one's id. */
 export interface Unique {
   /** Per job. */
@@ -175,8 +185,8 @@ export interface Ctx<C = unknown> {
   /** How far it is: JSON of at most 4 KiB. Written at most twice a second, of several values the last one. */
   progress(value: unknown): void;
   emit<S extends Schema>(event: Event<S>, payload: In<S>, options?: Id): Promise<void>;
-  send(room: Room, text: string, options?: Id & { readonly thread?: string }): Promise<Sent>;
-  edit(ref: string, text: string, options?: Id): Promise<void>;
+  send(room: Room, text: string, options?: SayOptions & { readonly thread?: string }): Promise<Sent>;
+  edit(ref: string, text: string, options?: Id & Expires): Promise<void>;
   /** To a ref, or to what somebody said. */
   react(to: string | Message, emoji: string, options?: Id): Promise<void>;
   topic(room: Room, text: string, options?: Id): Promise<void>;
@@ -184,7 +194,7 @@ export interface Ctx<C = unknown> {
   leave(room: Room, options?: Id): Promise<void>;
 }
 
-export interface ReplyOptions extends Id {
+export interface ReplyOptions extends SayOptions {
   /** In a thread under what was said, where the service has threads. */
   readonly thread?: boolean;
   /** Only the person who asked sees it, where the service can do that; else it goes to the person's own room. */

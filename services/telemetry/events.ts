@@ -58,6 +58,7 @@ export interface EventFields {
   /** A master hands a unit over because it leads more than its share. */
   "lease.yielding": { unit: string; leads: number; masters: number };
   "adapter.state": { unit: string; state: string; detail?: string };
+  "adapter.gap": { unit: string; reason: string; fromMs?: number; toMs: number; repaired: boolean };
   "action.failed": { unit: string; action: string; kind: string; error: string };
   "action.in-doubt": { unit: string; action: string; result: string };
   "action.expired": { unit: string; action: string; afterMs: number };
@@ -118,8 +119,9 @@ export const LEVELS: Readonly<Record<Exclude<EventName, "log">, Level>> = {
   "leader.acquired": "info",
   "leader.lost": "warn",
   "lease.renewed": "debug",
-  "adapter.state": "info",
   "lease.yielding": "info",
+  "adapter.state": "info",
+  "adapter.gap": "warn",
   "action.failed": "warn",
   "action.in-doubt": "warn",
   "action.expired": "warn",

@@ -245,7 +245,7 @@ function unitPart(unit: Unit, leader: Part): Part {
   return {
     name: leader.name,
     start: async () => {
-      unit.warm();
+      await unit.warm();
       await leader.start();
     },
     stop: async (deadlineMs) => {

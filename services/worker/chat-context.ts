@@ -5,7 +5,7 @@ import type { ChatCtx, CommandInfo, GroupChange, Groups } from "../sdk/context.t
 import { commandsOf } from "../sdk/match.ts";
 import type { Message } from "../sdk/message.ts";
 import type { Membership } from "../store/groups.ts";
-import { checkedText, RunCtx } from "./context.ts";
+import { checkedText, RunCtx, sayOptions } from "./context.ts";
 import { untilAnswered } from "./patience.ts";
 import type { RouteRun } from "./route-run.ts";
 
@@ -47,6 +47,7 @@ export class ChatRunCtx extends RunCtx implements ChatCtx {
           text: checkedText(text),
           ...(thread === undefined ? {} : { thread }),
           ...(options.private === true ? { to: ownId(message.user.id) } : {}),
+          ...sayOptions(options),
         } as const;
         return this.act(message.room, deed, { content: text, id: options.id });
       });

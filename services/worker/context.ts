@@ -4,7 +4,8 @@
 import { createHash } from "node:crypto";
 import { AntiphonError } from "../runtime/errors.ts";
 import type { Action } from "../sdk/action.ts";
-import type { Bot, Ctx, DeliveryInfo, Log, RouteInfo, Sent, Store } from "../sdk/context.ts";
+import type { Bot, Ctx, DeliveryInfo, Log, RouteInfo, SayOptions, Sent, Store } from "../sdk/context.ts";
+import { durationMs } from "../sdk/duration.ts";
 import type { Message, Room } from "../sdk/message.ts";
 import type { Jobs, QueueControls } from "../sdk/operations.ts";
 import type { ScheduleControls } from "../sdk/schedules.ts";
@@ -83,7 +84,8 @@ export class RunCtx implements Ctx {
         const parts = this.#run.parts.rooms.find(room);
         if (options.thread !== undefined) this.#run.parts.rooms.require(parts, "thread");
         const thread = options.thread === undefined ? {} : { thread: options.thread };
-        return this.act(room, { op: "send", text: checkedText(text), ...thread }, { content: text, id: options.id });
+        const deed = { op: "send", text: checkedText(text), ...thread, ...sayOptions(options) } as const;
+        return this.act(room, deed, { content: text, id: options.id });
       });
     };
   }
@@ -93,7 +95,7 @@ export class RunCtx implements Ctx {
       return this.#tracked(async () => {
         const { id, room } = readRef(ref);
         this.#run.parts.rooms.require(this.#run.parts.rooms.find(room), "edit");
-        const deed: Deed = { op: "edit", ref: id, text: checkedText(text) };
+        const deed: Deed = { op: "edit", ref: id, text: checkedText(text), ...sayOptions(options) };
         await this.act(room, deed, { target: ref, content: text, id: options.id });
       });
     };
@@ -198,6 +200,18 @@ export class RunCtx implements Ctx {
   protected tracked<T>(work: () => Promise<T>): Promise<T> {
     return this.#tracked(work);
   }
+}
+
+/** Throws INPUT_INVALID. */
+export function sayOptions({ expires, inDoubt }: SayOptions): Pick<Action, "ttl" | "notAfter" | "inDoubt"> {
+  if (inDoubt !== undefined && inDoubt !== "retry" && inDoubt !== "drop")
+    throw new AntiphonError("INPUT_INVALID", 'inDoubt must be "retry" or "drop".');
+  const doubt = inDoubt === undefined ? {} : { inDoubt };
+  if (expires === undefined) return doubt;
+  if (expires instanceof Date && !Number.isNaN(expires.getTime())) return { ...doubt, notAfter: expires.getTime() };
+  const ttl = durationMs(expires);
+  if (ttl) return { ...doubt, ttl };
+  throw new AntiphonError("INPUT_INVALID", 'expires must be a Date, or a duration such as "10m".');
 }
 
 export function checkedText(text: string): string {

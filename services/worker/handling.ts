@@ -1,6 +1,7 @@
 // The handler side of a worker: threads, queues, heartbeat, sweep and drain, as a list of parts.
 
 import { adapterKind } from "../adapters/index.ts";
+import { type AdapterFacts, adapterFacts } from "../adapters/load.ts";
 import type { WorkerFacts } from "../broker/claims.ts";
 import { type BrokerContext, serverNowMs } from "../broker/connection.ts";
 import { keepOrders, orderWorker } from "../broker/orders.ts";
@@ -12,7 +13,6 @@ import { randomId } from "../runtime/ids.ts";
 import { Loop } from "../runtime/loop.ts";
 import { type Part, startAll, stopAll } from "../runtime/part.ts";
 import { VERSION } from "../runtime/version.ts";
-import { capabilitiesOf } from "../sdk/adapter.ts";
 import type { Emit } from "../telemetry/events.ts";
 import type { Connections } from "./connections.ts";
 import { drain } from "./drain.ts";
@@ -34,6 +34,8 @@ import { childSpawner, type MemoryLimits, type Spawn, threadSpawner } from "./th
 export interface HandlingOptions {
   readonly config: Config;
   readonly cwd: string;
+  /** Left out: those that the configuration names, which then come with Antiphon. */
+  readonly adapters?: readonly AdapterFacts[];
   readonly pod: string;
   readonly connections: Connections;
   readonly broker: BrokerContext;
@@ -218,15 +220,14 @@ function threadBase(options: HandlingOptions): Omit<ThreadData, "kind" | "index"
   return { config: threadConfig(options), clockOffset };
 }
 
-function threadConfig({ config, cwd, pod, database }: HandlingOptions): ThreadConfig {
+function threadConfig({ config, cwd, pod, database, ...given }: HandlingOptions): ThreadConfig {
+  const adapters = given.adapters ?? adapterFacts(config.adapters.map(adapterKind));
   const { redisUrl = "", namespace, name, alias, handlers, handlerVariables, groups, admins } = config;
-  const adapters = config.adapters.map((adapter) => {
-    return { name: adapter, can: [...capabilitiesOf(adapterKind(adapter).manifest.caps)] };
-  });
   const settings = config.handlerSettings;
   const queueLimits = { deliveries: config.queueLimit, bytes: config.queueBytes };
   const log = { level: config.logLevel, format: config.logFormat };
-  const bot = { name, alias, handlers, handlerVariables, settings, cwd, adapters, groups, admins };
+  const redirect = config.outboxRedirect === undefined ? {} : { redirect: config.outboxRedirect };
+  const bot = { name, alias, handlers, handlerVariables, settings, cwd, adapters, ...redirect, groups, admins };
   const reports = reportsOf({ config, server: pod, version: VERSION });
   return { redisUrl, namespace, database, ...bot, queueLimits, durability: config.durability, log, reports };
 }

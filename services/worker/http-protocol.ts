@@ -7,6 +7,7 @@
 // `listening` does not wait for Redis: without it senders get 503 and Retry-After. Routes' numbers in the registry are the
 // thread's own business (broker/routes.ts), as is loading the handlers, whose routes it serves and whose code it does not run.
 
+import type { AdapterFacts } from "../adapters/load.ts";
 import type { Config } from "../config.ts";
 import type { ReportingOptions } from "../telemetry/trackers.ts";
 
@@ -14,6 +15,7 @@ export interface HttpThreadData {
   readonly config: Config;
   /** Where relative paths and packages of handlers are looked for. */
   readonly cwd: string;
+  readonly adapters: readonly AdapterFacts[];
   /** Who hears of errors. */
   readonly reports: ReportingOptions;
   /** For `Pulse` in pulse.ts; this thread only reads. */

@@ -1,7 +1,6 @@
 // The entry of the HTTP thread: loads the manifest, serves, drains, stops. It runs no handler's code.
 
 import { parentPort, workerData } from "node:worker_threads";
-import { adapterKind } from "../adapters/index.ts";
 import groups from "../builtin/groups.ts";
 import help from "../builtin/help.ts";
 import info from "../builtin/info.ts";
@@ -12,7 +11,6 @@ import { systemClock } from "../runtime/clock.ts";
 import { AntiphonError, ERROR_TABLE } from "../runtime/errors.ts";
 import { collectStartupGarbage } from "../runtime/heap.ts";
 import { startAll, stopAll } from "../runtime/part.ts";
-import { capabilitiesOf } from "../sdk/adapter.ts";
 import { logEmitter } from "../telemetry/logs.ts";
 import { openReporting } from "../telemetry/trackers.ts";
 import type { FromHttpThread, HttpThreadData, ToHttpThread } from "./http-protocol.ts";
@@ -22,7 +20,7 @@ import { Pulse } from "./pulse.ts";
 /** How long streams that are open may stay when the worker drains. */
 const STREAMS_MS = 2_000;
 
-const { config, cwd, reports, pulse, clockOffset } = workerData as HttpThreadData;
+const { config, cwd, adapters, reports, pulse, clockOffset } = workerData as HttpThreadData;
 
 function post(message: FromHttpThread): void {
   parentPort?.postMessage(message);
@@ -62,10 +60,6 @@ async function serve(): Promise<void> {
 }
 
 function load(): Promise<Manifest> {
-  const adapters = config.adapters.map((name) => ({
-    name,
-    can: [...capabilitiesOf(adapterKind(name).manifest.caps)],
-  }));
   return loadHandlers({
     sources: config.handlers,
     cwd,

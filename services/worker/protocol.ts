@@ -12,6 +12,7 @@
 // which `endsRun` holds, the rest of the run is dropped without an answer; after one for which `holdsRun` does, the next
 // delivery waits for `go`. Beside the messages there is shared memory: slots.ts says who writes what there.
 
+import type { AdapterFacts } from "../adapters/load.ts";
 import type { ClaimRef, Settlement } from "../broker/claims.ts";
 import type { Effect } from "../broker/effects.ts";
 import type { Element } from "../broker/delivery.ts";
@@ -26,11 +27,8 @@ import type { Started } from "./slots.ts";
 /** The kinds of handler threads: chat runs Messages, work everything else, quarantine one delivery that crashed twice. */
 export type ThreadKind = "chat" | "work" | "quarantine";
 
-/** What an adapter is called and can do: for capability checks at load and for coded errors of a run. */
-export interface AdapterFacts {
-  readonly name: string;
-  readonly can: readonly string[];
-}
+/** For capability checks at load and for coded errors of a run. */
+export type { AdapterFacts } from "../adapters/load.ts";
 
 /** The part of the configuration that handlers' threads need. Plain data: it crosses threads and processes. */
 export interface ThreadConfig {
@@ -49,6 +47,8 @@ export interface ThreadConfig {
   /** Where relative paths and packages in `handlers` are looked for. */
   readonly cwd: string;
   readonly adapters: readonly AdapterFacts[];
+  /** The room that all Actions go to instead of their own. */
+  readonly redirect?: string;
   /** Group name -> user ids fixed by configuration. */
   readonly groups: Readonly<Record<string, readonly string[]>>;
   readonly admins: readonly string[];

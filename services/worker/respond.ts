@@ -5,7 +5,6 @@ import { effectId } from "../sdk/action.ts";
 import type { Message } from "../sdk/message.ts";
 import type { CommandRoute } from "../sdk/routes.ts";
 import type { Membership } from "../store/groups.ts";
-import { actionEffect } from "./rooms.ts";
 import type { Underway } from "./underway.ts";
 
 /** As an effect of the settle, so that it is said once, however often the settle is repeated. */
@@ -17,10 +16,8 @@ export function politeEffect(underway: Underway, message: Message, said: { route
   const content = `${failures}\n${said.text}`;
   const id = effectId({ origin, route: said.route, operation: "send", target: message.room, content });
   const thread = message.thread === undefined ? {} : { thread: message.thread };
-  return actionEffect(
-    { op: "send", id, unit, room, text: said.text, ...thread },
-    { from: bot.name, nowMs: clock.now() },
-  );
+  const action = { op: "send", id, unit, room, text: said.text, ...thread } as const;
+  return rooms.effectOf(action, { from: bot.name, nowMs: clock.now(), answers: true });
 }
 
 export function failureText(errorId: string): string {

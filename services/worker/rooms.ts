@@ -1,27 +1,39 @@
 // Rooms and what their adapters can do: turns an Action into the effect that brings it there.
 
 import { channelOf, encodeLine, isSession } from "../adapters/web/line.ts";
+import type { PriorityClass } from "../broker/delivery.ts";
 import type { Effect } from "../broker/effects.ts";
 import { AntiphonError } from "../runtime/errors.ts";
 import type { Action } from "../sdk/action.ts";
 import type { Capability } from "../sdk/adapter.ts";
 import { type RoomParts, splitRoom } from "../sdk/message.ts";
 import type { AdapterFacts } from "./protocol.ts";
+import { redirected } from "./redirect.ts";
 
 const WEB = "web";
+/** Somebody waits for it. */
+const ANSWER: PriorityClass = 1;
+const ANNOUNCEMENT: PriorityClass = 2;
+/** How long a later edit finds the one that it makes needless. */
+const SUPERSEDE_MS = 3_600_000;
 
 /** What an Action says, without where. */
 export interface Voice {
   /** The bot's name, as the web chat shows it. */
   readonly from: string;
   readonly nowMs: number;
+  /** Whether it comes of what a person said. Those go first. */
+  readonly answers: boolean;
 }
 
 export class Rooms {
   readonly #adapters: ReadonlyMap<string, AdapterFacts>;
+  readonly #redirect: RoomParts | undefined;
 
-  constructor(adapters: readonly AdapterFacts[]) {
+  /** `redirect`: the room that all Actions go to instead. Throws ROOM_UNKNOWN when there is no such room. */
+  constructor(adapters: readonly AdapterFacts[], redirect?: string) {
     this.#adapters = new Map(adapters.map((facts) => [facts.name, facts]));
+    this.#redirect = redirect === undefined ? undefined : this.find(redirect);
   }
 
   /** Throws ROOM_UNKNOWN. */
@@ -41,17 +53,30 @@ export class Rooms {
     if (this.can(room, capability)) return;
     throw new AntiphonError("ACTION_UNSUPPORTED", `The adapter ${room.adapter} has no "${capability}".`);
   }
+
+  /** The web chat has no connection: its Actions are written on the bus. All others go to their unit's outbox. */
+  effectOf(wanted: Action, voice: Voice): Effect {
+    const to = this.#redirect;
+    const action = to === undefined ? wanted : redirected(wanted, to, this.can(to, "edit"));
+    const { id } = action;
+    const edit = action.op === "edit" ? { edit: action.ref } : {};
+    if (action.unit === WEB) {
+      return { kind: "publish", id, ...edit, channel: channelOf(action.room), payload: lineOf(action, voice) };
+    }
+    return { kind: "child", id, ...edit, queue: `outbox/${action.unit}`, delivery: deliveryOf(action, voice) };
+  }
 }
 
-/** The web chat has no connection: its Actions are written on the bus. All others go to their unit's outbox. */
-export function actionEffect(action: Action, voice: Voice): Effect {
-  const { id } = action;
-  const edit = action.op === "edit" ? { edit: action.ref } : {};
-  if (action.unit === WEB) {
-    return { kind: "publish", id, ...edit, channel: channelOf(action.room), payload: lineOf(action, voice) };
-  }
-  const delivery = { route: 0, key: action.room, envelope: Buffer.from(JSON.stringify(action)) };
-  return { kind: "child", id, ...edit, queue: `outbox/${action.unit}`, delivery };
+/** An edit that waits takes the words of a newer one of the same ref, which then needs no place of its own. */
+function deliveryOf(action: Action, { answers }: Voice): Extract<Effect, { kind: "child" }>["delivery"] {
+  const common = {
+    route: 0,
+    class: answers ? ANSWER : ANNOUNCEMENT,
+    key: action.room,
+    envelope: Buffer.from(JSON.stringify(action)),
+  };
+  if (action.op !== "edit") return common;
+  return { ...common, uid: { id: `edit ${action.ref}`, ttlMs: SUPERSEDE_MS, until: "start", repeat: "replace" } };
 }
 
 function lineOf(action: Action, { from, nowMs }: Voice): Buffer {

@@ -8,7 +8,6 @@ import type { AnyRoute } from "../sdk/routes.ts";
 import type { Level } from "../telemetry/events.ts";
 import type { RunStore } from "../store/store.ts";
 import { Progress } from "./progress.ts";
-import { actionEffect } from "./rooms.ts";
 import type { ThreadParts } from "./thread-parts.ts";
 import type { Underway } from "./underway.ts";
 import { Promised } from "./watched.ts";
@@ -124,8 +123,9 @@ export class RouteRun {
   }
 
   effectOf(action: Action): Effect {
-    const { bot, clock } = this.parts;
-    return actionEffect(action, { from: bot.name, nowMs: clock.now() });
+    const { bot, clock, rooms } = this.parts;
+    const answers = this.underway.header?.kind === "message";
+    return rooms.effectOf(action, { from: bot.name, nowMs: clock.now(), answers });
   }
 
   write(effect: Effect): Promise<string> {

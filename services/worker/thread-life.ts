@@ -152,7 +152,7 @@ function loadOptions(config: ThreadConfig): Parameters<typeof loadHandlers>[0] {
 }
 
 export interface PartsOptions {
-  readonly config: Pick<ThreadConfig, "name" | "alias" | "adapters" | "groups" | "admins">;
+  readonly config: Pick<ThreadConfig, "name" | "alias" | "adapters" | "redirect" | "groups" | "admins">;
   readonly manifest: Manifest;
   readonly numbers: ReadonlyMap<string, number>;
   readonly broker: BrokerContext;
@@ -166,12 +166,12 @@ export interface PartsOptions {
 export function threadParts(options: PartsOptions): ThreadParts {
   const { config, manifest, numbers, broker, emit, clock = systemClock, random = Math.random } = options;
   const { client, keys } = broker;
-  const { name, alias, adapters, groups, admins } = config;
+  const { name, alias, adapters, redirect, groups, admins } = config;
   const handlers = manifest.handlers.map(({ shape }) => shape.name);
   return {
     manifest,
     bot: Object.freeze({ name, alias, version: VERSION, adapters: adapters.map((facts) => facts.name), handlers }),
-    rooms: new Rooms(adapters),
+    rooms: new Rooms(adapters, redirect),
     groups: new Groups({ client, keys, declared: groups, admins }),
     stores: new StoreReader(client, keys),
     numbers,

@@ -1,5 +1,6 @@
 // The mode `worker`: serves public HTTP and runs handlers. The list of its parts, and what starts and stops them.
 
+import { type AdapterFacts, adapterFacts, loadAdapters } from "../adapters/load.ts";
 import type { Config } from "../config.ts";
 import { reportsOf } from "../config-reports.ts";
 import { databaseOf } from "../redis/connect.ts";
@@ -48,7 +49,11 @@ export interface Running {
 const STOP_MS = 6500;
 
 /** Started from first to last, stopped from last to first: the drain comes first, and HTTP answers until nearly the end. */
-export function workerParts(options: WorkerOptions, stopping: AbortSignal): { parts: Part[]; http: HttpPart } {
+export function workerParts(
+  options: WorkerOptions,
+  adapters: readonly AdapterFacts[],
+  stopping: AbortSignal,
+): { parts: Part[]; http: HttpPart } {
   const { config, cwd, pod, emit, died, toStop, clock = systemClock, random = Math.random } = options;
   const { redisUrl: url = "" } = config;
   const clockOffset = options.clockOffset ?? new Float64Array(new SharedArrayBuffer(8));
@@ -63,28 +68,28 @@ export function workerParts(options: WorkerOptions, stopping: AbortSignal): { pa
     keys,
     clockOffsetMs: () => clockOffset[0] ?? 0,
   };
-  const http = new HttpPart({ config, cwd, reports, pulse: pulse.memory, clockOffset }, died);
+  const http = new HttpPart({ config, cwd, adapters, reports, pulse: pulse.memory, clockOffset }, died);
   const threads = { beside: [http], draining: () => http.drain(), ...(toStop && { toStop }) };
-  const common = { config, cwd, pod, connections, broker, database, clockOffset, pulse, emit, clock, random };
+  const common = { config, cwd, adapters, pod, connections, broker, database, clockOffset, pulse, emit, clock, random };
   return { parts: [connections, ...handlingParts({ ...common, ...threads, stopping })], http };
 }
 
 /** Returns at once; see `ready`. */
 export function startWorker(options: WorkerOptions): Running {
   const stopping = new AbortController();
-  const { parts, http } = workerParts(options, stopping.signal);
-  const started = startAll(parts);
-  const ready = started.then(() => http.ports ?? { httpPort: 0, adminPort: 0 });
+  const started = loadAdapters(options.config).then(async (adapters) => {
+    const { parts, http } = workerParts(options, adapterFacts(adapters), stopping.signal);
+    await startAll(parts);
+    return { parts, http };
+  });
+  const ready = started.then(({ http }) => http.ports ?? { httpPort: 0, adminPort: 0 });
   ready.then(collectStartupGarbage, () => {});
   ready.catch(() => {}); // whoever awaits it hears; nobody has to
   let stopped: Promise<void> | undefined;
   const stop = async (): Promise<void> => {
     stopping.abort();
-    const isUp = await started.then(
-      () => true,
-      () => false,
-    );
-    if (isUp) await stopAll(parts, options.config.drainMs + STOP_MS);
+    const running = await started.catch(() => undefined);
+    if (running) await stopAll(running.parts, options.config.drainMs + STOP_MS);
   };
   return { ready, stop: () => (stopped ??= stop()) };
 }

@@ -4,7 +4,7 @@ import { deadLetters } from "../../services/broker/dead.ts";
 import { adapterKind } from "../../services/adapters/index.ts";
 import type { BrokerContext } from "../../services/broker/connection.ts";
 import { decodeEnvelope } from "../../services/broker/delivery.ts";
-import { Producer } from "../../services/broker/producer.ts";
+import { type NewDelivery, Producer } from "../../services/broker/producer.ts";
 import { leaseTiming } from "../../services/leader/timing.ts";
 import { leaderOf } from "../../services/master/connections.ts";
 import { Unit } from "../../services/master/unit.ts";
@@ -62,7 +62,13 @@ export class UnitKit {
   /** A master that stands for election in the unit `fake`. */
   async master(
     url: string,
-    options: { leaseMs?: number; settings?: Record<string, unknown>; limits?: typeof LIMITS; clock?: Clock } = {},
+    options: {
+      leaseMs?: number;
+      settings?: Record<string, unknown>;
+      limits?: typeof LIMITS;
+      clock?: Clock;
+      only?: string;
+    } = {},
   ): Promise<TestMaster> {
     const told: Told[] = [];
     const common = {
@@ -82,12 +88,13 @@ export class UnitKit {
       settings,
       broker,
       limits: options.limits ?? LIMITS,
+      ...(options.only === undefined ? {} : { only: options.only }),
       subscriber,
     });
     const leases = await this.connect("lease");
     const around = { ...common, leases, subscriber, broker, timing, owner: randomId(), newId: randomId };
     const leader = leaderOf("fake", unit, around);
-    unit.warm();
+    await unit.warm();
     await leader.start();
     const stop = async (): Promise<void> => {
       await leader.stop(3_000);
@@ -100,13 +107,13 @@ export class UnitKit {
   }
 
   /** Puts an Action into the outbox of `fake`, as a worker's settle does. Answers its id. */
-  async act(action: Partial<Action> & { room: string }): Promise<string> {
+  async act(action: Partial<Action> & { room: string }, more: Partial<NewDelivery> = {}): Promise<string> {
     this.#producer ??= this.broker().then((broker) => new Producer({ ...broker, limits: LIMITS, random: Math.random }));
     const producer = await this.#producer;
     const id = `a${++this.#actions}`;
     const whole = { id, unit: "fake", op: "send", text: id, ...action };
     const envelope = Buffer.from(JSON.stringify(whole));
-    await producer.enqueue("outbox/fake", { route: 0, envelope, key: action.room });
+    await producer.enqueue("outbox/fake", { route: 0, envelope, key: action.room, ...more });
     return whole.id;
   }
 

@@ -180,6 +180,10 @@ describe("each setting", () => {
     deadLength: [["5", 5]],
     deadDays: [["365", 365]],
     durability: [["fsync", "fsync"]],
+    outboxRedirect: [
+      ["web:staging", "web:staging"],
+      ["web:ops-room", "web:ops-room"],
+    ],
     errorTrackers: [["sentry+https://k@h/1,http://h/x", ["sentry+https://k@h/1", "http://h/x"]]],
     sentryDsn: [["https://k@h/p/1", "https://k@h/p/1"]],
     release: [["bot@7", "bot@7"]],
@@ -216,6 +220,7 @@ describe("each setting", () => {
     deadLength: ["0"],
     deadDays: ["90d", "0"],
     durability: ["always"],
+    outboxRedirect: ["staging", "web:", "a/b/c:d", "web:two words"],
     errorTrackers: ["sentry+https://h/1", "sentry+https://k@h/x", "ftp://h/", "h", "http://h/,"],
     sentryDsn: ["https://h/1", "sentry+https://k@h/1"],
     release: ["  "],
@@ -280,6 +285,21 @@ describe("the settings file", () => {
     expect(config.adapters).toEqual(["web"]);
     expect(config.adapterSettings).toEqual({ web: { order: "room", inDoubt: "retry" } });
     expect(config.groups).toEqual({ deployers: ["web:ann"], empty: [] });
+  });
+
+  test("may hold the settings of the outbox together", async () => {
+    expect((await read({ file: yaml("outbox: { redirect: web:staging }") })).outboxRedirect).toBe("web:staging");
+    expect(await problems({ file: yaml("outbox: { redirekt: web:x }") })).toContain("outboxRedirekt is no setting");
+    expect(await problems({ file: yaml("outbox: here") })).toContain("outbox must be an object");
+  });
+
+  test("names adapters of one's own by paths relative to itself, each with its settings, and by packages", async () => {
+    const config = await read({ file: yaml("adapters: { ./hip: { room: a }, hip-chat: , '@acme/chat': }") });
+    expect(config.adapters).toEqual([join(folder, "hip"), "hip-chat", "@acme/chat"]);
+    expect(config.adapterSettings[join(folder, "hip")]).toEqual({ room: "a" });
+    const named = await read({ env: { ANTIPHON_ADAPTERS: "./hip,web", ANTIPHON_ADAPTER_HIP_TOKEN: "t" } });
+    expect(named.adapters).toEqual([join(folder, "hip"), "web"]);
+    expect(named.adapterVariables).toEqual({ ANTIPHON_ADAPTER_HIP_TOKEN: "t" });
   });
 
   test("lists folders relative to itself, plainly or with commas", async () => {
@@ -369,6 +389,12 @@ describe("contradictions", () => {
   test("fewer slots than threads", async () => {
     const env = { REDIS_URL: "redis://x", ANTIPHON_WORKER_THREADS: "16", ANTIPHON_WORKER_CONCURRENCY: "8" };
     expect(await problems({ purpose: "worker", env })).toContain("ANTIPHON_WORKER_CONCURRENCY is less than");
+  });
+
+  test("a redirect to a room of no adapter", async () => {
+    expect(await problems({ env: { ANTIPHON_OUTBOX_REDIRECT: "slack:C1" } })).toContain("none of ANTIPHON_ADAPTERS");
+    const own = { ANTIPHON_OUTBOX_REDIRECT: "hip:lobby", ANTIPHON_ADAPTERS: "./hip" };
+    expect((await read({ env: own })).outboxRedirect).toBe("hip:lobby");
   });
 });
 

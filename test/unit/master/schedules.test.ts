@@ -16,7 +16,7 @@ async function schedulesOf(source: string): Promise<readonly TimedRoute[]> {
   folders.push(cwd);
   writeFileSync(join(cwd, "handler.ts"), source);
   const env = { REDIS_URL: "redis://127.0.0.1:1", ANTIPHON_HANDLERS: cwd };
-  return loadSchedules(await readConfig("master", { env, cwd, cores: 2, terminal: false, dev: false }));
+  return loadSchedules(await readConfig("master", { env, cwd, cores: 2, terminal: false, dev: false }), []);
 }
 
 const handler = (routes: string): string =>

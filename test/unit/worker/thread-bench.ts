@@ -31,6 +31,7 @@ export interface BenchOptions {
   readonly groups?: Readonly<Record<string, readonly string[]>>;
   readonly admins?: readonly string[];
   readonly adapters?: readonly AdapterFacts[];
+  readonly redirect?: string;
   /** Another bench's, whose bot this is, too. */
   readonly keys?: Keys;
 }
@@ -70,14 +71,14 @@ export class ThreadBench {
   #answers: Settled[] = [];
 
   static async open(options: BenchOptions): Promise<ThreadBench> {
-    const { url, handlers, settings = {}, groups = {}, admins = [], adapters = [WEB, IRC, SLACK] } = options;
+    const { url, handlers, settings = {}, groups = {}, admins = [], adapters = [WEB, IRC, SLACK], redirect } = options;
     const client = openRedis({ url, name: "bench", purpose: "commands", onState: () => {} });
     const found = handlers.map((value, index) => ({ file: `/handlers/${index}.ts`, value }));
     const around = { builtins: [], settings, environment: {}, groups: Object.keys(groups), adapters };
     const manifest = await manifestOf(found, around);
     const context = { client, keys: options.keys ?? new Keys(`t${randomUUID()}`, 0) };
     const numbers = await registerRoutes(context, manifest.routeIds);
-    const config = { name: "antiphon", alias: "!", adapters, groups, admins };
+    const config = { name: "antiphon", alias: "!", adapters, ...(redirect && { redirect }), groups, admins };
     return new ThreadBench(context, (broker, emit) => threadParts({ config, manifest, numbers, broker, emit }));
   }
 
