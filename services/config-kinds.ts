@@ -38,6 +38,14 @@ export function wholeNumber({ min, max }: { min: number; max: number }): Kind<nu
   };
 }
 
+const YES: readonly unknown[] = [true, "true", "on", "yes", "1"];
+const NO: readonly unknown[] = [false, "false", "off", "no", "0"];
+
+export const flag: Kind<boolean> = {
+  says: "true or false",
+  read: (raw) => (YES.includes(raw) ? true : NO.includes(raw) ? false : undefined),
+};
+
 export function choice<const T extends string>(...values: T[]): Kind<T> {
   return {
     says: `one of ${values.join(", ")}`,

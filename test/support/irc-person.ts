@@ -1,0 +1,116 @@
+// The person in the channel: a client that others wrote (irc-framework), so that our notion of IRC is not tested by itself.
+
+import { createRequire } from "node:module";
+import { waitFor } from "./wait-for.ts";
+
+/** What of irc-framework is used here; it has no types of its own. */
+interface Framework {
+  connect(options: Readonly<Record<string, unknown>>): void;
+  on(event: string, hear: (event: Heard) => void): void;
+  join(channel: string, key?: string): void;
+  part(channel: string): void;
+  say(target: string, text: string): void;
+  raw(line: string): void;
+  quit(text?: string): void;
+  readonly user: { readonly nick: string };
+  readonly connection: { readonly connected: boolean; end(): void };
+}
+
+interface Heard {
+  readonly nick?: string;
+  readonly target?: string;
+  readonly channel?: string;
+  readonly message?: string;
+  readonly new_nick?: string;
+  readonly topic?: string;
+  readonly type?: string;
+  readonly kicked?: string;
+}
+
+/** Something heard, and when (monotonic ms). */
+export interface Said {
+  readonly nick: string;
+  readonly target: string;
+  readonly text: string;
+  readonly at: number;
+}
+
+const { Client } = createRequire(import.meta.url)("irc-framework") as { Client: new () => Framework };
+
+export class IrcPerson {
+  readonly nick: string;
+  readonly said: Said[] = [];
+  readonly notices: Said[] = [];
+  /** `join bot #ops`, `quit bot`, `nick bot bot_` …, in order. */
+  readonly seen: string[] = [];
+  readonly topics = new Map<string, string>();
+  readonly #client: Framework;
+
+  private constructor(nick: string, client: Framework) {
+    this.nick = nick;
+    this.#client = client;
+    client.on("privmsg", (event) => this.said.push(saidOf(event)));
+    client.on("notice", (event) => this.notices.push(saidOf(event)));
+    client.on("ctcp response", (event) =>
+      this.notices.push({ ...saidOf(event), text: `${event.type} ${event.message}` }),
+    );
+    client.on("join", (event) => this.seen.push(`join ${event.nick} ${event.channel}`));
+    client.on("part", (event) => this.seen.push(`part ${event.nick} ${event.channel}`));
+    client.on("quit", (event) => this.seen.push(`quit ${event.nick}`));
+    client.on("kick", (event) => this.seen.push(`kick ${event.kicked} ${event.channel}`));
+    client.on("nick", (event) => this.seen.push(`nick ${event.nick} ${event.new_nick}`));
+    client.on("topic", (event) => this.topics.set(event.channel ?? "", event.topic ?? ""));
+  }
+
+  /** In the channel when it answers. */
+  static async join(port: number, nick: string, channel = "#ops"): Promise<IrcPerson> {
+    const client = new Client();
+    const person = new IrcPerson(nick, client);
+    client.connect({
+      host: "127.0.0.1",
+      port,
+      nick,
+      username: nick,
+      gecos: nick,
+      auto_reconnect: false,
+      ping_interval: 0,
+      ping_timeout: 0,
+    });
+    client.on("registered", () => client.join(channel));
+    const isIn = (): boolean => person.seen.includes(`join ${nick} ${channel}`);
+    await waitFor(isIn, { timeoutMs: 20_000, what: `${nick} is in ${channel}` });
+    return person;
+  }
+
+  say(text: string, target = "#ops"): void {
+    this.#client.say(target, text);
+  }
+
+  raw(line: string): void {
+    this.#client.raw(line);
+  }
+
+  /** What was said in a room, by whom it may be. */
+  texts(by: RegExp, target = "#ops"): string[] {
+    return this.said.filter((one) => by.test(one.nick) && one.target === target).map((one) => one.text);
+  }
+
+  /** Who is in the channel, as the server says. */
+  async sees(what: string, timeoutMs = 20_000): Promise<void> {
+    await waitFor(() => this.seen.includes(what), {
+      timeoutMs,
+      what: `${this.nick} sees "${what}" in ${this.seen.join("; ")}`,
+    });
+  }
+
+  async leave(): Promise<void> {
+    if (!this.#client.connection.connected) return;
+    this.#client.quit("bye");
+    this.#client.connection.end();
+    await waitFor(() => !this.#client.connection.connected, { what: `${this.nick} is gone` });
+  }
+}
+
+function saidOf(event: Heard): Said {
+  return { nick: event.nick ?? "", target: event.target ?? "", text: event.message ?? "", at: performance.now() };
+}
