@@ -3,6 +3,7 @@
 import { randomId } from "../runtime/ids.ts";
 import type { LargeValue } from "../redis/transaction.ts";
 import { type BrokerContext, translate } from "./connection.ts";
+import type { Envelope } from "./delivery.ts";
 
 /** Redis hashes every byte of a Lua string: above this size a body is cheaper outside. */
 export const INLINE_BYTES_MAX = 2048;
@@ -11,7 +12,7 @@ const ORPHAN_SECONDS = 60;
 
 export interface PlacedBody {
   /** What the script is given: the body, or NUL and the token of a body kept apart. */
-  readonly argument: Buffer;
+  readonly argument: Envelope;
   readonly apart?: LargeValue;
 }
 
@@ -20,8 +21,9 @@ const tokenPrefix = randomId().slice(8);
 let tokens = 0;
 
 /** `queuePrefix` is the prefix of the queue that the delivery goes to. A body may come in pieces. */
-export function placeBody(context: BrokerContext, queuePrefix: string, body: Buffer | readonly Buffer[]): PlacedBody {
-  const pieces = Array.isArray(body) ? (body as readonly Buffer[]) : [body as Buffer];
+export function placeBody(context: BrokerContext, queuePrefix: string, body: Envelope | readonly Buffer[]): PlacedBody {
+  if (typeof body === "string" && Buffer.byteLength(body) <= INLINE_BYTES_MAX) return { argument: body };
+  const pieces = typeof body === "string" ? [Buffer.from(body)] : Buffer.isBuffer(body) ? [body] : body;
   const bytes = pieces.reduce((sum, piece) => sum + piece.length, 0);
   if (bytes <= INLINE_BYTES_MAX) return { argument: Buffer.isBuffer(body) ? body : Buffer.concat(pieces) };
   const token = `${tokenPrefix}${(tokens++).toString(36).padStart(8, "0")}:${bytes}`;

@@ -34,14 +34,15 @@ export function encodeElement(e: Element): string {
   return `${e.class}:${e.id}:${e.attempts}:${e.crashes}:${e.route}`;
 }
 
+/** Of what is no number, as in an element that something else wrote, the beginning: it runs as if it had never failed. */
 export function decodeElement(text: string): Element {
   const [cls, id, attempts, crashes, route] = text.split(":");
   return {
-    class: Number(cls) as PriorityClass,
+    class: (Number(cls) || (cls === "0" ? 0 : DEFAULT_CLASS)) as PriorityClass,
     id: id ?? "",
-    attempts: Number(attempts),
-    crashes: Number(crashes),
-    route: Number.parseInt(route ?? "", 10),
+    attempts: Number(attempts) || 0,
+    crashes: Number(crashes) || 0,
+    route: Number.parseInt(route ?? "", 10) || UNMATCHED,
   };
 }
 
@@ -111,9 +112,12 @@ const KINDS = new Map<string, Kind>(Object.entries(LETTERS).map(([kind, letter])
  * What comes before the payload: `<version><letter of the kind><route>`, then JSON of all else there is to say, and a
  * newline, which neither holds. A plain job's is `1jdeploy.ship`: every byte of it is paid for a million times.
  */
+function headText({ v, kind, route = "", ...rest }: EnvelopeHeader): string {
+  return `${v}${LETTERS[kind]}${route}${restText(rest)}\n`;
+}
+
 export function envelopeHead(header: EnvelopeHeader): Buffer {
-  const { v, kind, route = "", ...rest } = header;
-  return Buffer.from(`${v}${LETTERS[kind]}${route}${restText(rest)}\n`);
+  return Buffer.from(headText(header));
 }
 
 function restText(rest: object): string {
@@ -121,8 +125,13 @@ function restText(rest: object): string {
   return "";
 }
 
-export function encodeEnvelope(header: EnvelopeHeader, payload: Uint8Array | string): Buffer {
-  return Buffer.concat([envelopeHead(header), typeof payload === "string" ? Buffer.from(payload) : payload]);
+/** What a producer wrote: bytes, or the text whose UTF-8 they are, which is cheaper on its way to Redis. */
+export type Envelope = Buffer | string;
+
+export function encodeEnvelope(header: EnvelopeHeader, payload: string): string;
+export function encodeEnvelope(header: EnvelopeHeader, payload: Uint8Array | string): Envelope;
+export function encodeEnvelope(header: EnvelopeHeader, payload: Uint8Array | string): Envelope {
+  return typeof payload === "string" ? headText(header) + payload : Buffer.concat([envelopeHead(header), payload]);
 }
 
 const HEAD = /^(\d+)(\w)([^{]*)(\{.*)?$/;

@@ -6,6 +6,7 @@ import { type Argument, type Call, loadScript, type Reply, runScriptWith, text, 
 import { placeBody } from "./bodies.ts";
 import type { ClaimRef } from "./claims.ts";
 import { type BrokerContext, translate, withOffset } from "./connection.ts";
+import type { Envelope } from "./delivery.ts";
 import { deliveryArguments, type NewDelivery } from "./producer.ts";
 
 const EFFECT = loadScript(new URL("./lua/effect.lua", import.meta.url));
@@ -47,12 +48,12 @@ export function publishArguments(context: BrokerContext, channel: string, payloa
  * An effect as lib/effects.lua reads it. Only for bodies that go through Lua: one at settle is small; large ones are
  * written before it, by `writeEffects`.
  */
-export function effectArguments(context: BrokerContext, effect: Effect, body?: Buffer): Argument[] {
+export function effectArguments(context: BrokerContext, effect: Effect, body?: Envelope): Argument[] {
   const [kind, args] = effectBody(context, effect, body);
   return [kind, effect.id, effect.edit ?? "", args.length, ...args];
 }
 
-function effectBody(context: BrokerContext, effect: Effect, body?: Buffer): [string, Argument[]] {
+function effectBody(context: BrokerContext, effect: Effect, body?: Envelope): [string, Argument[]] {
   switch (effect.kind) {
     case "child": {
       const delivery = deliveryArguments(effect.delivery, body ?? effect.delivery.envelope);

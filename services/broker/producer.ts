@@ -9,7 +9,7 @@ import { type Argument, loadScript, type Reply, runScriptWith, text } from "../r
 import type { LargeValue } from "../redis/transaction.ts";
 import { placeBody } from "./bodies.ts";
 import { type BrokerContext, proven, translate, withOffset } from "./connection.ts";
-import { DEFAULT_CLASS, type PriorityClass } from "./delivery.ts";
+import { DEFAULT_CLASS, type Envelope, type PriorityClass } from "./delivery.ts";
 
 const ENQUEUE = loadScript(new URL("./lua/enqueue.lua", import.meta.url));
 /** Because of Lua's unpack, and so that no call keeps Redis busy. */
@@ -22,7 +22,7 @@ const WAITING_MAX = 50_000;
 
 export interface NewDelivery {
   readonly route: number;
-  readonly envelope: Buffer;
+  readonly envelope: Envelope;
   readonly class?: PriorityClass;
   /** Ordering key; any bytes. */
   readonly key?: string;
@@ -49,7 +49,7 @@ export interface Uid {
 
 /** A delivery whose envelope is still in the pieces it came in; they are not joined if it is large. */
 export interface PiecedDelivery extends Omit<NewDelivery, "envelope"> {
-  readonly envelope: Buffer | readonly Buffer[];
+  readonly envelope: Envelope | readonly Buffer[];
   /** Told when Redis has it, where its enqueue waits for more. It stays in memory until then, to be sent again. */
   readonly onStored?: () => void;
 }
@@ -68,7 +68,7 @@ export interface QueueLimits {
 }
 
 /** A delivery as lib/enqueue.lua reads it. */
-export function deliveryArguments(delivery: Omit<NewDelivery, "envelope">, body: Buffer): Argument[] {
+export function deliveryArguments(delivery: Omit<NewDelivery, "envelope">, body: Envelope): Argument[] {
   const { class: priority = DEFAULT_CLASS, route, key = "", uid, after } = delivery;
   const due = dueText(delivery);
   const args: Argument[] = [""];
@@ -115,16 +115,17 @@ export interface ProducerOptions extends BrokerContext {
 }
 
 /** Where all are new, only the first one's id is answered: see lua/enqueue.lua. */
-function enqueuedOf(reply: Reply[], index: number): Enqueued {
-  if (reply.length === 1) return { id: publicId(Number(text(reply[0])) + index), duplicate: false };
-  return { id: publicId(text(reply[2 * index])), duplicate: text(reply[2 * index + 1]) === "1" };
+function enqueuedOf(reply: Reply[]): (index: number) => Enqueued {
+  const first = Number(text(reply[0]));
+  if (reply.length === 1) return (index) => ({ id: publicId(first + index), duplicate: false });
+  return (index) => ({ id: publicId(text(reply[2 * index])), duplicate: text(reply[2 * index + 1]) === "1" });
 }
 
 export class Producer {
   readonly #options: ProducerOptions;
   readonly #id = randomId();
-  /** By queue and durability. */
-  readonly #waiting = new Map<string, Waiting>();
+  /** One for each queue and durability. */
+  #waiting: Waiting[] = [];
   #batch = 0;
   #unanswered = 0;
   #waitingCount = 0;
@@ -139,33 +140,45 @@ export class Producer {
    * DURABILITY_UNMET; then it may be tried again.
    */
   enqueue(queue: string, delivery: PiecedDelivery): Promise<Enqueued> {
-    if (this.#waitingCount >= WAITING_MAX) return Promise.reject(new AntiphonError("QUEUE_FULL", "Too many unsent."));
-    this.#waitingCount++;
-    return new Promise((resolve, reject) => {
-      const { durability = this.#options.durability ?? "default" } = delivery;
-      const place = `${queue}\n${durability}`;
-      const waiting = this.#waiting.get(place) ?? { queue, durability, list: [] };
-      waiting.list.push({ delivery, resolve, reject });
-      this.#waiting.set(place, waiting);
-      if (this.#scheduled) return;
-      this.#scheduled = true;
-      setImmediate(() => this.#flush());
-    });
+    return new Promise((resolve, reject) => this.#add(queue, { delivery, resolve, reject }));
   }
 
   /** As `enqueue` for each, in the same scripts. One that fails fails all; then those that were stored are stored. */
   enqueueAll(queue: string, deliveries: readonly PiecedDelivery[]): Promise<Enqueued[]> {
-    return Promise.all(deliveries.map((delivery) => this.enqueue(queue, delivery)));
+    return new Promise((resolve, reject) => {
+      const all: Enqueued[] = [];
+      let left = deliveries.length;
+      if (left === 0) resolve(all);
+      for (const [index, delivery] of deliveries.entries()) {
+        const one = (enqueued: Enqueued): void => {
+          all[index] = enqueued;
+          if (--left === 0) resolve(all);
+        };
+        this.#add(queue, { delivery, resolve: one, reject });
+      }
+    });
+  }
+
+  #add(queue: string, pending: Pending): void {
+    if (this.#waitingCount >= WAITING_MAX) return pending.reject(new AntiphonError("QUEUE_FULL", "Too many unsent."));
+    this.#waitingCount++;
+    const { durability = this.#options.durability ?? "default" } = pending.delivery;
+    const waiting = this.#waiting.find((known) => known.queue === queue && known.durability === durability);
+    if (waiting === undefined) this.#waiting.push({ queue, durability, list: [pending] });
+    else waiting.list.push(pending);
+    if (this.#scheduled) return;
+    this.#scheduled = true;
+    setImmediate(() => this.#flush());
   }
 
   #flush(): void {
     this.#scheduled = false;
-    for (const [place, { queue, durability, list }] of this.#waiting) {
+    for (const { queue, durability, list } of this.#waiting) {
       while (list.length > 0 && this.#unanswered < BATCHES_UNANSWERED_MAX) {
         void this.#send({ queue, durability, list: list.splice(0, BATCH_MAX) });
       }
-      if (list.length === 0) this.#waiting.delete(place);
     }
+    this.#waiting = this.#waiting.filter(({ list }) => list.length > 0);
   }
 
   async #send(batch: Waiting): Promise<void> {
@@ -174,12 +187,13 @@ export class Producer {
     this.#waitingCount -= batch.list.length;
     try {
       const reply = await this.#sendUntilProven(number, batch);
-      for (const [index, pending] of batch.list.entries()) pending.resolve(enqueuedOf(reply, index));
+      const enqueued = enqueuedOf(reply);
+      for (const [index, pending] of batch.list.entries()) pending.resolve(enqueued(index));
     } catch (error) {
       for (const pending of batch.list) pending.reject(error);
     } finally {
       this.#unanswered--;
-      if (this.#waiting.size > 0 && !this.#scheduled) this.#flush();
+      if (this.#waiting.length > 0 && !this.#scheduled) this.#flush();
     }
   }
 

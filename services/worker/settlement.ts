@@ -11,7 +11,7 @@ export function settlementOf(claim: Claim, settled: Settled, kind: Settlement["k
 
 /** Structured clone turns Buffers into plain Uint8Arrays. */
 function withBuffers(effect: Effect): Effect {
-  if (effect.kind === "child")
+  if (effect.kind === "child" && typeof effect.delivery.envelope !== "string")
     return { ...effect, delivery: { ...effect.delivery, envelope: buffer(effect.delivery.envelope) } };
   if (effect.kind === "publish" && typeof effect.payload !== "string")
     return { ...effect, payload: buffer(effect.payload) };

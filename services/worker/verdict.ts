@@ -146,13 +146,13 @@ function resultOf(underway: Underway, end: End, verdicts: readonly RouteVerdict[
 /** On its way to main a buffer is copied with the whole chunk of memory behind it: small ones share a large one. */
 function compact(effect: Effect): Effect {
   if (effect.kind === "publish") return { ...effect, payload: effect.payload.toString() };
-  if (effect.kind !== "child") return effect;
+  if (effect.kind !== "child" || typeof effect.delivery.envelope === "string") return effect;
   const envelope = Buffer.from(new Uint8Array(effect.delivery.envelope).buffer);
   return { ...effect, delivery: { ...effect.delivery, envelope } };
 }
 
 function bytesOf(effect: Effect): number {
-  if (effect.kind === "child") return effect.delivery.envelope.length;
+  if (effect.kind === "child") return Buffer.byteLength(effect.delivery.envelope);
   if (effect.kind === "publish") return Buffer.byteLength(effect.payload);
   if (effect.kind === "result") return Buffer.byteLength(effect.value);
   return effect.kind === "store" ? Buffer.byteLength(effect.value ?? "") : 0;

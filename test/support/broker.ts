@@ -44,7 +44,7 @@ export class Bench {
   }
 }
 
-export function envelope(text: string): Buffer {
+export function envelope(text: string): string {
   return encodeEnvelope({ v: 1, kind: "job" }, text);
 }
 
