@@ -94,6 +94,8 @@ export interface Beat {
   readonly order: Order;
   /** There is work that may be taken: for a claimer whose bell was not heard. */
   readonly hasWork: boolean;
+  /** Found in a line of the queue, and put by because it could not be read: see `antiphon doctor`. */
+  readonly unreadable: number;
 }
 
 const HISTORY_LENGTH = 1000;
@@ -164,8 +166,14 @@ export class Claims {
   /** Renews every claim; due once a second. Throws FENCED. */
   async beat(): Promise<Beat> {
     const { historyAgeMs = HISTORY_AGE_MS } = this.#options;
-    const [held, nextDue, order, ready] = (await this.#call("beat", [this.wid, historyAgeMs])) as Reply[];
-    return { held: Number(held), nextDueMs: dueOf(nextDue), order: text(order) as Order, hasWork: Number(ready) > 0 };
+    const [held, nextDue, order, ready, bad] = (await this.#call("beat", [this.wid, historyAgeMs])) as Reply[];
+    return {
+      held: Number(held),
+      nextDueMs: dueOf(nextDue),
+      order: text(order) as Order,
+      hasWork: Number(ready) > 0,
+      unreadable: Number(bad),
+    };
   }
 
   /** Everything Redis says this claimer holds, runs in order. */

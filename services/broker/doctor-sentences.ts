@@ -41,6 +41,10 @@ const SENTENCES = {
   "worker-immortal": { wrong: "the claims of worker {} never run out", mend: "they run out as any others" },
   twice: { wrong: "delivery {} is in more than one place", mend: "one is left" },
   "too-deep": { wrong: "delivery {} may be in a long line twice", mend: "" },
+  "put-by": {
+    wrong: "something in line could not be read and was put by: {}",
+    mend: "it is forgotten; the delivery that it may have stood for is put in line",
+  },
   unreadable: { wrong: "{} cannot be read", mend: "it is removed" },
   stuck: { wrong: "{} has no due time, and nothing holds it back", mend: "it is due now" },
   "body-nowhere": {

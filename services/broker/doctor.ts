@@ -10,7 +10,7 @@ import { type BrokerContext, translate } from "./connection.ts";
 import { checkLetters, checkMissing, checkOrigins, checkStored } from "./doctor-bodies.ts";
 import { type Census, queueOf, takeCensus } from "./doctor-census.ts";
 import { Checkup, type Finding } from "./doctor-checkup.ts";
-import { hashPages, inTurns, memberPages, sortedPages } from "./doctor-pages.ts";
+import { hashPages, inTurns, listPages, memberPages, sortedPages } from "./doctor-pages.ts";
 import { checkAgain, checkLines, checkStuck, checkWorkers } from "./doctor-queue.ts";
 
 export type { Finding } from "./doctor-checkup.ts";
@@ -125,6 +125,15 @@ async function checkLeftovers(checkup: Checkup, queue: string, expiring: Readonl
   await inTurns([...expiring], async ([key, ms]) => {
     if ((await context.client.pttl(key)) === -1) await litter("expiry", key, ms);
   });
+  for await (const page of listPages(context, `${prefix}:unreadable`))
+    await inTurns(page, (entry) =>
+      checkup.check({
+        script: "litter",
+        queue,
+        about: entry.replaceAll("\0", " ").trim().slice(0, 200),
+        args: ["unreadable", entry, ""],
+      }),
+    );
   for await (const page of hashPages(context, `${prefix}:doubt`)) await inTurns(page, ([id]) => litter("doubt", id));
   for await (const page of sortedPages(context, `${prefix}:s`)) await inTurns(page, ([id]) => litter("schedule", id));
 }

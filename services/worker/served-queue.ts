@@ -5,42 +5,17 @@
 // When Redis says on two beats in a row that this worker holds something else than it believes (holdings.ts), resync hands
 // back what is not known here.
 
-import type { Clock, Random } from "../runtime/clock.ts";
 import { AntiphonError, hasCode } from "../runtime/errors.ts";
 import { randomId } from "../runtime/ids.ts";
-import { type Claim, Claims, type ClaimsOptions, type Order, type Run, type WorkerFacts } from "../broker/claims.ts";
-import type { ServerClock } from "../broker/server-clock.ts";
+import { type Claim, Claims, type Order, type Run } from "../broker/claims.ts";
 import { Table } from "../runtime/table.ts";
-import type { Emit } from "../telemetry/events.ts";
 import { ActiveRun, type RunOwner } from "./active-run.ts";
-import type { Bells } from "./bells.ts";
 import { Cancels } from "./cancels.ts";
 import { Fetcher } from "./fetcher.ts";
 import { Holdings } from "./holdings.ts";
-import type { Pool } from "./pool.ts";
+import type { ServedQueueOptions } from "./served-queue-options.ts";
 import { settlementOf } from "./settlement.ts";
 import { Settler } from "./settler.ts";
-import type { Turns } from "./turns.ts";
-
-export interface ServedQueueOptions {
-  readonly queue: string;
-  readonly pod: string;
-  readonly broker: Omit<ClaimsOptions, "queue" | "wid">;
-  readonly pool: Pool;
-  /** Whose turn it is among the queues of this pool. */
-  readonly turns: Turns;
-  readonly weight: number;
-  readonly serverClock: ServerClock;
-  readonly bells: Bells;
-  /** CLIENT ID of the connection whose close means that this worker is dead. */
-  readonly clientId: () => Promise<string>;
-  readonly facts: () => Promise<WorkerFacts>;
-  /** Numbers for `count` deliveries, unique in this process. */
-  readonly serials: (count: number) => number;
-  readonly emit: Emit;
-  readonly clock: Clock;
-  readonly random: Random;
-}
 
 interface Registration {
   readonly claims: Claims;
@@ -62,6 +37,7 @@ export class ServedQueue {
   #registering: Promise<void> | undefined;
   #order: Order = "";
   #mismatched = false;
+  #unreadable = 0;
   readonly #cancels: Cancels;
   #closed = false;
   #isPaused = false;
@@ -114,9 +90,12 @@ export class ServedQueue {
     try {
       if (!registration.isTold) await this.#tell(registration);
       if (!registration.isHeard) await this.#listen(registration);
-      const { held, nextDueMs, order, hasWork } = await claims.beat();
+      const { held, nextDueMs, order, hasWork, unreadable } = await claims.beat();
       this.#order = order;
       if (registration !== this.#registration) return;
+      if (unreadable > this.#unreadable)
+        this.#options.emit("queue.unreadable", { queue: this.queue, elements: unreadable });
+      this.#unreadable = unreadable;
       this.fetcher.due(nextDueMs);
       if (hasWork) this.fetcher.wake(); // it may be that nobody heard the bell
       const mismatched = held !== this.#holdings.size;

@@ -93,6 +93,16 @@ describe("a run over its time", () => {
   });
 });
 
+test("what cannot be read in a line is told and stops nothing", async () => {
+  const { client, keys } = lab.broker;
+  await lab.enqueue("note", "a");
+  await client.lpush(`${keys.queue("default")}:w1`, "broken");
+  const worker = await lab.work();
+  await said("note a");
+  await waitFor(() => told(worker, "queue.unreadable").length > 0, { timeoutMs: 20_000 });
+  expect(told(worker, "queue.unreadable")).toEqual([{ queue: "default", elements: 1 }]);
+});
+
 describe("a delivery that kills what runs it", () => {
   test("by memory ends as a dead letter; deliveries beside it are handled", async () => {
     const worker = await lab.work();

@@ -1,5 +1,6 @@
 -- Renews all claims of a worker. KEYS: queue prefix. ARGV: clock offset, wid (<pod>.<random>), ms that history is kept.
--- Answers { number of claims held, next due ms or '', what the pod is ordered to do or '', how many lists hold work }.
+-- Answers { number of claims held, next due ms or '', what the pod is ordered to do or '', how many lists hold work, how much was
+-- found that could not be read }.
 -- @include broker/lua/lib/base
 -- @include broker/lua/lib/guard-worker
 -- @include broker/lua/lib/reap
@@ -23,4 +24,4 @@ for class = 0, 3 do
   lists[#lists + 1] = P .. ':r' .. class
 end
 local ready = redis.call('EXISTS', unpack(lists))
-return { redis.call('HLEN', P .. ':c:' .. ARGV[2]), due or '', order or '', ready }
+return { redis.call('HLEN', P .. ':c:' .. ARGV[2]), due or '', order or '', ready, redis.call('LLEN', P .. ':unreadable') }

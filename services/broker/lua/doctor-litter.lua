@@ -48,6 +48,11 @@ CHECKS.queue = function()
   if repairs then redis.call('SADD', TAG .. ':queues', name) end
   return 'queue-unknown'
 end
+CHECKS.unreadable = function()
+  if not redis.call('LPOS', P .. ':unreadable', name) then return end
+  if repairs then redis.call('LREM', P .. ':unreadable', 0, name) end
+  return 'put-by'
+end
 CHECKS.doubt = function()
   if redis.call('HEXISTS', P .. ':doubt', name) == 0 or redis.call('HEXISTS', P .. ':j', name) == 1 then return end
   if repairs then redis.call('HDEL', P .. ':doubt', name) end

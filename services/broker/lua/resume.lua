@@ -13,7 +13,7 @@ local function is_meant(entry)
     local head = redis.call('LINDEX', P .. ':k:' .. rest, 0)
     return head and what == 'r' .. route_of(head)
   end
-  local element = string.sub(rest, 1, string.find(rest, NUL, 1, true) - 1)
+  local element = string.sub(rest, 1, (string.find(rest, NUL, 1, true) or 0) - 1)
   return what == 'r' .. route_of(element) and redis.call('HEXISTS', TAG .. ':held', id_of(element)) == 0
 end
 

@@ -13,6 +13,7 @@
 --   m           bodyBytes, beatAt, graceUntil, history (lines)
 --   s           schedule -> next slot ms; in the queue `default` for all queues, and with it, by schedule: sd definition,
 --               si description, sl last slot, so what an operator edited ('' -> version of the edits)
+--   unreadable  what was found in a line and could not be read, newest first: place NUL key NUL text
 --   pauses      what is paused: queue | r<route> | k<key> -> since ms
 -- and of all queues of a shard (suffixes of its tag):
 --   seq         last id                           queues  names of the queues
@@ -39,12 +40,18 @@ local function decimal(number)
   return string.format('%d%08d', math.floor(number / 100000000), number % 100000000)
 end
 
+-- Neither fails on what is no element: in a line it must not stop whoever meets it (take puts it by).
+local CLASSES = { ['0'] = '0', ['1'] = '1', ['2'] = '2', ['3'] = '3' }
 local function class_of(element)
-  return string.sub(element, 1, 1)
+  return CLASSES[string.sub(element, 1, 1)] or '1'
 end
 
 local function id_of(element)
-  return string.sub(element, 3, string.find(element, ':', 3, true) - 1)
+  return string.sub(element, 3, (string.find(element, ':', 3, true) or 0) - 1)
+end
+
+local function is_element(text)
+  return string.match(text, '^[0-3]:%d+:%d+:%d+:%d+!?$') ~= nil
 end
 
 -- Ids and fences never come twice, even when a failover rolled the counter back. They tell the server's time in µs.

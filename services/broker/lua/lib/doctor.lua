@@ -17,7 +17,3 @@ local function count_in(list, value)
   end
   return n, false
 end
-
-local function is_element(text)
-  return string.match(text, '^[0-3]:%d+:%d+:%d+:%d+!?$') ~= nil
-end

@@ -30,7 +30,7 @@ local function read_rules()
 end
 
 local function route_of(element)
-  return string.match(element, '(%d+)!?$')
+  return string.match(element, '(%d+)!?$') or ''
 end
 
 -- The limits of a delivery, each with the name of its limiter.

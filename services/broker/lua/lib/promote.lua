@@ -2,6 +2,14 @@ local function next_due()
   return redis.call('ZRANGE', P .. ':d', 0, 0, 'WITHSCORES')[2]
 end
 
+local UNREADABLE_MAX = 1000
+
+-- What cannot be read goes out of the line, for the doctor: it must neither stop whoever meets it nor be lost.
+local function put_by(place, key, text)
+  redis.call('LPUSH', P .. ':unreadable', place .. NUL .. key .. NUL .. text)
+  redis.call('LTRIM', P .. ':unreadable', 0, UNREADABLE_MAX - 1)
+end
+
 local function promote_entry(entry)
   local rest = string.sub(entry, 2)
   if string.byte(entry) == 75 then -- K: parked -> ring
@@ -10,6 +18,7 @@ local function promote_entry(entry)
     return
   end
   local cut = string.find(rest, NUL, 1, true)
+  if not cut then return put_by('d', '', entry) end
   local element, key = string.sub(rest, 1, cut - 1), string.sub(rest, cut + 1)
   if key == '' then
     redis.call('RPUSH', P .. ':w' .. class_of(element), element)

@@ -10,6 +10,7 @@ end
 -- A reap while in quarantine says little about the delivery and adds 10; every other crash adds 1 (delivery.ts, verdictOf).
 local function crashed(element)
   local class, id, attempts, crashes, route = string.match(element, '^(%d):(%d+):(%d+):(%d+):(.+)$')
+  if not class then class, id, attempts, crashes, route = class_of(element), id_of(element), 0, 0, 0 end
   crashes = tonumber(crashes)
   crashes = crashes + (crashes % 10 >= 2 and 10 or 1)
   local dead = crashes % 10 >= 3 or crashes >= 100

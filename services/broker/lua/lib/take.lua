@@ -107,7 +107,43 @@ local function write_claims(wid, claims)
   redis.call('HDEL', hash, '')
 end
 
--- Claims what was found; answers the bodies.
+-- Of what was found, what can be read; the rest is put by. Of a key's run, what stands behind that is left for another take.
+local function put_unreadable_by(wid, found)
+  local kept, left, at = { elements = {}, runs = {} }, {}, 0
+  for run = 1, #found.runs, 2 do
+    local key, n, free = found.runs[run], found.runs[run + 1], {}
+    local is_cut = false
+    for i = at + 1, at + n do
+      local element = found.elements[i]
+      local is_readable = is_element(element) or redis.call('HEXISTS', P .. ':j', id_of(element)) == 1
+      if is_readable and not is_cut then
+        free[#free + 1] = element
+      else
+        left[#left + 1] = element
+      end
+      if not is_readable and not is_cut then
+        is_cut = key ~= ''
+        put_by(is_cut and 'k' or 'w', key, element)
+        if is_cut then redis.call('LREM', P .. ':k:' .. key, 1, element) end
+      end
+    end
+    at = at + n
+    local head = #free == 0 and key ~= '' and redis.call('LINDEX', P .. ':k:' .. key, 0)
+    if head then redis.call('RPUSH', P .. ':r' .. class_of(head), key) end
+    if #free > 0 then add_found(kept, key, free) end
+  end
+  leave_limits(wid, left)
+  return kept
+end
+
+-- What cannot be read has no body: to look at each element would cost too much.
+local function has_unreadable(elements, bodies)
+  for i, element in ipairs(elements) do
+    if not bodies[i] and not is_element(element) then return true end
+  end
+end
+
+-- Claims what was found; answers the bodies, or nil, and nothing is claimed, when something of it cannot be read.
 local function claim(wid, fence, found)
   local elements, runs, at = found.elements, found.runs, 0
   local ids, claims, before = {}, {}, fence .. NUL
@@ -119,8 +155,10 @@ local function claim(wid, fence, found)
     end
     at = at + runs[run + 1]
   end
+  local bodies = redis.call('HMGET', P .. ':j', unpack(ids))
+  if has_unreadable(elements, bodies) then return end
   write_claims(wid, claims)
-  return redis.call('HMGET', P .. ':j', unpack(ids))
+  return bodies
 end
 
 -- Claims work for `slots` free slots: one slot holds one unkeyed delivery or one key's run.
@@ -132,6 +170,10 @@ local function take(wid, bell, slots, run, order)
   local bodies = {}
   fence = decimal(fence)
   if #found.elements > 0 then bodies = claim(wid, fence, found) end
+  if not bodies then
+    found, again = put_unreadable_by(wid, found), true
+    bodies = #found.elements > 0 and claim(wid, fence, found) or {}
+  end
   -- In this same script, so that no bell can fall between the look and the sleep.
   redis.call(left > 0 and 'SADD' or 'SREM', P .. ':i', bell)
   if again then due = decimal(now) elseif has_rules then due = next_due() end
