@@ -112,6 +112,12 @@ export const IRC_ROWS = {
     preset: () => 30_000,
     sentence: "Milliseconds of silence after which the server is asked whether it is there.",
   },
+  standby: {
+    variable: "IRC_STANDBY",
+    kind: flag,
+    preset: () => true,
+    sentence: "Whether masters that wait are connected already, in no channel, under the nick and a `_`.",
+  },
   network: {
     variable: "IRC_NETWORK",
     kind: named("a name of letters, digits, - and _", /^[A-Za-z0-9_-]{1,32}$/),

@@ -4,6 +4,7 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { ADAPTER_COMMON, ADAPTER_SETTINGS, type Config, type ConfigFor, type Row, SETTINGS } from "./config.ts";
 import type { Settings, Surroundings, Values } from "./config.ts";
+import { ircProblems } from "./config-irc.ts";
 import { type ConfigFile, fromFolder, pathFrom, readConfigFile } from "./config-file.ts";
 import { AntiphonError } from "./runtime/errors.ts";
 import { suggestion } from "./runtime/suggest.ts";
@@ -77,6 +78,7 @@ function readAdapters(from: AdapterSource, problems: string[]): Record<string, S
     if (rows !== undefined) {
       const source = { around: from.around, purpose: from.purpose, file: given, where: `adapters.${name}.` };
       settings[name] = readRows({ ...rows, ...ADAPTER_COMMON }, source, problems);
+      if (name === "irc") problems.push(...ircProblems(settings[name], from.purpose));
     } else if (isOwn(name, from.around.cwd)) settings[name] = given;
     else problems.push(`There is no adapter ${name}.${suggestion(name, Object.keys(ADAPTER_SETTINGS))}`);
   }

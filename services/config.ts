@@ -1,5 +1,6 @@
 // The settings: one table of names, types, defaults and bounds, and the frozen Config that comes of it.
 
+import { IRC_NETWORKS, IRC_ROWS, networks } from "./config-irc.ts";
 import {
   choice,
   groups,
@@ -356,6 +357,7 @@ export const SETTINGS: { readonly [K in keyof Values]: Row<Values[K]> } = {
 /** Settings of the adapters that come with Antiphon. Adapters of one's own judge theirs themselves. */
 export const ADAPTER_SETTINGS: Readonly<Record<string, Readonly<Record<string, Row<unknown>>>>> = {
   web: {},
+  irc: { ...IRC_ROWS, networks: { ...IRC_NETWORKS, kind: networks(IRC_ROWS) } },
   fake: {
     url: {
       variable: "FAKE_URL",

@@ -4,6 +4,8 @@ import type { Adapter, AdapterManifest, AdapterSurroundings } from "../sdk/adapt
 import { AntiphonError } from "../runtime/errors.ts";
 import { FakeAdapter } from "./fake/adapter.ts";
 import { FAKE, parseFakeUrl } from "./fake/manifest.ts";
+import { IrcAdapter } from "./irc/adapter.ts";
+import { IRC } from "./irc/manifest.ts";
 import { WEB } from "./web/manifest.ts";
 
 export interface AdapterKind {
@@ -14,6 +16,7 @@ export interface AdapterKind {
 
 export const BUILT_IN: Readonly<Record<string, AdapterKind>> = {
   web: { manifest: WEB },
+  irc: { manifest: IRC, create: (around) => new IrcAdapter(around) },
   fake: {
     manifest: FAKE,
     create: ({ settings, clock, random }) => new FakeAdapter({ address: parseFakeUrl(settings["url"]), clock, random }),

@@ -52,6 +52,8 @@ export class Unit implements Duty {
   readonly #ended = new AbortController();
   #connection: Connection | undefined;
   #sender: Sender | undefined;
+  /** Prepared for the next tenure. */
+  #spare: Adapter | undefined;
   /** The last epoch under which it was led from here. */
   #ledUnder: string | undefined;
 
@@ -69,7 +71,8 @@ export class Unit implements Duty {
   async warm(): Promise<void> {
     const { unit, emit } = this.#options;
     const adapter = await this.#create();
-    if (isLeadersAlone(adapter) || this.#ended.signal.aborted) return;
+    if (this.#ended.signal.aborted) return;
+    if (isLeadersAlone(adapter)) return this.#prepare(adapter);
     const connection = this.#connect(adapter);
     const start: StartOptions = { unit, role: "warm", epoch: 0, signal: this.#ended.signal };
     connection
@@ -78,7 +81,7 @@ export class Unit implements Duty {
   }
 
   async begin(tenure: Tenure): Promise<void> {
-    const connection = this.#connection ?? this.#connect(await this.#create());
+    const connection = this.#connection ?? this.#connect(this.#takeSpare() ?? (await this.#create()));
     if (tenure.signal.aborted) return;
     connection.host.tenure = tenure;
     this.#ledUnder = tenure.epoch;
@@ -112,6 +115,7 @@ export class Unit implements Duty {
       if (how === "handover" && resume && host.tenure) await this.#keep(resume, host.tenure);
     }
     host.tenure = undefined;
+    if (isLeadersAlone(connection.adapter)) await this.#prepare();
   }
 
   /** Ends what is open beside any Lease; where it was led from here, after the next leader's connection is ready. */
@@ -126,6 +130,23 @@ export class Unit implements Duty {
     this.#ended.abort();
     this.#connection = undefined;
     await connection?.close(isFollowed ? "handover" : "shutdown", deadlineMs / 2);
+  }
+
+  /** So that the next start here is quick. */
+  async #prepare(adapter?: Adapter): Promise<void> {
+    if (this.#ended.signal.aborted) return;
+    const spare = adapter ?? (await this.#create());
+    const { unit, emit } = this.#options;
+    this.#spare = spare;
+    spare
+      .prepare?.({ unit, signal: this.#ended.signal })
+      .catch((error: unknown) => emit("part.failed", { part: unit, error }));
+  }
+
+  #takeSpare(): Adapter | undefined {
+    const spare = this.#spare;
+    this.#spare = undefined;
+    return spare;
   }
 
   async #create(): Promise<Adapter> {

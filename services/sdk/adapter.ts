@@ -195,6 +195,11 @@ export interface Adapter extends AdapterManifest {
   /** Resolves at `ready`. Never reconnects for ever in silence: `degraded` after failures, `failed` on wrong credentials. */
   start(host: Host, options: StartOptions): Promise<void>;
   promote?(epoch: number): Promise<void>;
+  /**
+   * For `takeover` and `exclusive`, while another leads: may open what makes a later `start` of this object quicker, as long
+   * as it hears and says nothing. Over when `signal` aborts. Does not wait until that is open; `stop` ends it too.
+   */
+  prepare?(options: Pick<StartOptions, "unit" | "signal">): Promise<void>;
   stop(mode: "handover" | "shutdown" | "fenced", deadlineMs: number): Promise<ResumeState | undefined>;
   buckets(action: Action): readonly Bucket[];
   /** Exactly one attempt: no retry, no sleeping on a 429. Refs are resolved to `messageId` before. */

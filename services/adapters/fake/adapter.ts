@@ -101,6 +101,7 @@ export class FakeAdapter implements Adapter {
     return [
       { key: "all", capacity: 200, refillPerSec: 200 },
       { key: `room:${action.room}`, capacity: 50, refillPerSec: 50 },
+      { key: `op:${action.op}`, capacity: 200, refillPerSec: 200 },
     ];
   }
 
@@ -131,7 +132,8 @@ export class FakeAdapter implements Adapter {
     this.#link = link;
     this.#held = [];
     host.state("catchingUp");
-    link.say({ t: "hello", client: `${this.#start?.unit} ${this.#start?.epoch}`, after: this.#seq });
+    const token = address.token === undefined ? {} : { token: address.token };
+    link.say({ t: "hello", client: `${this.#start?.unit} ${this.#start?.epoch}`, after: this.#seq, ...token });
     await link.closed;
     this.#link = undefined;
     await this.#storing;
@@ -144,7 +146,9 @@ export class FakeAdapter implements Adapter {
       host.state("ready");
       this.#ready.resolve();
     } else if (message.t === "evicted") {
-      host.state("degraded", "a newer connection took over");
+      host.state("evicted", "a newer connection took over");
+    } else if (message.t === "refused") {
+      this.#refused(host, message.why);
     } else if (message.t === "event" && this.#reading) {
       this.#held.push(toInbound(message, this.#start?.unit ?? "", (seq) => this.#resume(seq)));
       if (this.#held.length >= HELD_MAX) this.#link?.pause();
@@ -168,6 +172,12 @@ export class FakeAdapter implements Adapter {
         await this.#options.clock.sleep(backoffMs(failures++, STORE_AGAIN, this.#options.random), this.#ended.signal);
       }
     }
+  }
+
+  #refused(host: Host, why: "credentials" | "busy"): void {
+    if (why === "busy") return host.state("degraded", "refused: another connection is open");
+    host.state("failed", "refused: the token is wrong");
+    this.#leave();
   }
 
   /** Another leads: say no more and ask for no more. */

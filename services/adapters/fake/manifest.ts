@@ -1,5 +1,5 @@
 // What the fake chat service is: made for tests of Leases, fences and outboxes. Its URL can change its class and its keys:
-// tcp://host:port?ingress=overlap&idempotency=none
+// tcp://host:port?ingress=overlap&idempotency=none&token=secret
 
 import type { AdapterManifest, Idempotency, Ingress } from "../../sdk/adapter.ts";
 import { AntiphonError } from "../../runtime/errors.ts";
@@ -38,16 +38,18 @@ export interface FakeAddress {
   readonly port: number;
   readonly ingress: Ingress;
   readonly idempotency: Idempotency;
+  readonly token: string | undefined;
 }
 
 export function parseFakeUrl(text: unknown): FakeAddress {
   const url = typeof text === "string" ? URL.parse(text) : null;
   const ingress = url?.searchParams.get("ingress") ?? FAKE.ingress;
   const idempotency = url?.searchParams.get("idempotency") ?? FAKE.idempotency;
+  const token = url?.searchParams.get("token") ?? undefined;
   const known = INGRESS.find((one) => one === ingress);
   const knownIdempotency = IDEMPOTENCY.find((one) => one === idempotency);
   if (url?.protocol !== "tcp:" || url.hostname === "" || url.port === "" || !known || !knownIdempotency) {
     throw new AntiphonError("CONFIG_INVALID", "FAKE_URL must look like tcp://127.0.0.1:4000?ingress=…&idempotency=….");
   }
-  return { host: url.hostname, port: Number(url.port), ingress: known, idempotency: knownIdempotency };
+  return { host: url.hostname, port: Number(url.port), ingress: known, idempotency: knownIdempotency, token };
 }

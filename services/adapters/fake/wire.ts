@@ -2,13 +2,13 @@
 //
 //   client ── hello(after) ──▶ service     service ── event … event, ready ──▶ client   (replay, then live)
 //   client ── do | find ─────▶ service     service ── answer ────────────────▶ client
-//   A newer hello ends the older connection with `evicted`.
+//   A newer hello ends the older connection with `evicted`, or is `refused` while there is an older one.
 
 import type { ActionOutcome } from "../../sdk/adapter.ts";
 import type { Action } from "../../sdk/action.ts";
 
 export type ToService =
-  | { readonly t: "hello"; readonly client: string; readonly after: number }
+  | { readonly t: "hello"; readonly client: string; readonly after: number; readonly token?: string }
   /** With a key, the service does the same thing once only. */
   | { readonly t: "do"; readonly n: number; readonly action: Action; readonly key?: string }
   /** Was the Action of this id done? */
@@ -18,6 +18,7 @@ export type FromService =
   | { readonly t: "event"; readonly seq: number; readonly replayed: boolean; readonly event: WireEvent }
   | { readonly t: "ready" }
   | { readonly t: "evicted" }
+  | { readonly t: "refused"; readonly why: "credentials" | "busy" }
   | { readonly t: "answer"; readonly n: number; readonly outcome: ActionOutcome | "absent" };
 
 /** Something said; anything else the service may invent has another `type`. */

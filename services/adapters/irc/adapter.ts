@@ -18,6 +18,7 @@ import { IRC } from "./manifest.ts";
 import { Marks } from "./marks.ts";
 import type { Refusal } from "./refusal.ts";
 import { Session } from "./session.ts";
+import { type Prepared, Spare } from "./spare.ts";
 import { type Network, networkNames, networkOf } from "./settings.ts";
 import { linesMax } from "./speech.ts";
 
@@ -62,6 +63,7 @@ export class IrcAdapter implements Adapter {
   #link: Link | undefined;
   #session: Session | undefined;
   #inbox: Inbox | undefined;
+  #spare: Spare | undefined;
   #wishes: Wishes = { configured: [], joined: new Set(), left: new Set() };
   #marks = new Marks();
   /** When something was last heard by any leader; undefined when nothing ever was. */
@@ -80,6 +82,16 @@ export class IrcAdapter implements Adapter {
 
   async units(): Promise<readonly string[]> {
     return networkNames(this.#options.settings);
+  }
+
+  async prepare({ unit, signal }: Pick<StartOptions, "unit" | "signal">): Promise<void> {
+    const network = networkOf(this.#options.settings, unit.split("/")[1] ?? "");
+    if (!network.standby || signal.aborted) return;
+    const { clock, random } = this.#options;
+    const spare = new Spare({ network, clock, random });
+    this.#spare = spare;
+    signal.addEventListener("abort", () => void spare.stop(), { once: true });
+    await spare.start();
   }
 
   async start(host: Host, options: StartOptions): Promise<void> {
@@ -177,24 +189,32 @@ export class IrcAdapter implements Adapter {
     const { clock } = this.#options;
     host.assert();
     host.state("connecting", `${this.#network.address.host}:${this.#network.address.port}`);
-    const link = await Link.open(this.#network.address, clock, this.#ended.signal);
-    this.#link = link;
-    if (this.#ended.signal.aborted) link.end({ kind: "lost", detail: "stopped" });
-    // Connecting took time: a process that was frozen meanwhile must not come in beside its successor.
-    this.#assertOr(link);
-    const entered = await enter({ link, identity: this.#network.identity, clock });
-    if ("refusal" in entered) {
-      link.end(entered.refusal);
-      return entered.refusal;
-    }
-    this.#assertOr(link);
+    const entered = await this.#enter(clock);
+    if ("refusal" in entered) return entered.refusal;
+    const { link, welcome } = entered;
     host.state("catchingUp");
-    const session = this.#sessionOn(link, entered.welcome);
+    const session = this.#sessionOn(link, welcome);
     this.#session = session;
     await session.catchUp(this.#since);
     await this.#inbox?.flushed();
     this.#announce(session);
     return link.closed;
+  }
+
+  /** Through the connection that was prepared, or a new one. */
+  async #enter(clock: Clock): Promise<Prepared | { readonly refusal: Refusal }> {
+    const prepared = this.#spare?.take();
+    this.#spare = undefined;
+    const link = prepared?.link ?? (await Link.open(this.#network.address, clock, this.#ended.signal));
+    this.#link = link;
+    if (this.#ended.signal.aborted) link.end({ kind: "lost", detail: "stopped" });
+    // Connecting took time: a process that was frozen meanwhile must not come in beside its successor.
+    this.#assertOr(link);
+    if (prepared) return prepared;
+    const entered = await enter({ link, identity: this.#network.identity, clock });
+    if ("refusal" in entered) link.end(entered.refusal);
+    else this.#assertOr(link);
+    return "refusal" in entered ? entered : { link, welcome: entered.welcome };
   }
 
   #announce(session: Session): void {
@@ -246,6 +266,7 @@ export class IrcAdapter implements Adapter {
 
   /** Another leads, or we are to end: say no more and hear no more. */
   #leave(): void {
+    void this.#spare?.stop();
     this.#ended.abort("left");
     this.#isReady = false;
     this.#inbox?.close();

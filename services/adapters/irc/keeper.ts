@@ -66,6 +66,12 @@ export class NickKeeper {
     return nick !== undefined && this.#isSame(nick, this.#nick);
   }
 
+  /** Asks for the name at once. */
+  claim(): void {
+    this.#askedAt = this.#options.clock.monotonic();
+    this.#options.send(formatLine("NICK", [this.wanted]));
+  }
+
   /** Asks who has the name. A ghost says nothing. */
   probe(): void {
     this.#probedAt = this.#options.clock.monotonic();

@@ -13,6 +13,8 @@ import { type Credentials, SaslExchange } from "./sasl.ts";
 
 export interface Identity {
   readonly nick: string;
+  /** Asked for first, when the nick is another's for the time being. */
+  readonly firstNick?: string;
   readonly username: string;
   readonly realname: string;
   /** Of the server (PASS), not of an account. */
@@ -53,7 +55,7 @@ export class Registration {
 
   constructor(identity: Identity) {
     this.#identity = identity;
-    this.#nick = identity.nick;
+    this.#nick = identity.firstNick ?? identity.nick;
     this.#capabilities = new Capabilities({ sasl: identity.credentials !== undefined });
   }
 

@@ -107,10 +107,14 @@ export class Session {
   /** Joins and reads what was missed; afterwards everything that was heard is handed on, in order. */
   async catchUp(since: number | undefined): Promise<void> {
     const { marks, clock } = this.#options;
-    if (!this.keeper.isWanted) this.keeper.probe();
+    // The name first, so that the channels see it come in.
+    if (!this.keeper.isWanted) this.keeper.claim();
     for (const line of this.#channels.joinLines()) this.#outgoing.push("housekeeping", line);
     await this.#inSync();
-    if (!this.keeper.isWanted) await clock.sleep(PROBE_MS, this.#over.signal);
+    if (!this.keeper.isWanted) {
+      this.keeper.probe();
+      await clock.sleep(PROBE_MS, this.#over.signal);
+    }
     await this.#histories.ask(
       this.#channels.joined,
       (line) => this.#outgoing.push("housekeeping", line),

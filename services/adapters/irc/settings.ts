@@ -14,6 +14,8 @@ export interface Network {
   readonly pace: Pace;
   /** Silence after which the server is asked whether it is there. */
   readonly pingMs: number;
+  /** Whether masters that do not lead are connected already. */
+  readonly standby: boolean;
 }
 
 type Settings = Readonly<Record<string, unknown>>;
@@ -42,6 +44,7 @@ export function networkOf(settings: Settings, name: string): Network {
     channels: Array.isArray(all["channels"]) ? all["channels"].map((entry) => channelOf(String(entry))) : [],
     pace: { burst: numberOf(all["burst"], 4), lineMs: numberOf(all["lineMs"], 2_000) },
     pingMs: numberOf(all["pingMs"], 30_000),
+    standby: all["standby"] !== false,
   };
 }
 
