@@ -63,6 +63,7 @@ export interface EventFields {
   "action.in-doubt": { unit: string; action: string; result: string };
   "action.expired": { unit: string; action: string; afterMs: number };
   "dead.trimmed": { queue: string; letters: number };
+  "queue.unreadable": { queue: string; elements: number };
   "queue.unserved": { queue: string; waiting: number };
   "cron.fired": { route: string; slot: number };
   "cron.missed": { route: string; slots: number };
@@ -126,6 +127,7 @@ export const LEVELS: Readonly<Record<Exclude<EventName, "log">, Level>> = {
   "action.in-doubt": "warn",
   "action.expired": "warn",
   "dead.trimmed": "warn",
+  "queue.unreadable": "error",
   "queue.unserved": "warn",
   "cron.fired": "debug",
   "cron.missed": "warn",
