@@ -30,6 +30,7 @@ const PING_TICKS = 2;
  * has passed, and the answers are read before the next. A connection that is closed without need costs a worker its claims.
  */
 const MISSED_TICKS = 6;
+const AGAIN_MS = 100;
 /** A fit server is asked again now and then, for its configuration can change while it runs. */
 const FIT_TICKS = 40;
 
@@ -45,6 +46,7 @@ export class Watch {
   /** Ticks since a question that is not answered yet. */
   #missed: number | undefined;
   #handshake: NodeJS.Timeout | undefined;
+  #again: NodeJS.Timeout | undefined;
 
   constructor(options: WatchOptions) {
     this.#options = options;
@@ -65,7 +67,7 @@ export class Watch {
     client.on("ready", () => this.#ready());
     client.on("error", (error: Error) => this.#failed(error));
     client.on("close", () => this.#closed());
-    client.on("end", () => this.#closed());
+    client.on("end", () => this.#ended());
     void this.#loop.start();
   }
 
@@ -73,6 +75,7 @@ export class Watch {
   async stop(): Promise<void> {
     this.#stopped = true;
     clearTimeout(this.#handshake);
+    clearTimeout(this.#again);
     await this.#loop.stop();
   }
 
@@ -114,6 +117,21 @@ export class Watch {
     const refused = problem !== undefined && /^(WRONGPASS|NOAUTH|NOPERM)\b/.test(problem);
     if (refused) this.#tell("unfit", `It refused the user or password (${problem}). Remedy: correct REDIS_URL.`);
     else this.#tell("away", problem ?? "The connection was closed.");
+  }
+
+  /**
+   * Nobody closed it: ioredis has given up. It does so for good when the word of a failover comes while it asks a Sentinel
+   * for the primary.
+   */
+  #ended(): void {
+    this.#closed();
+    if (this.#stopped) return;
+    const { client } = this.#options;
+    clearTimeout(this.#again);
+    this.#again = setTimeout(() => {
+      if (client.status === "end") client.connect().catch(() => {});
+    }, AGAIN_MS);
+    this.#again.unref();
   }
 
   #waitForConnection(wait: boolean): void {
