@@ -9,7 +9,7 @@ import { type SpawnedNode, spawnNode } from "../support/spawn.ts";
 import { waitFor } from "../support/wait-for.ts";
 import { HANDLER } from "./soak-words.ts";
 
-const ENTRY = new URL("../../services/main.ts", import.meta.url);
+const ENTRY = new URL("../../services/main.ts", import.meta.url).pathname;
 const HANDLERS = new URL("./handlers", import.meta.url).pathname;
 const START_MS = 60_000;
 
@@ -17,8 +17,12 @@ export interface FleetOptions {
   readonly redisUrl: string;
   readonly namespace: string;
   readonly chat: FakeChat;
+  /** services/main.ts unless given. */
+  readonly entry?: string;
   /** Where runs are noted. */
+  readonly notesUrl: string;
   readonly list: string;
+  readonly durability?: string;
   readonly leaseMs: number;
   readonly concurrency: number;
 }
@@ -30,9 +34,9 @@ export class WorkerProcess {
   #since = 0;
   #isDead = false;
 
-  constructor(name: string, env: Readonly<Record<string, string>>) {
+  constructor(name: string, entry: string, env: Readonly<Record<string, string>>) {
     this.name = name;
-    this.#node = spawnNode(ENTRY, { args: ["worker"], env: { ...env, [variable("worker")]: name } });
+    this.#node = spawnNode(entry, { args: ["worker"], env: { ...env, [variable("worker")]: name } });
   }
 
   /** For how long it has been seen to serve. */
@@ -42,12 +46,16 @@ export class WorkerProcess {
 
   /** Where it serves; undefined before that and after its end. */
   get url(): string | undefined {
-    if (this.#isDead || this.#node.child.exitCode !== null) return undefined;
+    if (this.isDead) return undefined;
     if (this.#url === undefined) this.#since = performance.now();
     this.#url ??= this.#node.lines
       .map((line) => /"process\.started".*?(http:\/\/[^ "]+)/.exec(line)?.[1])
       .find((url) => url !== undefined);
     return this.#url;
+  }
+
+  get isDead(): boolean {
+    return this.#isDead || this.#node.child.exitCode !== null || this.#node.child.signalCode !== null;
   }
 
   get lines(): readonly string[] {
@@ -73,7 +81,8 @@ export class Fleet {
   }
 
   addWorker(): WorkerProcess {
-    const worker = new WorkerProcess(`worker-${this.workers.length + 1}`, {
+    const { entry = ENTRY } = this.#options;
+    const worker = new WorkerProcess(`worker-${this.workers.length + 1}`, entry, {
       ...this.#env(),
       REDIS_URL: this.#options.redisUrl,
       ANTIPHON_NAMESPACE: this.#options.namespace,
@@ -91,10 +100,21 @@ export class Fleet {
   }
 
   addMaster(): MasterProcess {
-    const { redisUrl, namespace, chat, leaseMs } = this.#options;
-    const master = new MasterProcess({ redisUrl, namespace, chat, leaseMs, env: this.#env() });
+    const { entry = ENTRY, redisUrl, namespace, chat, leaseMs } = this.#options;
+    const master = new MasterProcess({ entry, redisUrl, namespace, chat, leaseMs, env: this.#env() });
     this.masters.push(master);
     return master;
+  }
+
+  /** Masters that nobody has killed and that have not ended. */
+  get livingMasters(): readonly MasterProcess[] {
+    const lives = ({ child }: SpawnedNode): boolean => child.exitCode === null && child.signalCode === null;
+    return this.masters.filter(({ node }) => lives(node));
+  }
+
+  /** Also those that do not serve yet. */
+  get livingWorkers(): readonly WorkerProcess[] {
+    return this.workers.filter((worker) => !worker.isDead);
   }
 
   get serving(): readonly WorkerProcess[] {
@@ -137,6 +157,14 @@ export class Fleet {
     this.addMaster();
   }
 
+  async stop(): Promise<void> {
+    const dead = new Set<unknown>([...this.killedWorkers, ...this.killedMasters]);
+    await Promise.all([
+      ...this.workers.filter((worker) => !dead.has(worker)).map((worker) => worker.kill()),
+      ...this.masters.filter((master) => !dead.has(master)).map((master) => master.node.end()),
+    ]);
+  }
+
   /** What all processes logged under this event. */
   logged(event: string): Line[] {
     return [...this.workers.map(({ lines }) => lines), ...this.masters.map(({ node }) => node.lines)]
@@ -161,7 +189,8 @@ export class Fleet {
       ANTIPHON_HANDLERS: HANDLERS,
       LOG_LEVEL: "info",
       LOG_FORMAT: "json",
-      [variable("redis")]: this.#options.redisUrl,
+      ANTIPHON_DURABILITY: this.#options.durability ?? "default",
+      [variable("redis")]: this.#options.notesUrl,
       [variable("list")]: this.#options.list,
       [variable("worker")]: "none",
     };

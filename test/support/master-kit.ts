@@ -9,6 +9,8 @@ const ENTRY = new URL("../../services/main.ts", import.meta.url);
 const HANDLERS = new URL("../fixtures/timed", import.meta.url).pathname;
 
 export interface MasterProcessOptions {
+  /** services/main.ts unless given. */
+  readonly entry?: string;
   readonly redisUrl: string;
   readonly namespace: string;
   readonly chat: FakeChat;
@@ -23,7 +25,7 @@ export class MasterProcess {
   readonly node: SpawnedNode;
 
   constructor(options: MasterProcessOptions) {
-    this.node = spawnNode(ENTRY, {
+    this.node = spawnNode(options.entry ?? ENTRY, {
       args: ["master"],
       env: {
         REDIS_URL: options.redisUrl,
