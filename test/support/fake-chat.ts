@@ -46,6 +46,10 @@ export interface Faults {
   delayMs: number;
   /** Rooms that answer "too many", how long they say to wait, and which bucket they name; their own when left out. */
   limited: Map<string, { readonly retryAfterMs: number; readonly scope?: string }>;
+  /** Before a hello is answered. */
+  helloMs: number;
+  /** Whoever says hello with another token is refused. */
+  token: string | undefined;
   /** So many Actions are done, but the connection is cut instead of an answer. */
   cutAfterDoing: number;
   /** So many Actions are done, and no answer ever comes. */
@@ -69,11 +73,15 @@ export class FakeChat {
   readonly attempts: Attempt[] = [];
   /** Names of the connections that came, in order. */
   readonly hellos: string[] = [];
+  /** Likewise of those that were refused. */
+  readonly refusals: string[] = [];
   readonly visits: Visit[] = [];
   readonly topics = new Map<string, string>();
   readonly faults: Faults = {
     delayMs: 0,
     limited: new Map(),
+    helloMs: 0,
+    token: undefined,
     cutAfterDoing: 0,
     silentAfterDoing: 0,
     cutBeforeDoing: 0,
@@ -181,12 +189,21 @@ export class FakeChat {
   }
 
   async #hear(client: Client, message: ToService): Promise<void> {
-    if (message.t === "hello") this.#greet(client, message);
-    else if (message.t === "find") this.#send(client, { t: "answer", n: message.n, outcome: this.#find(message.id) });
+    if (message.t === "hello") {
+      if (this.faults.helloMs > 0) await new Promise((resolve) => setTimeout(resolve, this.faults.helloMs));
+      this.#greet(client, message);
+    } else if (message.t === "find") this.#send(client, { t: "answer", n: message.n, outcome: this.#find(message.id) });
     else await this.#doAndAnswer(client, message);
   }
 
   #greet(client: Client, hello: Extract<ToService, { t: "hello" }>): void {
+    const isWrong = this.faults.token !== undefined && hello.token !== this.faults.token;
+    const isBusy = this.#ingress === "exclusive" && [...this.#clients].some((other) => other.greeted);
+    if (isWrong || isBusy) {
+      this.refusals.push(hello.client);
+      this.#send(client, { t: "refused", why: isWrong ? "credentials" : "busy" });
+      return void client.socket.end();
+    }
     if (this.#ingress === "takeover") {
       for (const older of this.#clients) {
         if (older === client || !older.greeted) continue;
@@ -238,10 +255,7 @@ export class FakeChat {
       faults.cutAfterDoing--;
       return void client.socket.destroy();
     }
-    if (faults.silentAfterDoing > 0) {
-      faults.silentAfterDoing--;
-      return;
-    }
+    if (faults.silentAfterDoing > 0) return void faults.silentAfterDoing--;
     this.#send(client, { t: "answer", n, outcome });
   }
 

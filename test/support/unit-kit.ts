@@ -68,6 +68,8 @@ export class UnitKit {
       limits?: typeof LIMITS;
       clock?: Clock;
       only?: string;
+      /** Added to the server's clock. */
+      clockOffsetMs?: () => number;
     } = {},
   ): Promise<TestMaster> {
     const told: Told[] = [];
@@ -76,7 +78,8 @@ export class UnitKit {
       random: Math.random,
       emit: (name: EventName, fields: unknown) => void told.push({ name, fields: fields as EventFields[EventName] }),
     };
-    const broker = { client: await this.connect(), keys: this.keys };
+    const { clockOffsetMs } = options;
+    const broker = { client: await this.connect(), keys: this.keys, ...(clockOffsetMs && { clockOffsetMs }) };
     const subscriber = await this.connect("subscriber");
     const timing = leaseTiming(options.leaseMs ?? 3_000);
     const create = adapterKind("fake").create as NonNullable<ReturnType<typeof adapterKind>["create"]>;
@@ -98,7 +101,7 @@ export class UnitKit {
     await leader.start();
     const stop = async (): Promise<void> => {
       await leader.stop(3_000);
-      await unit.close(1_000);
+      await unit.close(3_000);
     };
     this.#closing.push(stop);
     const of = <N extends EventName>(name: N) =>
