@@ -161,9 +161,10 @@ export const ERROR_TABLE = {
     remedy: "Take one of the arrows of the path out of the flow.",
   },
   JOB_DEAD: {
-    sentence: "The job that is awaited failed for good.",
+    sentence: "The job that is awaited ended without success.",
     retryable: false,
-    remedy: "See its reason; mend the handler, then `antiphon dead retry`.",
+    remedy:
+      "See its reason. A dead letter runs again with `antiphon dead retry`; what was discarded, cancelled or has expired does not.",
   },
   RESULT_LATE: {
     sentence: "The job that is awaited has not finished in time.",
@@ -173,7 +174,8 @@ export const ERROR_TABLE = {
   RESULT_MISSING: {
     sentence: "There is no result of this job and none will come.",
     retryable: false,
-    remedy: "Enqueue it with `result`, and await it within that time; a cancelled job has none.",
+    remedy:
+      "Enqueue it with `result`, and await it within that time. A job that was cancelled while it waited has none.",
   },
   CRON_INVALID: {
     sentence: "A schedule cannot be like this.",

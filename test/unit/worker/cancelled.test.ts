@@ -2,7 +2,10 @@
 
 import { afterEach, beforeAll, expect, test } from "vitest";
 import { z } from "zod";
-import { editDelivery } from "../../../services/broker/jobs.ts";
+import { cancelDelivery, editDelivery } from "../../../services/broker/jobs.ts";
+import { Results } from "../../../services/queue/results.ts";
+import { closeRedis, openRedis } from "../../../services/redis/connect.ts";
+import { systemClock } from "../../../services/runtime/clock.ts";
 import { type Handler, defineHandler, job } from "../../../services/sdk/index.ts";
 import { eachServer } from "../../support/redis.ts";
 import { waitFor } from "../../support/wait-for.ts";
@@ -63,6 +66,40 @@ eachServer((_name, getUrl) => {
     ]);
     expect(await bench.settle("default", runs, answered)).toEqual([true, true, true]);
     expect(await bench.depth("default")).toMatchObject({ stored: 0 });
+  });
+
+  test("whoever awaits one that is cancelled while it runs is told so; one that waited has no result", async () => {
+    const bench = await open(
+      defineHandler({
+        name: "h",
+        routes: (r) => ({
+          work: r.job(Work, {
+            run: ({ signal }) => new Promise((resolve) => signal.addEventListener("abort", resolve)),
+          }),
+        }),
+      }),
+    );
+    const header = { kind: "job", route: "h.work", result: 60_000 } as const;
+    const id = await bench.add("default", header, { payload: '{"n":1}' });
+    const runs = await bench.take("default");
+    bench.start(runs);
+    await waitFor(() => bench.begun.length === 1, { what: "it began" });
+    bench.runner.abort([runs[0]?.claims[0]?.serial ?? 0], "cancel");
+    await bench.settle("default", runs, await bench.answers(runs));
+    const waiting = await bench.add("default", header, { payload: '{"n":2}' });
+    expect(await cancelDelivery(bench.context, waiting)).toBe("cancelled");
+    const subscriber = openRedis({ url, name: "bells", purpose: "subscriber", onState: () => {} });
+    const results = new Results({
+      ...bench.context,
+      subscriber: () => subscriber,
+      clock: systemClock,
+      random: Math.random,
+    });
+    const dead = { code: "JOB_DEAD", message: expect.stringContaining("cancelled") as string };
+    await expect(results.await(id, 5000)).rejects.toMatchObject(dead);
+    await expect(results.await(waiting, 5000)).rejects.toMatchObject({ code: "RESULT_MISSING" });
+    await results.close();
+    await closeRedis(subscriber);
   });
 
   test("of a Message whose first route is cancelled the others do not run, and nobody is told of a failure", async () => {
