@@ -1,7 +1,8 @@
 // Which server grants the Leases: whether it is still the one that did before, and whether its replicas know what it granted.
 //
 // A server that takes over after a failover, or comes back from its file, may lack the Lease of a leader that still believes
-// in it. So for as long as such a leader may act nobody takes a Lease there which is absent.
+// in it. So for as long as such a leader may act nobody takes a Lease there which is absent: neither who knew the former
+// server, nor who comes new to one that was made the primary at some time.
 // Not promised: anything about a primary that is cut off together with its leader; `min-replicas-to-write` bounds that.
 
 import type { RedisClient } from "../redis/connect.ts";
@@ -62,7 +63,9 @@ export class Granter {
       const session = this.session;
       const runId = await orWhereRefused(runIdOf(server), "");
       const isOther = this.#runId !== undefined && (runId !== this.#runId || runId === "");
+      const isNew = this.#runId === undefined && (await wasReplica(server));
       if (isOther) this.#quietUntil = (this.#lostAt ?? clock.monotonic()) + leaseMs;
+      if (isNew) this.#quietUntil = clock.monotonic() + leaseMs;
       this.#runId = runId;
       this.#session = session;
     }
@@ -84,6 +87,12 @@ export class Granter {
     this.#server = server;
     return server;
   }
+}
+
+/** Whether it was made the primary since it was started. */
+async function wasReplica(server: Server): Promise<boolean> {
+  const info = await orWhereRefused(server.info("replication"), "");
+  return /^master_replid2:(?!0{40}\r?$)/m.test(info);
 }
 
 /** A user may lack the right to ask. */

@@ -85,6 +85,8 @@ export interface LeaderOptions {
   readonly emit: Emit;
 }
 
+/** Without a reason each abort makes an exception with its stack. */
+const OVER = "the tenure is over";
 const RETRY = { firstMs: 50, maxMs: 500 };
 
 export class Leader implements Part {
@@ -180,7 +182,7 @@ export class Leader implements Part {
 
   async #compete(signal: AbortSignal): Promise<void> {
     const { lease, courtesy, clock } = this.#options;
-    this.#waitMs = Math.max(0, this.#competeFrom - clock.monotonic());
+    this.#waitMs = Math.max(0, Math.ceil(this.#competeFrom - clock.monotonic()));
     if (this.#waitMs > 0) return;
     const delayMs = (await courtesy?.delayMs()) ?? 0;
     if (delayMs > 0) await clock.sleep(delayMs, signal);
@@ -267,7 +269,7 @@ export class Leader implements Part {
   async #lose(reason: EndReason): Promise<void> {
     const handingOver = this.#state === "releasing";
     this.#state = nextState(this.#state, "lost");
-    this.#tenureEnd.abort();
+    this.#tenureEnd.abort(OVER);
     // `stop` and `yield` go on by themselves: they wait for the duty to end.
     if (handingOver) return;
     await this.#end("fenced", this.#options.timing.closeMs);
@@ -288,7 +290,7 @@ export class Leader implements Part {
   /** The Lease goes only after everything under it has ended. */
   async #released(reason: EndReason): Promise<void> {
     const { lease, watchdog, courtesy, emit } = this.#options;
-    this.#tenureEnd.abort();
+    this.#tenureEnd.abort(OVER);
     await lease.release();
     watchdog?.leading(-1);
     this.#state = nextState(this.#state, "released");

@@ -31,6 +31,9 @@ export interface LeaseOptions {
 /** A replica that needs longer is no proof. */
 const REPLICA_MS = 200;
 
+/** Without a reason each abort makes an exception with its stack. */
+const ANSWERED = "answered";
+
 interface Deadline {
   readonly monotonic: number;
   readonly wall: number;
@@ -210,7 +213,7 @@ export class Lease {
     try {
       return await Promise.race([work, late]);
     } finally {
-      answered.abort();
+      answered.abort(ANSWERED);
     }
   }
 }
