@@ -98,7 +98,11 @@ async function loadOne(
   const variables = variablesOf(name, adapterVariables);
   for (const { variable } of variables) claimed.add(variable);
   const written = adapterSettings[source] ?? {};
-  const settled = await settle(module, written, Object.fromEntries(variables.map(({ key, text }) => [key, text])));
+  const settled = await settledSettings(
+    module,
+    written,
+    Object.fromEntries(variables.map(({ key, text }) => [key, text])),
+  );
   problems.invalid.push(...settled.issues.map((issue) => `${source}: settings: ${issue}`));
   return [{ name, manifest: module.manifest, settings: settled.value, create: (around) => module.create(around) }];
 }
@@ -122,7 +126,12 @@ interface Settled {
   readonly issues: readonly string[];
 }
 
-async function settle({ settings: schema }: AdapterModule, file: Settings, variables: Settings): Promise<Settled> {
+/** What a module's own schema makes of the settings; those that every adapter has beside it. */
+export async function settledSettings(
+  { settings: schema }: AdapterModule,
+  file: Settings,
+  variables: Settings = {},
+): Promise<Settled> {
   const issues: string[] = [];
   const common: Record<string, unknown> = {};
   const own: Record<string, unknown> = { ...file, ...variables };

@@ -27,6 +27,8 @@ import { TestClock } from "./test-clock.ts";
 import { Time } from "./time.ts";
 import { readSessions } from "./web-lines.ts";
 
+export { adapterContract } from "./adapter-contract.ts";
+export type { ContractOptions, ContractService } from "./adapter-contract.ts";
 export { matchers } from "./matchers.ts";
 export type { CrashPoint } from "./crash-points.ts";
 export type { Failure } from "./failures.ts";

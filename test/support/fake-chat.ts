@@ -2,6 +2,7 @@
 
 import { createServer, type AddressInfo, type Server, type Socket } from "node:net";
 import type { ActionOutcome, Idempotency, Ingress } from "../../services/sdk/adapter.ts";
+import { noFaults } from "./fake-faults.ts";
 import type { Action } from "../../services/sdk/action.ts";
 import {
   BOT,
@@ -40,24 +41,6 @@ export interface Visit {
   leftAt: number | undefined;
 }
 
-/** Set these at any time. */
-export interface Faults {
-  /** Before an Action is looked at. */
-  delayMs: number;
-  /** Rooms that answer "too many", how long they say to wait, and which bucket they name; their own when left out. */
-  limited: Map<string, { readonly retryAfterMs: number; readonly scope?: string }>;
-  /** Before a hello is answered. */
-  helloMs: number;
-  /** Whoever says hello with another token is refused. */
-  token: string | undefined;
-  /** So many Actions are done, but the connection is cut instead of an answer. */
-  cutAfterDoing: number;
-  /** So many Actions are done, and no answer ever comes. */
-  silentAfterDoing: number;
-  /** So many Actions are not done: the connection is cut. */
-  cutBeforeDoing: number;
-}
-
 interface Client {
   readonly socket: Socket;
   name: string;
@@ -71,21 +54,12 @@ export class FakeChat {
   readonly events: WireEvent[] = [];
   readonly posts: Post[] = [];
   readonly attempts: Attempt[] = [];
-  /** Names of the connections that came, in order. */
+  /** Names of the connections that came, or were refused, in order. */
   readonly hellos: string[] = [];
-  /** Likewise of those that were refused. */
   readonly refusals: string[] = [];
   readonly visits: Visit[] = [];
   readonly topics = new Map<string, string>();
-  readonly faults: Faults = {
-    delayMs: 0,
-    limited: new Map(),
-    helloMs: 0,
-    token: undefined,
-    cutAfterDoing: 0,
-    silentAfterDoing: 0,
-    cutBeforeDoing: 0,
-  };
+  readonly faults = noFaults();
   readonly #ingress: Ingress;
   readonly #idempotency: Idempotency;
   readonly #clients = new Set<Client>();
@@ -149,6 +123,11 @@ export class FakeChat {
     for (const { socket } of this.#clients) socket.resume();
   }
 
+  /** Bytes that are no line of ours. */
+  babble(): void {
+    for (const { socket } of this.#clients) socket.write(Buffer.from("\xff\xfe {half\n\0\n", "latin1"));
+  }
+
   cut(): void {
     for (const { socket } of this.#clients) socket.destroy();
   }
@@ -199,11 +178,7 @@ export class FakeChat {
   #greet(client: Client, hello: Extract<ToService, { t: "hello" }>): void {
     const isWrong = this.faults.token !== undefined && hello.token !== this.faults.token;
     const isBusy = this.#ingress === "exclusive" && [...this.#clients].some((other) => other.greeted);
-    if (isWrong || isBusy) {
-      this.refusals.push(hello.client);
-      this.#send(client, { t: "refused", why: isWrong ? "credentials" : "busy" });
-      return void client.socket.end();
-    }
+    if (isWrong || isBusy) return this.#refuse(client, hello.client, isWrong ? "credentials" : "busy");
     if (this.#ingress === "takeover") {
       for (const older of this.#clients) {
         if (older === client || !older.greeted) continue;
@@ -220,6 +195,12 @@ export class FakeChat {
     client.socket.once("close", () => (visit.leftAt = Date.now()));
     for (let seq = hello.after + 1; seq <= this.events.length; seq++) this.#tell(client, seq, true);
     this.#send(client, { t: "ready" });
+  }
+
+  #refuse(client: Client, name: string, why: "credentials" | "busy"): void {
+    this.refusals.push(name);
+    this.#send(client, { t: "refused", why });
+    client.socket.end();
   }
 
   #tell(client: Client, seq: number, replayed: boolean): void {
@@ -241,8 +222,7 @@ export class FakeChat {
     const before = limit !== undefined || faults.cutBeforeDoing > 0;
     this.attempts.push({ action, by: client.name, at: Date.now(), applied: !before });
     if (limit) {
-      const scope = limit.scope ?? `room:${action.room}`;
-      const { retryAfterMs } = limit;
+      const { retryAfterMs, scope = `room:${action.room}` } = limit;
       const outcome: Done = { ok: false, kind: "rateLimited", retryAfterMs, scope, error: "too many" };
       return this.#send(client, { t: "answer", n, outcome });
     }
