@@ -86,6 +86,12 @@ export class SentinelSetup {
     this.#nodeAt(port).child?.kill(signal);
   }
 
+  /** As an operator does who wants to restart the primary: nothing has died. */
+  async switch(): Promise<void> {
+    const [sentinel] = this.#sentinels;
+    await asked(sentinel?.port ?? 0, (redis) => redis.call("SENTINEL", "FAILOVER", NAME));
+  }
+
   /** SIGKILL; it stays away until `restart`. */
   async kill(port: number): Promise<void> {
     const node = this.#nodeAt(port);
