@@ -5,7 +5,7 @@ import type { Claims } from "../../../services/broker/claims.ts";
 import { queueLimitsOf, setQueueLimits, setRouteLimits } from "../../../services/broker/limits.ts";
 import { pause, pausesOf, resume } from "../../../services/broker/pauses.ts";
 import { closeRedis, openRedis, type RedisClient } from "../../../services/redis/connect.ts";
-import { Bench, outcome, payloadOf, TAKE } from "../../support/broker.ts";
+import { Bench, envelope, outcome, payloadOf, TAKE } from "../../support/broker.ts";
 import { eachServer } from "../../support/redis.ts";
 
 const ROUTE = 7; // Bench.add
@@ -91,6 +91,24 @@ eachServer((_name, url) => {
     await bench.pass(12, [heir]);
     expect((await heir.take(MANY)).runs.length).toBe(2);
     expect((await heir.take(MANY)).runs.length).toBe(0);
+  });
+
+  test("at most so many of a queue run at once, of all its routes and keys, and other queues do not count", async () => {
+    await setQueueLimits(bench.context, "default", { concurrency: 3 });
+    await add(4);
+    await bench.add("keyed", { key: "k" });
+    await bench.add("another", { route: 9 });
+    await bench.producer.enqueue("other", { route: ROUTE, envelope: envelope("elsewhere") });
+    const held = (await worker.take(MANY)).runs.flat();
+    expect(held).toHaveLength(3);
+    expect(await (await bench.worker("w.2")).take(MANY)).toMatchObject({ runs: [] });
+    expect((await (await bench.worker("w.3", "other")).take(MANY)).runs).toHaveLength(1);
+    await worker.settle(held.slice(0, 2).map((claim) => outcome(claim, "done")));
+    await bench.pass(1, [worker]);
+    expect(await take()).toHaveLength(2);
+    await setQueueLimits(bench.context, "default", null);
+    await bench.pass(1, [worker]);
+    expect(await take()).toHaveLength(1);
   });
 
   test("what runs no more but is still counted is found out when the limit is reached", async () => {

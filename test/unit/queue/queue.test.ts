@@ -96,6 +96,17 @@ eachServer((_name, url) => {
     expect(first.slice(0, 2)).toEqual([{ team: "t7" }, { team: "t17" }]);
   });
 
+  test("many are few scripts: 1,200 go in three, in order", async () => {
+    const inputs = Array.from({ length: 1200 }, (_, n) => ({ team: `t${n}` }));
+    await queue.enqueueAll(Report, inputs);
+    const producers = await client.keys(`${bench.context.keys.queue("default")}:pr:*`);
+    const batches = await Promise.all(producers.map((key) => client.hlen(key)));
+    expect(batches).toEqual([3]);
+    const elements = await client.lrange(`${bench.context.keys.queue("default")}:w1`, 0, -1);
+    expect(elements).toHaveLength(1200);
+    expect(elements.toSorted()).toEqual(elements);
+  });
+
   test("a repeat of a unique job gives the first one's id", async () => {
     const first = await queue.enqueue(Report, { team: "a" }, { unique: { id: "one", until: "end" } });
     const second = await queue.enqueue("reports.monthly", { team: "b" }, { unique: { id: "one", until: "end" } });
