@@ -25,6 +25,7 @@ interface Heard {
   readonly topic?: string;
   readonly type?: string;
   readonly kicked?: string;
+  readonly line?: string;
 }
 
 /** Something heard, and when (monotonic ms). */
@@ -42,9 +43,10 @@ export class IrcPerson {
   readonly said: Said[] = [];
   readonly notices: Said[] = [];
   /** `join bot #ops`, `quit bot`, `nick bot bot_` …, in order. */
-  readonly seen: string[] = [];
+  readonly seenAt: { readonly what: string; readonly at: number }[] = [];
   readonly topics = new Map<string, string>();
   readonly #client: Framework;
+  readonly #ison: string[] = [];
 
   private constructor(nick: string, client: Framework) {
     this.nick = nick;
@@ -54,11 +56,12 @@ export class IrcPerson {
     client.on("ctcp response", (event) =>
       this.notices.push({ ...saidOf(event), text: `${event.type} ${event.message}` }),
     );
-    client.on("join", (event) => this.seen.push(`join ${event.nick} ${event.channel}`));
-    client.on("part", (event) => this.seen.push(`part ${event.nick} ${event.channel}`));
-    client.on("quit", (event) => this.seen.push(`quit ${event.nick}`));
-    client.on("kick", (event) => this.seen.push(`kick ${event.kicked} ${event.channel}`));
-    client.on("nick", (event) => this.seen.push(`nick ${event.nick} ${event.new_nick}`));
+    client.on("join", (event) => this.#saw(`join ${event.nick} ${event.channel}`));
+    client.on("part", (event) => this.#saw(`part ${event.nick} ${event.channel}`));
+    client.on("quit", (event) => this.#saw(`quit ${event.nick}`));
+    client.on("kick", (event) => this.#saw(`kick ${event.kicked} ${event.channel}`));
+    client.on("nick", (event) => this.#saw(`nick ${event.nick} ${event.new_nick}`));
+    client.on("raw", ({ line = "" }) => / 303 /.test(line) && this.#ison.push(line));
     client.on("topic", (event) => this.topics.set(event.channel ?? "", event.topic ?? ""));
   }
 
@@ -82,6 +85,10 @@ export class IrcPerson {
     return person;
   }
 
+  get seen(): string[] {
+    return this.seenAt.map(({ what }) => what);
+  }
+
   say(text: string, target = "#ops"): void {
     this.#client.say(target, text);
   }
@@ -101,6 +108,23 @@ export class IrcPerson {
       timeoutMs,
       what: `${this.nick} sees "${what}" in ${this.seen.join("; ")}`,
     });
+  }
+
+  /** What was heard and seen so far. */
+  forget(): void {
+    for (const list of [this.said, this.notices, this.seenAt]) list.length = 0;
+  }
+
+  #saw(what: string): void {
+    this.seenAt.push({ what, at: performance.now() });
+  }
+
+  /** Whether somebody of this nick is connected. */
+  async isOnline(nick: string): Promise<boolean> {
+    const answers = this.#ison.length;
+    this.#client.raw(`ISON ${nick}`);
+    await waitFor(() => this.#ison.length > answers, { what: "an answer to ISON" });
+    return this.#ison.at(-1)?.includes(nick) ?? false;
   }
 
   async leave(): Promise<void> {

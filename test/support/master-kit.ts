@@ -13,7 +13,7 @@ export interface MasterProcessOptions {
   readonly entry?: string;
   readonly redisUrl: string;
   readonly namespace: string;
-  readonly chat: FakeChat;
+  readonly chat: Pick<FakeChat, "url">;
   readonly leaseMs?: number;
   readonly env?: Readonly<Record<string, string>>;
 }

@@ -36,7 +36,7 @@ const TAKEN = /\b(ghost|regain|recover|release)\b|new connection.*same/i;
 function ofError(detail: string): Refusal {
   const said = `the server closed the connection: ${detail}`;
   if (TAKEN.test(detail)) return { kind: "twin", detail: `another client took the nick (${detail})` };
-  if (PASSWORD.test(detail)) return { kind: "credentials", detail: said };
+  if (PASSWORD.test(detail)) return { kind: "credentials", detail: `password or address not accepted; ${said}` };
   if (BANNED.test(detail)) return { kind: "banned", detail: said };
   return { kind: THROTTLED.test(detail) ? "throttled" : "lost", detail: said };
 }
