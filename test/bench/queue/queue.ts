@@ -50,10 +50,14 @@ function described(measured: Readonly<Record<string, number>>): string {
 
 function conditions(rounds: number, seconds: number): string[] {
   return [
-    `BullMQ ${version("bullmq")} (finished jobs removed at once), GroupMQ ${version("groupmq")} (enqueues batched), ioredis ${version("ioredis")} for the peers; redis-server ${redisVersion()}, AOF off`,
-    `jobs of ${BODY_BYTES} bytes of JSON, parsed for the handler, which only counts; Antiphon with its default history, its handlers in a thread, everything else in their process`,
-    `enqueue: ${BATCH} jobs a batch, two batches under way; process: ${SLOTS} at once, counted after a tenth of the jobs; raw Streams: 250 a read and an acknowledgement`,
-    `medians of ${rounds} rounds in alternating order, each subject about ${seconds} s on a fresh server; client, server and worker are processes that share the cores`,
+    `BullMQ ${version("bullmq")} (finished jobs removed at once), GroupMQ ${version("groupmq")} (enqueues batched), ioredis ${version("ioredis")} for the peers`,
+    `redis-server ${redisVersion()}, AOF off`,
+    `jobs of ${BODY_BYTES} bytes of JSON, parsed for the handler, which only counts`,
+    "Antiphon with its default history, its handlers in a thread, everything else in their process",
+    `enqueue: ${BATCH} jobs a batch, two batches under way; process: ${SLOTS} at once, counted after a tenth of the jobs`,
+    "raw Streams: 250 a read and an acknowledgement",
+    `medians of ${rounds} rounds in alternating order, each subject about ${seconds} s on a fresh server`,
+    "client, server and worker are processes that share the cores",
   ];
 }
 
