@@ -1,8 +1,10 @@
-// `antiphon leader`: which master leads which unit, since when, under which epoch.
+// `antiphon leader`: which master leads which unit, since when, under which epoch, and how it came to that.
 
 import { loadAdapters } from "../adapters/load.ts";
 import type { Config } from "../config.ts";
+import { mastersOf } from "../leader/masters.ts";
 import { type Seat, seats } from "../leader/seats.ts";
+import type { Peer } from "../leader/share.ts";
 import { systemClock } from "../runtime/clock.ts";
 import { askRedis } from "./ask-redis.ts";
 import { columns, type Command } from "./command.ts";
@@ -14,9 +16,12 @@ export const leader: Command = {
   async run({ readConfig, options, print }) {
     const config = await readConfig("tool");
     const units = await unitsOf(config);
-    const found = await askRedis(config, (client, keys) => seats(client, keys, units));
+    const { masters, found } = await askRedis(config, async (client, keys) => {
+      const masters = await mastersOf(client, keys, config.leaseMs);
+      return { masters, found: await seats(client, keys, { units, masters }) };
+    });
     if (options["json"]) print(JSON.stringify(found));
-    else print(columns([["UNIT", "LEADER", "EPOCH", "AGE", "LEASE LEFT"], ...found.map(row)]));
+    else print(`${columns([HEAD, ...found.map(row)])}\n\n${columns([STANDING, ...masters.map(standing)])}`);
     return 0;
   },
 };
@@ -32,10 +37,31 @@ async function unitsOf(config: Config): Promise<string[]> {
   return units;
 }
 
-function row({ unit, leader, epoch, ageMs, remainingMs }: Seat): string[] {
-  return [unit, leader ?? "nobody", epoch ?? "-", seconds(ageMs), seconds(remainingMs)];
+const HEAD = [
+  "UNIT",
+  "LEADER",
+  "EPOCH",
+  "AGE",
+  "LEASE LEFT",
+  "RENEWED",
+  "VACANT",
+  "HANDOVERS",
+  "EXPIRED",
+  "FENCED",
+  "IN DOUBT",
+];
+const STANDING = ["MASTER", "REVISION", "LEADS", ""];
+
+function row(seat: Seat): string[] {
+  const { unit, leader, epoch, ageMs, remainingMs, renewals, vacantMs, handovers, expiries, fenced, doubts } = seat;
+  const times = [seconds(ageMs), seconds(remainingMs), String(renewals), seconds(vacantMs)];
+  return [unit, leader ?? "nobody", epoch ?? "-", ...times, ...[handovers, expiries, fenced, doubts].map(String)];
+}
+
+function standing({ owner, revision, leads, units, leaving }: Peer): string[] {
+  return [owner, revision, `${leads} of ${units.length}`, leaving ? "leaving" : ""];
 }
 
 function seconds(ms: number | undefined): string {
-  return ms === undefined ? "-" : `${(ms / 1000).toFixed(1)} s`;
+  return ms === undefined ? "-" : `${(ms / 1000).toFixed(ms < 1000 ? 3 : 1)} s`;
 }

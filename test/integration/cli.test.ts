@@ -6,6 +6,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { VERSION } from "../../services/runtime/version.ts";
 import { LocalStack } from "../support/local-stack.ts";
 import { waitFor } from "../support/wait-for.ts";
 
@@ -43,6 +44,7 @@ test("a command line that is not understood ends with 2 and a hint", () => {
     code: 2,
     problems: expect.stringContaining("Did you mean worker?") as string,
   });
+  expect(antiphon(["wroker"]).problems).toContain("Try: antiphon --help\n");
   expect(antiphon(["worker", "--dve"])).toMatchObject({
     code: 2,
     problems: expect.stringContaining("--dev") as string,
@@ -112,12 +114,16 @@ test("leader says who leads `control`, under which epoch and since when", async 
     epoch: string;
     ageMs: number;
     remainingMs: number;
+    revision: string;
   }[];
+  expect(control?.revision).toBe(VERSION);
   expect(control?.unit).toBe("control");
   expect(Number(control?.epoch)).toBeGreaterThan(1e12);
   expect(control?.ageMs).toBeLessThan(60_000);
   expect(control?.remainingMs).toBeLessThanOrEqual(6000);
-  expect(antiphon(["leader"], { REDIS_URL: redisUrl }).out).toMatch(/UNIT +LEADER +EPOCH +AGE/);
+  expect(antiphon(["leader"], { REDIS_URL: redisUrl }).out).toMatch(
+    /UNIT +LEADER +EPOCH +AGE[^]*control +\S+\/\S+ +\d{13}[^]*MASTER +REVISION +LEADS[^]* 1 of 1/,
+  );
 });
 
 test("queue lists the queues with what is in them", async () => {

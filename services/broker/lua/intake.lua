@@ -4,8 +4,9 @@
 -- Answers { 'stored' | 'duplicate' | 'fenced', id }. Nothing is written when the answer is 'fenced'.
 -- @include broker/lua/lib/base
 -- @include broker/lua/lib/effects
+-- @include broker/lua/lib/refuse-epoch
 local unit, fields, publishing = ARGV[4], tonumber(ARGV[7]), tonumber(ARGV[8])
-local current = unit == '' or redis.call('GET', TAG .. ':epoch:' .. unit) == ARGV[5]
+local current = unit == '' or not is_old_epoch(TAG .. ':epoch:' .. unit, ARGV[5])
 if not current and ARGV[6] == 'all' then return { 'fenced', '' } end
 if redis.call('HLEN', P .. ':j') >= tonumber(ARGV[2])
   or tonumber(redis.call('HGET', P .. ':m', 'bodyBytes') or '0') > tonumber(ARGV[3]) then

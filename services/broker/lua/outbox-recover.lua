@@ -5,13 +5,13 @@
 -- @include broker/lua/lib/guard-leader
 -- @include broker/lua/lib/reap
 if is_fenced(ARGV[2]) then return redis.error_reply('FENCED stale epoch') end
-local ready = 0
+local ready, doubts = 0, 0
 for _, claimer in ipairs(redis.call('ZRANGE', P .. ':wk', 0, -1)) do
   if claimer ~= ARGV[2] then
     local held, keys = redis.call('HGETALL', P .. ':c:' .. claimer), {}
     for i = 1, #held, 2 do
       local _, key = split_claim(held[i + 1])
-      redis.call('HSETNX', P .. ':doubt', held[i], now)
+      doubts = doubts + redis.call('HSETNX', P .. ':doubt', held[i], now)
       keys[key] = true
     end
     for key in pairs(keys) do
@@ -25,4 +25,6 @@ for _, claimer in ipairs(redis.call('ZRANGE', P .. ':wk', 0, -1)) do
 end
 redis.call('ZADD', P .. ':wk', '+inf', ARGV[2])
 wake(P, ready)
+local seat = string.gsub(KEYS[2], ':epoch:', ':seat:', 1)
+if doubts > 0 then redis.call('HINCRBY', seat, 'doubts', doubts) end
 return redis.call('HGETALL', P .. ':doubt')

@@ -3,6 +3,7 @@
 -- worker has registered another connection meanwhile or is gone.
 -- @include broker/lua/lib/base
 -- @include broker/lua/lib/reap
-if redis.call('GET', KEYS[2]) ~= ARGV[2] then return redis.error_reply('FENCED stale epoch') end
+-- @include broker/lua/lib/refuse-epoch
+if is_old_epoch(KEYS[2], ARGV[2]) then return redis.error_reply('FENCED stale epoch') end
 if redis.call('HGET', P .. ':wi', ARGV[3]) ~= ARGV[4] then return -1 end
 return reap(ARGV[3])
