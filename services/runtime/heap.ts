@@ -8,12 +8,14 @@ type Collect = (options: { type: "major"; execution: "sync"; flavor: Flavor }) =
 
 let collect: Collect | undefined;
 
+/** The flag is the process's and stays: a thread that took it back would take it from one that is about to look for `gc`. */
+function exposed(): Collect {
+  setFlagsFromString("--expose-gc");
+  return runInNewContext("gc") as Collect;
+}
+
 function run(flavor: Flavor): void {
-  if (collect === undefined) {
-    setFlagsFromString("--expose-gc");
-    collect = runInNewContext("gc") as Collect;
-    setFlagsFromString("--no-expose-gc");
-  }
+  collect ??= exposed();
   collect({ type: "major", execution: "sync", flavor });
 }
 

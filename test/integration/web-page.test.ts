@@ -8,7 +8,7 @@ import { waitFor } from "../support/wait-for.ts";
 
 const MAIN = new URL("../../services/main.ts", import.meta.url);
 const HANDLERS = new URL("../fixtures/web", import.meta.url).pathname;
-const READY_MS = 20_000;
+const READY_MS = 60_000;
 
 withServer("chromium", () => {
   let browser: Browser;
@@ -30,7 +30,10 @@ withServer("chromium", () => {
         LOG_FORMAT: "json",
       },
     });
-    await started.waitForLine("process.started", READY_MS);
+    await started.waitForLine("process.started", READY_MS).catch(async (error: unknown) => {
+      await started.end(); // it would keep the port
+      throw error;
+    });
     return started;
   }
 
@@ -68,7 +71,9 @@ withServer("chromium", () => {
         const isShown = async (): Promise<boolean> => (await lines()).join(" | ") === expected.join(" | ");
         await waitFor(isShown, { timeoutMs: 20_000, what }).catch(async (error: unknown) => {
           const shown = (await lines()).join(" | ");
-          throw new Error([String(error), `It shows ${shown}`, ...worker.lines].join("\n"), { cause: error });
+          const { exitCode, signalCode } = worker.child;
+          const how = `It shows ${shown}; the worker: ${exitCode ?? signalCode ?? "runs"}`;
+          throw new Error([String(error), how, ...worker.lines].join("\n"), { cause: error });
         });
       },
     };
