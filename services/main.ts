@@ -72,12 +72,15 @@ function complain(error: unknown, name: string | undefined): number {
 }
 
 async function main([name, ...args]: readonly string[]): Promise<number> {
+  let known: string | undefined;
   try {
     if (name === undefined) throw new UsageError(commandList());
     if (name === "--help" || name === "-h" || name === "help") return print(commandList());
-    return await run(await findCommand(name), args);
+    const command = await findCommand(name);
+    known = name;
+    return await run(command, args);
   } catch (error) {
-    return complain(error, name !== undefined && !name.startsWith("-") ? name : undefined);
+    return complain(error, known);
   }
 }
 

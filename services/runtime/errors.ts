@@ -128,7 +128,7 @@ export const ERROR_TABLE = {
   OPTIONS_INVALID: {
     sentence: "Options are not as they must be.",
     retryable: false,
-    remedy: "Mend everything listed; nothing was enqueued.",
+    remedy: "Mend everything listed; nothing was done.",
   },
   VALUE_NOT_JSON: {
     sentence: "A value would not come out of JSON as it went in.",
@@ -153,7 +153,7 @@ export const ERROR_TABLE = {
   ROUTE_UNKNOWN: {
     sentence: "No handler that is loaded here has this route, job or event.",
     retryable: true,
-    remedy: "Deploy the handler that has it; until then the delivery waits.",
+    remedy: "Check the name, or deploy the handler that has it; a delivery that is stored already waits for it.",
   },
   DEPENDENCY_CYCLE: {
     sentence: "Jobs of a flow wait for each other in a circle.",
