@@ -23,7 +23,12 @@ export default defineConfig({
         extends: true,
         test: {
           name: "unit",
-          include: ["test/unit/**/*.test.ts", "test/contract/**/*.test.ts", "examples/**/*.test.ts"],
+          include: [
+            "test/unit/**/*.test.ts",
+            "test/contract/**/*.test.ts",
+            "examples/**/*.test.ts",
+            "templates/**/*.test.ts",
+          ],
         },
       },
       {

@@ -20,6 +20,7 @@ const COMMANDS: Readonly<Record<string, Entry>> = {
     about: "checks settings and handlers and prints every problem",
     load: async () => (await import("./validate.ts")).validate,
   },
+  new: { about: "an adapter or a handler to begin with", load: async () => (await import("./new.ts")).scaffold },
   queue: { about: "how much waits; pauses and limits", load: async () => (await import("./queue.ts")).queue },
   job: { about: "single deliveries: look, change, end, enqueue", load: async () => (await import("./job.ts")).job },
   dead: { about: "what failed for good: list, run again, forget", load: async () => (await import("./dead.ts")).dead },

@@ -2,6 +2,7 @@
 //
 // An adapter owns its connection and nothing else: it gets no Redis client and never decides who leads.
 
+import type { StandardSchemaV1 } from "@standard-schema/spec";
 import type { Action } from "./action.ts";
 import type { Or, Schema } from "./infer.ts";
 
@@ -218,6 +219,9 @@ export interface AdapterClock {
   sleep(ms: number, signal?: AbortSignal): Promise<void>;
 }
 
+/** A Standard Schema that gives a `T`; written by hand, or of any package that makes them. */
+export type StandardSchema<T> = StandardSchemaV1<unknown, T>;
+
 export type Settings = Readonly<Record<string, unknown>>;
 
 /** What an adapter is made with. */
@@ -230,13 +234,13 @@ export interface AdapterSurroundings<S = Settings> {
 }
 
 /** What the module of an adapter exports by default. */
-export interface AdapterModule<S = Settings> {
+export interface AdapterModule {
   readonly format: 1;
   readonly manifest: AdapterManifest;
   /** Any Standard Schema. Left out: the settings are given as they are written. */
   readonly settings?: Schema;
   /** Makes the client of one unit, not yet connected. Called in masters only: import what is heavy in here. */
-  create(around: AdapterSurroundings<S>): Adapter | Promise<Adapter>;
+  create(around: AdapterSurroundings): Adapter | Promise<Adapter>;
 }
 
 export interface AdapterDefinition<S extends Schema | undefined> {
@@ -248,6 +252,6 @@ export interface AdapterDefinition<S extends Schema | undefined> {
 /** For the default export of an adapter's module. */
 export function defineAdapter<const S extends Schema | undefined = undefined>(
   definition: AdapterDefinition<S>,
-): AdapterModule<Or<S, Settings>> {
-  return Object.freeze({ format: 1, ...definition }) as AdapterModule<Or<S, Settings>>;
+): AdapterModule {
+  return Object.freeze({ format: 1, ...definition }) as AdapterModule;
 }
