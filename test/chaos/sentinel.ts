@@ -6,7 +6,7 @@ import { SentinelSetup } from "../support/sentinel.ts";
 import { waitFor } from "../support/wait-for.ts";
 import { type ChaosOptions, count, distribution, type Finding } from "./findings.ts";
 import { SoakRun } from "./soak-run.ts";
-import { FenceLog } from "./voice/fence-log.ts";
+import { type Entry, FenceLog } from "./voice/fence-log.ts";
 import { fenceProblems, grants, overlapMs } from "./voice/judge.ts";
 import { until } from "./voice/stage.ts";
 
@@ -21,11 +21,19 @@ const DRAIN_MS = 120_000;
 /** As an operator of Sentinel is told to set it: a primary that nobody follows takes no writes. */
 const SERVER = ["--appendonly", "yes", "--min-replicas-to-write", "1", "--min-replicas-max-lag", "10"];
 
+/** A server that was the primary, from its end on and until it may be it again. */
+interface Deposed {
+  readonly port: number;
+  readonly from: number;
+  to: number;
+}
+
 interface Scene {
   readonly setup: SentinelSetup;
   readonly notes: RedisServer;
   readonly log: FenceLog;
   readonly soak: SoakRun;
+  readonly deposed: Deposed[];
 }
 
 export async function failovers(options: ChaosOptions): Promise<Finding> {
@@ -47,7 +55,7 @@ export async function failovers(options: ChaosOptions): Promise<Finding> {
       runMsMax: RUN_MS_MAX,
       durability: "replica",
     });
-    const scene = { setup, notes, log, soak };
+    const scene: Scene = { setup, notes, log, soak, deposed: [] };
     const pausesMs: number[] = [];
     for (let n = 0; n < options.times; n++) {
       pausesMs.push(await failover(scene, n % 2 === 0 ? "killed" : "frozen"));
@@ -64,13 +72,15 @@ export async function failovers(options: ChaosOptions): Promise<Finding> {
 }
 
 /** @returns from the end of the old primary until an event of the chat service is taken in by the new one */
-async function failover({ setup, log, soak }: Scene, how: "killed" | "frozen"): Promise<number> {
+async function failover({ setup, log, soak, deposed }: Scene, how: "killed" | "frozen"): Promise<number> {
   await setup.whole(LONG_MS);
+  for (const one of deposed) one.to = Math.min(one.to, Date.now());
   await until(Date.now() + CALM_MS);
   const primary = await setup.primary();
   const at = Date.now();
   if (how === "killed") await setup.kill(primary);
   else setup.signal(primary, "SIGSTOP");
+  deposed.push({ port: primary, from: at, to: Infinity });
   await setup.movedFrom(primary, LONG_MS);
   const lease = `${soak.keys.tag} fake`;
   const back = () => log.of(lease).find((entry) => entry.deed === "intake" && entry.at > at + DOWN_AFTER_MS / 2)?.at;
@@ -81,9 +91,15 @@ async function failover({ setup, log, soak }: Scene, how: "killed" | "frozen"): 
   return backAt - at;
 }
 
-async function findingOf({ setup, log, soak }: Scene, pausesMs: readonly number[]): Promise<Finding> {
+async function findingOf({ setup, log, soak, deposed }: Scene, pausesMs: readonly number[]): Promise<Finding> {
   const name = "Sentinel failover";
-  const leases = ["fake", "control"].map((unit) => log.of(`${soak.keys.tag} ${unit}`));
+  // What was still in its sockets when it was frozen, a deposed primary does when it goes on. It is no part of what is kept:
+  // it is discarded when that server follows the new one, and nobody was told that it is on a replica.
+  const isKept = ({ port, at }: Entry): boolean =>
+    !deposed.some((one) => one.port === port && at > one.from && at < one.to);
+  const told = ["fake", "control"].map((unit) => log.of(`${soak.keys.tag} ${unit}`));
+  const leases = told.map((entries) => entries.filter(isKept));
+  const discarded = told.flat().filter((entry) => !isKept(entry) && entry.deed !== "refused").length;
   const problems = [...(await soak.problems()), ...leases.flatMap(fenceProblems)];
   const where = problems.length > 0 ? [`logs in ${soak.fleet.keepLogs()}`] : [];
   const counts = await soak.counts();
@@ -105,6 +121,7 @@ async function findingOf({ setup, log, soak }: Scene, pausesMs: readonly number[
         `${name}: Leases granted`,
         leases.reduce((sum, entries) => sum + grants(entries).length, 0),
       ),
+      count(`${name}: calls that a deposed primary still took, and that were discarded with it`, discarded),
       count(`${name}: Actions said again`, counts["said again"] ?? 0),
     ],
     problems: [...problems, ...where],

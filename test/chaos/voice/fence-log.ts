@@ -17,19 +17,26 @@ export interface Entry {
   readonly lease: string;
   readonly deed: Deed;
   readonly epoch: number;
+  /** Of the server that did it. */
+  readonly port: number;
 }
 
+type Told = Pick<Entry, "deed" | "epoch">;
+
 const EPOCH = /"GET" "(\{[^"]+?\}):epoch:([^"]+)"/;
+const COUNTED = /^"HINCRBY" "[^"]+" "fenced" /;
 const LEASE = /"GET" "(\{[^"]+?\}):lease:([^"]+)"/;
 
 export class FenceLog {
   readonly #monitors: Monitor[];
   readonly #entries = new Map<string, Entry[]>();
   readonly #grants = new Map<string, Entry[]>();
+  /** Port and token, or token alone: who holds a Lease -> under which epoch. A deposed primary may grant with a token, too. */
+  readonly #tokens = new Map<string, number>();
 
   /** Of the servers at these ports. */
   constructor(ports: readonly number[]) {
-    this.#monitors = ports.map((port) => new Monitor(port, (call) => this.take(call)));
+    this.#monitors = ports.map((port) => new Monitor(port, (call) => this.#take(call, port)));
   }
 
   async start(): Promise<void> {
@@ -65,30 +72,37 @@ export class FenceLog {
       .find((entry) => entry.deed === "intake" && entry.epoch === epoch);
   }
 
-  take(call: ScriptCall): void {
+  #take(call: ScriptCall, port: number): void {
     const { at, commands } = call;
     const looked = commands.findIndex((command) => EPOCH.test(command) || LEASE.test(command));
     const found = commands[looked]?.match(EPOCH) ?? commands[looked]?.match(LEASE);
     if (!found) return;
     const lease = `${found[1]} ${found[2]}`;
-    const told = this.#deedOf(call, lease, looked);
+    const told = this.#deedOf({ ...call, port }, lease, looked);
     if (!told) return;
-    const entry = { at, lease, ...told };
+    const entry = { at, lease, port, ...told };
     listOf(this.#entries, lease).push(entry);
     if (told.deed === "grant") listOf(this.#grants, lease).push(entry);
   }
 
-  #deedOf({ words, commands }: ScriptCall, lease: string, looked: number): Pick<Entry, "deed" | "epoch"> | undefined {
+  #deedOf(call: ScriptCall & { readonly port: number }, lease: string, looked: number): Told | undefined {
+    const { words, commands, port } = call;
     const granted = commands.map((command) => /^"SET" "[^"]+:epoch:[^"]+" "(\d+)"/.exec(command)?.[1]).find(Boolean);
-    if (granted !== undefined) return { deed: "grant", epoch: Number(granted) };
+    if (granted !== undefined) {
+      const token = commands.map((command) => /^"SET" "[^"]+:lease:[^"]+" "([^"]+)"/.exec(command)?.[1]).find(Boolean);
+      for (const holder of [`${port} ${token}`, token ?? ""]) this.#tokens.set(holder, Number(granted));
+      return { deed: "grant", epoch: Number(granted) };
+    }
     if (LEASE.test(commands[looked] ?? "")) {
       const did = (start: string): boolean => commands.some((command) => command.startsWith(start));
-      if (did('"PEXPIRE"')) return { deed: "renewal", epoch: this.epoch(lease) };
-      return did('"DEL"') ? { deed: "release", epoch: this.epoch(lease) } : undefined;
+      const holder = words.split('"').find((word) => this.#tokens.has(word)) ?? "";
+      const epoch = this.#tokens.get(`${port} ${holder}`) ?? this.#tokens.get(holder) ?? this.epoch(lease);
+      if (did('"PEXPIRE"')) return { deed: "renewal", epoch };
+      return did('"DEL"') ? { deed: "release", epoch } : undefined;
     }
     const epoch = this.#epochIn(words, lease);
-    // A script whose fence refuses does nothing more.
-    if (looked === commands.length - 1) return { deed: "refused", epoch };
+    // A script whose fence refuses does nothing more but count that it did.
+    if (commands.slice(looked + 1).every((command) => COUNTED.test(command))) return { deed: "refused", epoch };
     const isIntake = commands.some((command) => /^"HSET" "[^"]+:resume:/.test(command));
     return { deed: isIntake ? "intake" : "accepted", epoch };
   }
