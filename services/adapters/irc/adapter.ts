@@ -240,6 +240,7 @@ export class IrcAdapter implements Adapter {
       random,
       resume: () => this.#resume(),
       heard: (...inbound) => this.#inbox?.push(...inbound),
+      leads: () => this.#leads(),
       warn: (text, fields) => this.#host?.log("warn", text, fields),
     });
   }
@@ -250,6 +251,15 @@ export class IrcAdapter implements Adapter {
     } catch (error) {
       link.end({ kind: "lost", detail: "not the leader any more" });
       throw error;
+    }
+  }
+
+  #leads(): boolean {
+    try {
+      this.#host?.assert();
+      return true;
+    } catch {
+      return false;
     }
   }
 

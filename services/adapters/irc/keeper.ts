@@ -27,6 +27,8 @@ const AGAIN = { firstMs: 2_000, maxMs: 15_000 };
 /** How long a living bot may take to answer. */
 export const PROBE_MS = 1_000;
 const PROBE_AGAIN_MS = 60_000;
+/** An answer that comes later is no sign of life: it may have lain in the socket of a process that was frozen. */
+const ANSWER_MS_MAX = 10_000;
 const SERVICES_AGAIN_MS = 60_000;
 const SERVICES = "NickServ";
 /** Atheme, Anope 2, and what both have had for long. */
@@ -130,8 +132,9 @@ export class NickKeeper {
       return;
     }
     const answer = parseCtcp(said);
-    if (!this.#isHolder(source?.nick) || this.#probedAt === undefined || answer?.name !== "VERSION") return;
-    if (!answer.text.startsWith(PROGRAM)) return;
+    if (!this.#isHolder(source?.nick) || answer?.name !== "VERSION" || !answer.text.startsWith(PROGRAM)) return;
+    const waitedMs = this.#options.clock.monotonic() - (this.#probedAt ?? -Infinity);
+    if (waitedMs > ANSWER_MS_MAX) return;
     this.#options.twin(`another ${PROGRAM} speaks as ${this.wanted} already: two bots must not have the same nick`);
   }
 

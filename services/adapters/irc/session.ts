@@ -33,6 +33,8 @@ export interface SessionOptions {
   readonly random: Random;
   readonly resume: () => ResumeState;
   readonly heard: (...inbound: readonly Inbound[]) => void;
+  /** Whether it is still ours to be here. A frozen process that goes on finds questions that are not meant for it any more. */
+  readonly leads: () => boolean;
   readonly warn: (text: string, fields: Readonly<Record<string, unknown>>) => void;
 }
 
@@ -234,7 +236,7 @@ export class Session {
   #answer({ params, source }: Line): void {
     const question = parseCtcp(params[1] ?? "");
     const answer = question && answerTo(question);
-    if (!answer || !source || !this.#mayAnswer()) return;
+    if (!answer || !source || !this.#options.leads() || !this.#mayAnswer()) return;
     this.#outgoing.push("housekeeping", formatLine("NOTICE", [source.nick, formatCtcp(answer)]));
   }
 

@@ -99,14 +99,17 @@ describe("the nick", () => {
     expect(sent.some((text) => text.includes("NickServ"))).toBe(false);
   });
 
-  test("held by a living bot of the same kind: a twin; by somebody else, or unasked: not", async () => {
-    const { twins, kept } = keeper();
+  test("held by a living bot of the same kind: a twin; by somebody else, unasked or too late: not", async () => {
+    const { clock, twins, kept } = keeper();
     kept.heard(line(":antiphon!a@h NOTICE antiphon_ :\u0001VERSION Antiphon 1\u0001"));
     expect(twins).toEqual([]);
     kept.probe();
     kept.heard(line(":ann!a@h NOTICE antiphon_ :\u0001VERSION Antiphon 1\u0001"));
     kept.heard(line(":antiphon!a@h NOTICE antiphon_ :\u0001VERSION WeeChat 4\u0001"));
+    await clock.advance(11_000);
+    kept.heard(line(":antiphon!a@h NOTICE antiphon_ :\u0001VERSION Antiphon 1\u0001"));
     expect(twins).toEqual([]);
+    kept.probe();
     kept.heard(line(":antiphon!a@h NOTICE antiphon_ :\u0001VERSION Antiphon 1\u0001"));
     expect(twins).toHaveLength(1);
   });
