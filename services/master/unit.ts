@@ -52,6 +52,7 @@ export class Unit implements Duty {
   readonly #ended = new AbortController();
   #connection: Connection | undefined;
   #sender: Sender | undefined;
+  #leading: Tenure | undefined;
   /** Prepared for the next tenure. */
   #spare: Adapter | undefined;
   /** The last epoch under which it was led from here. */
@@ -81,8 +82,11 @@ export class Unit implements Duty {
   }
 
   async begin(tenure: Tenure): Promise<void> {
-    const connection = this.#connection ?? this.#connect(this.#takeSpare() ?? (await this.#create()));
-    if (tenure.signal.aborted) return;
+    this.#leading = tenure;
+    const adapter = this.#connection?.adapter ?? this.#takeSpare() ?? (await this.#create());
+    // It may have ended while the adapter was made.
+    if (tenure.signal.aborted || this.#leading !== tenure) return;
+    const connection = this.#connection ?? this.#connect(adapter);
     connection.host.tenure = tenure;
     this.#ledUnder = tenure.epoch;
     const sender = this.#makeSender(connection, tenure);
@@ -104,6 +108,7 @@ export class Unit implements Duty {
 
   async end(how: "handover" | "fenced", deadlineMs: number): Promise<void> {
     const [sender, connection] = [this.#sender, this.#connection];
+    this.#leading = undefined;
     this.#sender = undefined;
     if (how === "handover") await sender?.drain(Math.min(IN_FLIGHT_MS, deadlineMs / 2));
     else await sender?.stop();

@@ -70,6 +70,8 @@ export class UnitKit {
       only?: string;
       /** Added to the server's clock. */
       clockOffsetMs?: () => number;
+      /** What the making of an adapter waits for. */
+      making?: () => Promise<void> | undefined;
     } = {},
   ): Promise<TestMaster> {
     const told: Told[] = [];
@@ -84,10 +86,14 @@ export class UnitKit {
     const timing = leaseTiming(options.leaseMs ?? 3_000);
     const create = adapterKind("fake").create as NonNullable<ReturnType<typeof adapterKind>["create"]>;
     const settings = { url, ...options.settings };
+    const make: typeof create = async (around) => {
+      await options.making?.();
+      return create(around);
+    };
     const unit = new Unit({
       ...common,
       unit: "fake",
-      create,
+      create: make,
       settings,
       broker,
       limits: options.limits ?? LIMITS,

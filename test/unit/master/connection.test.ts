@@ -151,3 +151,19 @@ async function handedOver(): Promise<{ first: TestMaster; second: TestMaster }> 
   await waitFor(() => second.unit.status.state === "ready");
   return { first, second };
 }
+
+test("a tenure that is handed over while its adapter is still being made connects nothing any more", async () => {
+  chat = await FakeChat.start();
+  const { promise, resolve } = Promise.withResolvers<void>();
+  let isSlow = false;
+  const master = await kit.master(chat.url, { making: () => (isSlow ? promise : undefined) });
+  await waitFor(() => chat.connected.length === 1);
+  isSlow = true;
+  await (await kit.broker()).client.del(kit.keys.lease("fake"));
+  await waitFor(() => master.of("leader.acquired").length === 2, { timeoutMs: 20_000 });
+  const stopped = master.leader.stop(3_000);
+  await passed(50);
+  resolve();
+  await stopped;
+  expect([chat.hellos.length, master.unit.status.state]).toEqual([1, "standby"]);
+});
