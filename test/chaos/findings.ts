@@ -32,7 +32,7 @@ export interface Limits {
   readonly peer?: string;
 }
 
-/** p50, p99 and the longest. */
+/** How often, p50, p99 and the longest. */
 export function distribution(name: string, values: readonly number[], limits: Limits = {}): Row[] {
   const row = (what: string, value: number, limit?: number): Row => ({
     name: `${name}, ${what}`,
@@ -43,7 +43,8 @@ export function distribution(name: string, values: readonly number[], limits: Li
   });
   if (values.length === 0) return [];
   return [
-    row(`${values.length} times, p50`, quantile(values, 0.5)),
+    { name: `${name}, how often`, value: values.length, unit: "" },
+    row("p50", quantile(values, 0.5)),
     row("p99", quantile(values, 0.99), limits.p99),
     row("longest", Math.max(...values), limits.max),
   ];

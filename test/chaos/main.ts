@@ -1,23 +1,16 @@
 // `npm run chaos [-- NAME…] [-- --json]`: breaks bots of real processes in every way there is, and says what became of it.
 
-import { execFileSync } from "node:child_process";
-import { copyFileSync } from "node:fs";
 import { cpus, loadavg } from "node:os";
-import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { redisVersion } from "../bench/redis.ts";
 import { jsonLine, table } from "../bench/report.ts";
 import { save } from "../bench/save.ts";
 import type { Finding } from "./findings.ts";
+import { buildProduct } from "./product.ts";
 import { optionsOf, SCENARIOS } from "./scenarios.ts";
 
 const NAMES = Object.keys(SCENARIOS);
 const PAGE = new URL("../../docs/chaos.md", import.meta.url);
-const BUILD = fileURLToPath(new URL("../../scripts/build.mjs", import.meta.url));
-const PACKAGE = fileURLToPath(new URL("../../package.json", import.meta.url));
-/** Laid out like the package; inside the project, whose dependencies it needs, and apart from its dist/, which is in use. */
-const BUILT = fileURLToPath(new URL("../../.antiphon/chaos", import.meta.url));
 
 const USAGE = `Usage: npm run chaos -- [NAME…] [--json] [--short] [--kills N] [--bots N] [--hold SECONDS] [--save]
 ${NAMES.map((name) => `  ${name.padEnd(16)} ${SCENARIOS[name]?.what}`).join("\n")}
@@ -56,13 +49,6 @@ function read() {
 function positive(text: string): number {
   const number = Number(text);
   return Number.isInteger(number) && number > 0 ? number : usage();
-}
-
-/** From the sources as they are now: what an operator runs, and what nobody edits meanwhile. */
-function build(): string {
-  execFileSync(process.execPath, [BUILD, join(BUILT, "dist")], { stdio: ["ignore", "ignore", "inherit"] });
-  copyFileSync(PACKAGE, join(BUILT, "package.json"));
-  return join(BUILT, "dist", "main.js");
 }
 
 async function run(name: string, entry: string, values: ReturnType<typeof read>["values"]): Promise<Finding> {
@@ -104,7 +90,7 @@ for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => 
 const { values, positionals } = read();
 const names = positionals.length > 0 ? positionals : NAMES;
 if (names.some((name) => !NAMES.includes(name))) usage();
-const entry = build();
+const entry = buildProduct();
 let sound = true;
 for (const name of names) {
   const finding = await run(name, entry, values);

@@ -13,7 +13,7 @@ const MASTERS = 3;
 const PER_SECOND = 40;
 const RUN_MS_MAX = 100;
 const LEASE_MS = 3_000;
-const PAUSE_MS_MAX = 1_000;
+const PAUSE_MS_MAX = 600;
 /** Somebody must be there to be asked. */
 const SERVING_MIN = 2;
 const DRAIN_MS = 180_000;

@@ -7,10 +7,9 @@ import { type Line, MasterProcess } from "../support/master-kit.ts";
 import type { FakeChat } from "../support/fake-chat.ts";
 import { type SpawnedNode, spawnNode } from "../support/spawn.ts";
 import { waitFor } from "../support/wait-for.ts";
+import { beside, SOURCES } from "./product.ts";
 import { HANDLER } from "./soak-words.ts";
 
-const ENTRY = new URL("../../services/main.ts", import.meta.url).pathname;
-const HANDLERS = new URL("./handlers", import.meta.url).pathname;
 const START_MS = 60_000;
 
 export interface FleetOptions {
@@ -81,7 +80,7 @@ export class Fleet {
   }
 
   addWorker(): WorkerProcess {
-    const { entry = ENTRY } = this.#options;
+    const { entry = SOURCES } = this.#options;
     const worker = new WorkerProcess(`worker-${this.workers.length + 1}`, entry, {
       ...this.#env(),
       REDIS_URL: this.#options.redisUrl,
@@ -100,7 +99,7 @@ export class Fleet {
   }
 
   addMaster(): MasterProcess {
-    const { entry = ENTRY, redisUrl, namespace, chat, leaseMs } = this.#options;
+    const { entry = SOURCES, redisUrl, namespace, chat, leaseMs } = this.#options;
     const master = new MasterProcess({ entry, redisUrl, namespace, chat, leaseMs, env: this.#env() });
     this.masters.push(master);
     return master;
@@ -186,7 +185,7 @@ export class Fleet {
 
   #env(): Record<string, string> {
     return {
-      ANTIPHON_HANDLERS: HANDLERS,
+      ANTIPHON_HANDLERS: beside(this.#options.entry ?? SOURCES, "test/chaos/handlers"),
       LOG_LEVEL: "info",
       LOG_FORMAT: "json",
       ANTIPHON_DURABILITY: this.#options.durability ?? "default",

@@ -4,15 +4,15 @@
 import { expect, test } from "vitest";
 import { table } from "../bench/report.ts";
 import { withServer } from "../support/redis.ts";
+import { SOURCES } from "./product.ts";
 import { optionsOf, SCENARIOS, type Scenario } from "./scenarios.ts";
 
-const ENTRY = new URL("../../services/main.ts", import.meta.url).pathname;
 /** On a machine that has other things to do everything takes longer. */
 const TEST_MS = 300_000;
 
 async function sound(name: string): Promise<void> {
   const { run, short } = SCENARIOS[name] as Scenario;
-  const { rows, problems } = await run(optionsOf(short, { entry: ENTRY, note: () => {} }));
+  const { rows, problems } = await run(optionsOf(short, { entry: SOURCES, note: () => {} }));
   console.log(table(rows.filter(({ holds }) => holds !== undefined)));
   expect(rows.length).toBeGreaterThan(0);
   expect(problems).toEqual([]);

@@ -1,9 +1,9 @@
 // One master of a bot, as an operator starts it; signals break it.
 
+import { beside } from "../product.ts";
 import { type Exit, type SpawnedNode, spawnNode } from "../../support/spawn.ts";
 
 const BURN = new URL("./burn.mjs", import.meta.url);
-const HANDLERS = new URL("../../fixtures/timed", import.meta.url).pathname;
 
 export interface MasterOptions {
   /** services/main.ts, or what was built of it. */
@@ -34,7 +34,7 @@ export class Master {
         ANTIPHON_ADAPTERS: "fake",
         FAKE_URL: options.chatUrl,
         ANTIPHON_LEASE_MS: String(options.leaseMs),
-        ANTIPHON_HANDLERS: HANDLERS,
+        ANTIPHON_HANDLERS: beside(options.entry, "test/fixtures/timed"),
         ANTIPHON_ADMIN_HOST: "127.0.0.1",
         ANTIPHON_ADMIN_PORT: "0",
         LOG_FORMAT: "json",

@@ -1,0 +1,27 @@
+// What is broken: the sources as they are, or what is built of them once, so that nobody edits it meanwhile.
+
+import { execFileSync } from "node:child_process";
+import { cpSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const ROOT = fileURLToPath(new URL("../..", import.meta.url));
+/** Laid out like the project; inside it, whose dependencies it needs, and apart from its dist/, which is in use. */
+const BUILT = join(ROOT, ".antiphon/chaos");
+/** Handlers beside it, so that "antiphon" means what was built. */
+const TAKEN_ALONG = ["package.json", "test/fixtures/timed", "test/chaos/handlers", "test/chaos/soak-words.ts"];
+
+/** @returns the entry */
+export function buildProduct(): string {
+  const build = join(ROOT, "scripts/build.mjs");
+  execFileSync(process.execPath, [build, join(BUILT, "dist")], { stdio: ["ignore", "ignore", "inherit"] });
+  for (const path of TAKEN_ALONG) cpSync(join(ROOT, path), join(BUILT, path), { recursive: true });
+  return join(BUILT, "dist/main.js");
+}
+
+export const SOURCES = join(ROOT, "services/main.ts");
+
+/** A folder of the tests that lies beside this entry. */
+export function beside(entry: string, folder: string): string {
+  return join(dirname(dirname(entry)), folder);
+}
