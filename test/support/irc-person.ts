@@ -66,7 +66,7 @@ export class IrcPerson {
   }
 
   /** In the channel when it answers. */
-  static async join(port: number, nick: string, channel = "#ops"): Promise<IrcPerson> {
+  static async join(port: number, nick: string, channel = "#ops", password?: string): Promise<IrcPerson> {
     const client = new Client();
     const person = new IrcPerson(nick, client);
     client.connect({
@@ -75,6 +75,7 @@ export class IrcPerson {
       nick,
       username: nick,
       gecos: nick,
+      ...(password !== undefined && { password }),
       auto_reconnect: false,
       ping_interval: 0,
       ping_timeout: 0,

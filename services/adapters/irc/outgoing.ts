@@ -23,12 +23,15 @@ interface Waiting {
 
 /** Lines that may wait; adapters are told by `backlogMs` long before. */
 const LINES_MAX = 1_000;
+/** However many lines an operator allows: inspircd ends connections of which 4 KiB wait to be read. */
+const BYTES = { atOnce: 2_048, perMs: 8 };
 
 export class Outgoing {
   readonly #options: OutgoingOptions;
   readonly #lanes = new Map<string, Waiting[]>();
   readonly #closed = new AbortController();
   #tokens: number;
+  #bytes = BYTES.atOnce;
   #at: number;
   #waiting = 0;
   #pumping = false;
@@ -80,8 +83,9 @@ export class Outgoing {
     const { clock, lineMs } = this.#options;
     while (this.#waiting > 0 && !this.#closed.signal.aborted) {
       this.#refill();
-      if (this.#tokens < 1) {
-        await clock.sleep(Math.max(1, (1 - this.#tokens) * lineMs), this.#closed.signal);
+      const waitMs = Math.max((1 - this.#tokens) * lineMs, -this.#bytes / BYTES.perMs);
+      if (waitMs > 0) {
+        await clock.sleep(Math.max(1, waitMs), this.#closed.signal);
         continue;
       }
       this.#tokens--;
@@ -99,6 +103,8 @@ export class Outgoing {
     if (queue.length > 0) this.#lanes.set(lane, queue);
     if (next === undefined) return;
     this.#waiting--;
+    // The last line may overdraw; what follows waits for it.
+    this.#bytes -= Buffer.byteLength(next.line) + 2;
     this.#options.write(next.line);
     next.written?.();
   }
@@ -106,6 +112,7 @@ export class Outgoing {
   #refill(): void {
     const { clock, burst, lineMs } = this.#options;
     const now = clock.monotonic();
+    this.#bytes = Math.min(BYTES.atOnce, this.#bytes + (now - this.#at) * BYTES.perMs);
     this.#tokens = lineMs === 0 ? burst : Math.min(burst, this.#tokens + (now - this.#at) / lineMs);
     this.#at = now;
   }

@@ -12,7 +12,7 @@ import { Histories } from "./histories.ts";
 import { NickKeeper, PROBE_MS } from "./keeper.ts";
 import { formatLine, type Line } from "./line.ts";
 import type { Link } from "./link.ts";
-import type { Marks } from "./marks.ts";
+import { type Marks, timeOf } from "./marks.ts";
 import { Outgoing } from "./outgoing.ts";
 import { refusalOf } from "./refusal.ts";
 import type { Welcome } from "./registration.ts";
@@ -108,7 +108,7 @@ export class Session {
 
   /** Joins and reads what was missed; afterwards everything that was heard is handed on, in order. */
   async catchUp(since: number | undefined): Promise<void> {
-    const { marks, clock } = this.#options;
+    const { clock } = this.#options;
     // The name first, so that the channels see it come in.
     if (!this.keeper.isWanted) this.keeper.claim();
     for (const line of this.#channels.joinLines()) this.#outgoing.push("housekeeping", line);
@@ -134,7 +134,6 @@ export class Session {
     const live = this.#later ?? [];
     this.#later = undefined;
     for (const line of live) this.#tell(line, false);
-    for (const channel of joined) if (!marks.get(channel)) marks.note(channel, { at: clock.now() });
   }
 
   get isOver(): boolean {
@@ -215,7 +214,7 @@ export class Session {
     if (isSelf) this.#learnMask(line);
     this.keeper.heard(line);
     this.#channels.heard(line, line.command === "KICK" ? isKicked : isSelf);
-    if (line.command === "JOIN" && isSelf && this.#later === undefined) this.#entered(line.params[0] ?? "");
+    if (line.command === "JOIN" && isSelf) this.#entered(line);
     if (line.command === "PRIVMSG" && !isSelf) this.#answer(line);
     if (this.#later === undefined) this.#tell(line, false);
     else if (this.#later.length < LATER_MAX) this.#later.push(line);
@@ -227,10 +226,10 @@ export class Session {
   }
 
   /** From here on its history is ours. */
-  #entered(channel: string): void {
+  #entered(line: Line): void {
     const { marks, welcome, clock } = this.#options;
-    const name = welcome.isupport.fold(channel);
-    if (!marks.get(name)) marks.note(name, { at: clock.now() });
+    const name = welcome.isupport.fold(line.params[0] ?? "");
+    if (!marks.get(name)) marks.note(name, { at: timeOf(line, clock.now()) });
   }
 
   #answer({ params, source }: Line): void {

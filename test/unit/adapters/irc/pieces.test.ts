@@ -47,6 +47,18 @@ describe("the pace of lines", () => {
     expect(written).toEqual(["1", "2"]);
   });
 
+  test("long lines are spread although many lines are allowed: a server reads so many bytes at once", async () => {
+    const clock = new ManualClock();
+    const written: string[] = [];
+    const outgoing = new Outgoing({ burst: 1_000, lineMs: 0, write: (text) => written.push(text), clock });
+    for (let n = 0; n < 20; n++) outgoing.push("a", "x".repeat(510));
+    expect(written.length).toBeLessThan(8);
+    await clock.advance(250);
+    expect(written.length).toBeLessThan(12);
+    await clock.advance(2_000);
+    expect(written).toHaveLength(20);
+  });
+
   test("more than can wait is refused", async () => {
     const { outgoing } = await paced();
     const taken = Array.from({ length: 1_100 }, (_, n) => outgoing.push("a", String(n))).filter(Boolean);
