@@ -12,6 +12,8 @@ export interface ChaosOptions {
   readonly bots: number;
   /** How long what is frozen, blocked or cut off stays so. */
   readonly holdMs: number;
+  /** Random kills end after so long at the latest, however many there were. */
+  readonly minutesMax?: number;
   /** Says what was found so far. */
   readonly note: (text: string) => void;
 }

@@ -12,14 +12,15 @@ import { optionsOf, SCENARIOS } from "./scenarios.ts";
 const NAMES = Object.keys(SCENARIOS);
 const PAGE = new URL("../../docs/chaos.md", import.meta.url);
 
-const USAGE = `Usage: npm run chaos -- [NAME…] [--json] [--short] [--kills N] [--bots N] [--hold SECONDS] [--save]
+const USAGE = `Usage: npm run chaos -- [NAME…] [--json] [--short] [--kills N] [--bots N] [--hold SECONDS] [--minutes N] [--save]
 ${NAMES.map((name) => `  ${name.padEnd(16)} ${SCENARIOS[name]?.what}`).join("\n")}
-  --json     one object a line instead of a table
-  --short    each a few times only; all together take about three minutes
-  --kills N  how often each is done, in place of its own number
-  --bots N   how many bots are broken side by side
-  --hold N   for how many seconds what is frozen, blocked or cut off stays so
-  --save     writes the tables into docs/chaos.md
+  --json       one object a line instead of a table
+  --short      each a few times only; all together take about four minutes
+  --kills N    how often each is done, in place of its own number
+  --bots N     how many bots are broken side by side
+  --hold N     for how many seconds what is frozen, blocked or cut off stays so
+  --minutes N  random kills end after so long at the latest
+  --save       writes the tables into docs/chaos.md
 Ends with 1 when something was lost, doubled, out of order or accepted from a former leader.`;
 
 function usage(): never {
@@ -39,6 +40,7 @@ function read() {
         kills: { type: "string" },
         bots: { type: "string" },
         hold: { type: "string" },
+        minutes: { type: "string" },
       },
     });
   } catch {
@@ -61,6 +63,7 @@ async function run(name: string, entry: string, values: ReturnType<typeof read>[
     ...(values.short ? scenario.short : scenario.full),
     ...(values.kills !== undefined && { times: positive(values.kills) }),
     ...(values.bots !== undefined && { bots: positive(values.bots) }),
+    ...(values.minutes !== undefined && { minutesMax: positive(values.minutes) }),
     ...(values.hold !== undefined && { holdMs: positive(values.hold) * 1_000 }),
   };
   const note = (text: string): boolean => process.stderr.write(`${text}\n`);

@@ -19,7 +19,7 @@ const SERVING_MIN = 2;
 const DRAIN_MS = 180_000;
 const NOTE_EVERY = 50;
 
-export async function randomKills({ entry, times, note }: ChaosOptions): Promise<Finding> {
+export async function randomKills({ entry, times, minutesMax = Infinity, note }: ChaosOptions): Promise<Finding> {
   const server = await startRedisServer();
   const log = new FenceLog([server.port]);
   await log.start();
@@ -35,7 +35,8 @@ export async function randomKills({ entry, times, note }: ChaosOptions): Promise
       perSecond: PER_SECOND,
       runMsMax: RUN_MS_MAX,
     });
-    for (let kills = 0; kills < times; kills++) {
+    const end = Date.now() + minutesMax * 60_000;
+    for (let kills = 0; kills < times && Date.now() < end; kills++) {
       await until(Date.now() + Math.random() * PAUSE_MS_MAX);
       await soak.fleet.serve(SERVING_MIN);
       await killAnybody(soak);

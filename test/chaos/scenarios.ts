@@ -13,6 +13,7 @@ export interface Size {
   /** Side by side. */
   readonly bots: number;
   readonly holdMs?: number;
+  readonly minutesMax?: number;
 }
 
 export interface Scenario {
