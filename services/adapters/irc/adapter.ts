@@ -56,7 +56,7 @@ export class IrcAdapter implements Adapter {
   readonly #options: IrcOptions;
   readonly #ended = new AbortController();
   readonly #ready = Promise.withResolvers<void>();
-  #network: Network;
+  #settled: Network | undefined;
   #host: Host | undefined;
   #start: StartOptions | undefined;
   #loops: readonly Loop[] = [];
@@ -74,10 +74,8 @@ export class IrcAdapter implements Adapter {
   #isReady = false;
   #isLeaving = false;
 
-  /** @throws AntiphonError CONFIG_INVALID */
   constructor(options: IrcOptions) {
     this.#options = options;
-    this.#network = networkOf(options.settings, networkNames(options.settings)[0] ?? "");
   }
 
   async units(): Promise<readonly string[]> {
@@ -97,7 +95,7 @@ export class IrcAdapter implements Adapter {
   async start(host: Host, options: StartOptions): Promise<void> {
     this.#host = host;
     this.#start = options;
-    this.#network = networkOf(this.#options.settings, options.unit.split("/")[1] ?? "");
+    this.#settled = networkOf(this.#options.settings, options.unit.split("/")[1] ?? "");
     this.#recall(options.resume);
     const { clock, random } = this.#options;
     this.#inbox = new Inbox({
@@ -252,6 +250,12 @@ export class IrcAdapter implements Adapter {
       link.end({ kind: "lost", detail: "not the leader any more" });
       throw error;
     }
+  }
+
+  /** Asked for its units alone, an adapter needs no address. */
+  get #network(): Network {
+    const { settings } = this.#options;
+    return (this.#settled ??= networkOf(settings, networkNames(settings)[0] ?? ""));
   }
 
   #leads(): boolean {

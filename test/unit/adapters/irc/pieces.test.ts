@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { IrcAdapter } from "../../../../services/adapters/irc/adapter.ts";
 import { Channels } from "../../../../services/adapters/irc/channels.ts";
 import { Isupport } from "../../../../services/adapters/irc/isupport.ts";
 import { NickKeeper } from "../../../../services/adapters/irc/keeper.ts";
@@ -239,6 +240,13 @@ describe("settings", () => {
     [{ ...irc, IRC_TLS: "maybe" }, "IRC_TLS must be"],
   ])("%j stops a master", async (env, problem) => {
     await expect(readConfig("master", around({ ...common, ...env }))).rejects.toThrow(problem);
+  });
+
+  test("whoever asks for the units alone needs no address", async () => {
+    const { adapterSettings } = await readConfig("tool", around({ ...common, IRC_NETWORK: "libera" }));
+    const clock = new ManualClock();
+    const adapter = new IrcAdapter({ settings: adapterSettings["irc"] ?? {}, clock, random: half });
+    expect(await adapter.units()).toEqual(["libera"]);
   });
 
   test("workers need no address and no secret", async () => {
