@@ -48,7 +48,14 @@ test("schedules fire, dead workers are reaped, dead letters are trimmed, unserve
   await worker.register({ clientId: "999999", pod: "nowhere" });
   await client.set(bench.context.keys.epoch("control"), "1");
   const { signal } = new AbortController();
-  const tenure: Tenure = { unit: "control", epoch: "1", signal, held: () => true, confirmed: async () => true, assert: () => {} };
+  const tenure: Tenure = {
+    unit: "control",
+    epoch: "1",
+    signal,
+    held: () => true,
+    confirmed: async () => true,
+    assert: () => {},
+  };
   await control.begin(tenure);
   const all = ["cron.fired", "claims.reaped", "dead.trimmed", "queue.unserved"];
   await waitFor(() => all.every((name) => told.includes(name)));

@@ -42,7 +42,14 @@ eachServer((_name, getUrl) => {
     const told: string[] = [];
     const emit = (name: string, fields: object): void => void told.push(`${name} ${JSON.stringify(fields)}`);
     const { signal } = new AbortController();
-    const tenure = { unit: "control", epoch: "1", signal, held: () => held, confirmed: async () => held, assert: () => {} };
+    const tenure = {
+      unit: "control",
+      epoch: "1",
+      signal,
+      held: () => held,
+      confirmed: async () => held,
+      assert: () => {},
+    };
     running = new Retention({
       broker: bench.context,
       retention,

@@ -72,7 +72,14 @@ eachServer((_name, getUrl) => {
     const emit = (name: string, fields: object): void =>
       void told.push({ atMs: clock.monotonic() - startMs, line: `${name} ${JSON.stringify(fields)}` });
     const { signal } = new AbortController();
-    const tenure = { unit: "control", epoch: "1", signal, held: () => true, confirmed: async () => true, assert: () => {} };
+    const tenure = {
+      unit: "control",
+      epoch: "1",
+      signal,
+      held: () => true,
+      confirmed: async () => true,
+      assert: () => {},
+    };
     running = new Unserved({ broker: bench.context, tenure, clock, random: Math.random, emit });
     await running.start();
     await waitFor(() => told.length === 2);
