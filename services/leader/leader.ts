@@ -244,6 +244,7 @@ export class Leader implements Part {
   async #renew(): Promise<void> {
     const { lease, clock, emit } = this.#options;
     if (this.#unfit) return this.#lose("unfit");
+    if (!lease.held()) return this.#lose("silence");
     const askedAt = clock.monotonic();
     const renewed = await lease.extend().catch(() => undefined);
     const told = this.#renewal;
