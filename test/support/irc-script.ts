@@ -2,6 +2,7 @@
 // joined by services.
 
 import { type AddressInfo, createServer, type Server, type Socket } from "node:net";
+import { createServer as createTlsServer, type TLSSocket } from "node:tls";
 import { type Line, parseLine } from "../../services/adapters/irc/line.ts";
 
 export interface Guest {
@@ -21,6 +22,8 @@ export interface Script {
   readonly heard?: (guest: Guest, line: Line) => boolean | void;
   /** Instead of all politeness. */
   readonly welcome?: (guest: Guest) => void;
+  /** Speaks TLS, and takes the certificate of whoever comes. */
+  readonly tls?: { readonly key: string; readonly cert: string };
 }
 
 export class ScriptedIrc {
@@ -32,7 +35,9 @@ export class ScriptedIrc {
   }
 
   static async start(script: Script): Promise<ScriptedIrc> {
-    const server = createServer((socket) => irc.#greet(socket, script));
+    const greet = (socket: Socket | TLSSocket): void => irc.#greet(socket, script);
+    const secrets = { ...script.tls, requestCert: true, rejectUnauthorized: false };
+    const server: Server = script.tls ? createTlsServer(secrets, greet) : createServer(greet);
     const irc = new ScriptedIrc(server);
     await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
     return irc;

@@ -1,8 +1,13 @@
 // The adapter on a server that does what the test wants: services, histories, hostility.
 
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import type { Socket } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { TLSSocket } from "node:tls";
 import { afterEach, describe, expect, test } from "vitest";
 import { HELD_MAX } from "../../../../services/adapters/irc/inbox.ts";
+import { makeCertificate } from "../../../support/certificate.ts";
 import { IrcBench } from "../../../support/irc-host.ts";
 import { type Script, ScriptedIrc } from "../../../support/irc-script.ts";
 import { waitFor } from "../../../support/wait-for.ts";
@@ -48,6 +53,36 @@ describe("services", () => {
       { user: { id: "ann", name: "ann_" }, room: { id: "#ops" }, text: "hi", mentionsBot: true },
       { user: { id: "~bob" }, mentionsBot: false },
     ]);
+  });
+
+  test("SASL EXTERNAL: known by the certificate of its TLS connection, which is read anew at each connect", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "antiphon-external-"));
+    const [certFile, keyFile] = [join(folder, "cert.pem"), join(folder, "key.pem")];
+    const { key, cert } = makeCertificate();
+    writeFileSync(certFile, cert);
+    writeFileSync(keyFile, key);
+    const shown: string[] = [];
+    const heard: NonNullable<Script["heard"]> = (guest, { command, params }) => {
+      if (command !== "AUTHENTICATE") return false;
+      if (params[0] === "EXTERNAL") guest.tell("AUTHENTICATE +");
+      else {
+        shown.push((guest.socket as TLSSocket).getPeerCertificate().subject.CN as string);
+        guest.tell(":s 900 * * bot :in", ":s 903 * :ok");
+      }
+      return true;
+    };
+    try {
+      const files = { tls: true, tlsCa: certFile, tlsCert: certFile, tlsKey: keyFile };
+      const script = { capabilities: "sasl=EXTERNAL", heard, tls: { key, cert } };
+      const bot = await start(script, { host: "localhost", sasl: "external", ...files });
+      await bot.start().ready();
+      server().last?.socket.destroy();
+      await waitFor(() => shown.length === 2, LONG);
+      expect(shown).toEqual(["localhost", "localhost"]);
+      await bot.ready();
+    } finally {
+      rmSync(folder, { recursive: true, force: true });
+    }
   });
 
   test("a wrong secret: failed, once", async () => {
