@@ -156,8 +156,6 @@ async function givesUp(rig: Rig): Promise<void> {
 
 async function dies(rig: Rig, point: "stored" | "acknowledged", replays: boolean): Promise<void> {
   const first = await rig.leader();
-  await rig.say("0");
-  await rig.until(async () => (await rig.texts()).includes("0"), "what is said before is stored");
   first.dieBefore = point;
   await rig.say("1");
   await rig.until(() => first.isDead, "it hears what is said");
@@ -165,7 +163,7 @@ async function dies(rig: Rig, point: "stored" | "acknowledged", replays: boolean
   await rig.say("2");
   await rig.until(async () => (await rig.texts()).includes("2"), "what is said to the next leader is stored");
   const texts = await rig.texts();
-  if (replays || texts.length > 2) deepEqual(texts, ["0", "1", "2"]);
+  if (replays || texts.length > 1) deepEqual(texts, ["1", "2"]);
   else ok(second.gaps.length > 0, "a gap is told");
 }
 
