@@ -17,13 +17,14 @@ const RESTARTS_MS = [1_000, 8_000];
 interface Found {
   /** From the break until the chat service hears nothing more of the leader, its connection included. */
   readonly silentMs: number[];
-  /** From Redis' return until an Action is said again. */
+  /** From Redis' return until an event is taken in again, and until an Action is said. */
+  readonly intakeMs: number[];
   readonly backMs: number[];
 }
 
 export async function redisFrozen(options: ChaosOptions): Promise<Finding> {
   const title = `Redis frozen for ${options.holdMs / 1000} s`;
-  const found: Found = { silentMs: [], backMs: [] };
+  const found: Found = { silentMs: [], intakeMs: [], backMs: [] };
   const accounts = await onStages(options, { leaseMs: LEASE_MS, masters: 2, apart: true }, async (stage) => {
     for (let count = 0; count < stage.times; count++) await freezeOnce(stage, options.holdMs, found);
     options.note(`${title}: ${found.backMs.length} of ${options.times}`);
@@ -39,7 +40,11 @@ export async function redisFrozen(options: ChaosOptions): Promise<Finding> {
         max: SILENT_MS,
         peer: "redlock's using() 4–6 s of two leaders",
       }),
-      ...distribution(`${title}, its return → the bot speaks again`, found.backMs, { max: BACK_MS }),
+      ...distribution(`${title}, its return → another epoch takes in`, found.intakeMs, { max: BACK_MS }),
+      ...distribution(
+        `${title}, its return → all that was said meanwhile is taken in and the bot speaks`,
+        found.backMs,
+      ),
       ...accountRows(title, accounts),
     ],
     problems: problems(accounts),
@@ -56,7 +61,10 @@ async function freezeOnce({ bot, redis }: Stage, holdMs: number, found: Found): 
   const { attemptAt, leftAt } = bot.lastSeen(epoch);
   const backAt = Date.now();
   redis.thaw();
-  if (holdMs > LEASE_MS) found.silentMs.push(Math.max(attemptAt, Math.min(leftAt, backAt)) - at);
+  if (holdMs > LEASE_MS) {
+    found.silentMs.push(Math.max(attemptAt, Math.min(leftAt, backAt)) - at);
+    found.intakeMs.push((await bot.successor(epoch)).intakeAt - backAt);
+  }
   found.backMs.push((await speaks(bot, backAt)) - backAt);
 }
 
@@ -65,7 +73,7 @@ export async function redisRestarted(options: ChaosOptions): Promise<Finding> {
   const backMs: number[] = [];
   const accounts = await onStages(
     options,
-    { leaseMs: LEASE_MS, masters: 2, apart: true },
+    { leaseMs: LEASE_MS, masters: 2, apart: true, sync: "always" },
     async ({ bot, redis, times }) => {
       for (let count = 0; count < times; count++) {
         await bot.leader();

@@ -9,16 +9,22 @@ import { type RedisServer, startRedisServer } from "../../support/redis.ts";
 
 export class KeptRedis {
   readonly port: number;
+  /**
+   * Of its append-only file. `always` for one that is killed: it may else have answered what it had not written. It makes
+   * each single write as slow as the disk.
+   */
+  readonly #sync: "everysec" | "always";
   readonly #folder: string;
   #server: RedisServer | undefined;
 
-  private constructor(port: number, folder: string) {
+  private constructor(port: number, folder: string, sync: "everysec" | "always") {
     this.port = port;
+    this.#sync = sync;
     this.#folder = folder;
   }
 
-  static async start(): Promise<KeptRedis> {
-    const redis = new KeptRedis(await lastingPort(), mkdtempSync(join(tmpdir(), "antiphon-chaos-")));
+  static async start(sync: "everysec" | "always" = "everysec"): Promise<KeptRedis> {
+    const redis = new KeptRedis(await lastingPort(), mkdtempSync(join(tmpdir(), "antiphon-chaos-")), sync);
     await redis.comeBack();
     return redis;
   }
@@ -42,9 +48,9 @@ export class KeptRedis {
     await server?.stop();
   }
 
-  /** With everything that it had answered: `always`, because a server that is killed may have answered what it had not written. */
+  /** With everything that it had written. */
   async comeBack(): Promise<void> {
-    const kept = ["--dir", this.#folder, "--appendonly", "yes", "--appendfsync", "always"];
+    const kept = ["--dir", this.#folder, "--appendonly", "yes", "--appendfsync", this.#sync];
     this.#server = await startRedisServer(["--port", String(this.port), ...kept]);
   }
 

@@ -21,6 +21,8 @@ export interface StagePlan {
   readonly burnMs?: number;
   /** A Redis for each bot, because it is Redis that is broken. */
   readonly apart?: boolean;
+  /** How soon that Redis writes to its disk. */
+  readonly sync?: "everysec" | "always";
   /** Where the master of this number finds this Redis. */
   readonly urlOf?: (redis: KeptRedis, master: number) => Promise<string>;
 }
@@ -35,7 +37,7 @@ export async function onStages(
   const servers: KeptRedis[] = [];
   const logs: FenceLog[] = [];
   const open = async (): Promise<Pick<Stage, "redis" | "log">> => {
-    const redis = await KeptRedis.start();
+    const redis = await KeptRedis.start(plan.sync);
     servers.push(redis);
     const log = new FenceLog([redis.port]);
     logs.push(log);
@@ -62,9 +64,17 @@ async function play(
   scene: Omit<Stage, "bot"> & { readonly act: (stage: Stage) => Promise<void> },
 ): Promise<Account> {
   const { redis, log, times, act } = scene;
-  const { urlOf, ...rest } = plan;
+  const { urlOf, leaseMs, masters, burnMs } = plan;
   const from = urlOf ? { urlOf: (master: number) => urlOf(redis, master) } : {};
-  const bot = await Bot.start({ entry, redisUrl: redis.url, log, ...rest, ...from });
+  const bot = await Bot.start({
+    entry,
+    redisUrl: redis.url,
+    log,
+    leaseMs,
+    masters,
+    ...(burnMs !== undefined && { burnMs }),
+    ...from,
+  });
   try {
     await act({ bot, redis, log, times });
     return await bot.account();
