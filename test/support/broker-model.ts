@@ -19,6 +19,7 @@ import {
   KEYS,
   KINDS,
   LIMITS,
+  type ModelCounts,
   PAUSES,
   QUEUE,
   runsOf,
@@ -28,13 +29,6 @@ import {
 import { losingReplies } from "./faulty-client.ts";
 import { seeded } from "./seeded.ts";
 import { type Dump, dump, leftOver, limitProblems, stepProblems, problemsOf } from "./broker-dump.ts";
-
-export interface ModelCounts {
-  steps: number;
-  enqueued: number;
-  settled: number;
-  zombieSettles: number;
-}
 
 export class BrokerModel {
   readonly counts: ModelCounts = { steps: 0, enqueued: 0, settled: 0, zombieSettles: 0 };

@@ -30,6 +30,13 @@ export const PAUSES: readonly Paused[] = [
   { kind: "key", key: KEYS[0] ?? "" },
 ];
 
+export interface ModelCounts {
+  steps: number;
+  enqueued: number;
+  settled: number;
+  zombieSettles: number;
+}
+
 export interface Worker {
   readonly claims: Claims;
   /** What it believes to hold, runs in order. */
