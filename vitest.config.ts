@@ -2,7 +2,7 @@ import { defineConfig } from "vitest/config";
 
 const source = (path: string): string => new URL(`./services/${path}`, import.meta.url).pathname;
 
-// One file at a time where real processes compete for two cores; unit files run side by side.
+// Unit files run side by side; where real processes compete for two cores, two at a time, and what kills them under load alone.
 export default defineConfig({
   // The package's own name means its sources here; its exports are what `npm run build` makes of them.
   resolve: {
@@ -35,10 +35,22 @@ export default defineConfig({
         extends: true,
         test: {
           name: "integration",
-          include: ["test/integration/**/*.test.ts", "test/chaos/**/*.test.ts"],
-          fileParallelism: false,
+          include: ["test/integration/**/*.test.ts"],
+          maxWorkers: 2,
           testTimeout: 180_000,
           hookTimeout: 60_000,
+          sequence: { groupOrder: 1 },
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: "chaos",
+          include: ["test/chaos/**/*.test.ts"],
+          maxWorkers: 1,
+          testTimeout: 300_000,
+          hookTimeout: 60_000,
+          sequence: { groupOrder: 2 },
         },
       },
     ],
