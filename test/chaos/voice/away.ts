@@ -70,11 +70,12 @@ async function freezeOnce({ bot, redis }: Stage, holdMs: number, found: Found): 
 
 export async function redisRestarted(options: ChaosOptions): Promise<Finding> {
   const title = "Redis killed and started again after 1 s or 8 s";
+  const intakeMs: number[] = [];
   const backMs: number[] = [];
   const accounts = await onStages(
     options,
     { leaseMs: LEASE_MS, masters: 2, apart: true, sync: "always" },
-    async ({ bot, redis, times }) => {
+    async ({ bot, redis, log, times }) => {
       for (let count = 0; count < times; count++) {
         await bot.leader();
         await somewhen(LEASE_MS);
@@ -83,6 +84,8 @@ export async function redisRestarted(options: ChaosOptions): Promise<Finding> {
         await until(at + (RESTARTS_MS[count % RESTARTS_MS.length] ?? 0));
         await redis.comeBack();
         const backAt = Date.now();
+        const first = () => log.of(bot.lease).find((entry) => entry.deed === "intake" && entry.at > backAt)?.at;
+        intakeMs.push((await waitFor(first, { timeoutMs: LONG_MS, what: "events are taken in again" })) - backAt);
         backMs.push((await speaks(bot, backAt)) - backAt);
       }
       options.note(`${title}: ${backMs.length} of ${options.times}`);
@@ -95,7 +98,8 @@ export async function redisRestarted(options: ChaosOptions): Promise<Finding> {
       "SIGKILL of redis-server; append-only file, synced always",
     ],
     rows: [
-      ...distribution(`${title}, its return → the bot speaks again`, backMs, { max: BACK_MS }),
+      ...distribution(`${title}, its return → events are taken in again`, intakeMs, { max: BACK_MS }),
+      ...distribution(`${title}, its return → all that was said meanwhile is taken in and the bot speaks`, backMs),
       ...accountRows(title, accounts),
     ],
     problems: problems(accounts),
