@@ -34,15 +34,15 @@ test("nothing of a dead worker's handler goes on: no catch, no finally", async (
 });
 
 test("what was said before the crash is not said again", async () => {
-  await using bot = await testBot({ handlers: [lab], adapters: ["irc/libera", "web"] });
+  await using bot = await testBot({ handlers: [lab], adapters: ["matrix/home", "web"] });
   bot.fault.crashWorker({ during: "lab.grow", after: "reply" });
   bot.fault.crashWorker({ during: "lab.thread", after: "run" });
-  const room = bot.user("ann").in("irc/libera:#ops");
+  const room = bot.user("ann").in("matrix/home:#ops");
   await room.command("grow");
   await bot.settled();
   await room.command("thread");
   await bot.settled();
-  expect(bot.room("irc/libera:#ops").replies).toEqual(["aaa", "below"]);
+  expect(bot.room("matrix/home:#ops").replies).toEqual(["aaa", "below"]);
 });
 
 test("a step that is recorded is not made again after a crash; one that is not, is", async () => {
@@ -112,9 +112,9 @@ test("a delivery that kills every worker ends in the dead letters", async () => 
 });
 
 test("a message that arrives twice is one", async () => {
-  await using bot = await testBot({ handlers: [lab], adapters: ["web", "irc/libera"] });
+  await using bot = await testBot({ handlers: [lab], adapters: ["web", "matrix/home"] });
   const ann = bot.user("ann");
-  for (const room of ["web:ops", "irc/libera:#ops"] as const) {
+  for (const room of ["web:ops", "matrix/home:#ops"] as const) {
     bot.fault.duplicateDelivery();
     await ann.in(room).command("echo once");
     await bot.settled();
