@@ -39,6 +39,7 @@ test("a failure that no settled() threw is thrown by stop()", async () => {
 test("a handler that does not end is named", async () => {
   const bot = await testBot({ handlers: [lab] });
   await bot.user("ann").in("web:ops").command("hang");
+  await waitFor(() => bot.running.length > 0);
   await expect(bot.settled({ within: "200ms" })).rejects.toThrow(
     "The bot has not settled within 200 ms. running: lab.hang; claimed: 1 of chat",
   );
