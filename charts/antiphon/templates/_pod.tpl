@@ -193,14 +193,7 @@ lifecycle:
 {{- $all := .root.Values -}}{{- $full := include "antiphon.fullname" .root -}}
 - name: tmp
   emptyDir: {}
-- name: settings
-  {{- if $all.settingsSecret.name }}
-  secret:
-    secretName: {{ $all.settingsSecret.name }}
-  {{- else }}
-  configMap:
-    name: {{ $full }}-settings
-  {{- end }}
+{{ include "antiphon.settingsVolume" .root }}
 {{- if $all.handlers.inline }}
 - name: handlers-inline
   configMap:

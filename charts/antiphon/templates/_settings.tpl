@@ -19,6 +19,21 @@
 {{- toYaml $settings -}}
 {{- end -}}
 
+{{- define "antiphon.settingsPath" -}}
+/etc/antiphon/settings/{{ if .Values.settingsSecret.name }}{{ .Values.settingsSecret.key }}{{ else }}antiphon.config.yaml{{ end }}
+{{- end -}}
+
+{{- define "antiphon.settingsVolume" -}}
+- name: settings
+  {{- if .Values.settingsSecret.name }}
+  secret:
+    secretName: {{ .Values.settingsSecret.name }}
+  {{- else }}
+  configMap:
+    name: {{ include "antiphon.fullname" . }}-settings
+  {{- end }}
+{{- end -}}
+
 {{- define "antiphon.handlerFolders" -}}
 {{- $folders := .Values.handlers.paths | default list -}}
 {{- if .Values.handlers.inline }}{{ $folders = append $folders "/etc/antiphon/handlers/inline" }}{{ end -}}
@@ -76,7 +91,7 @@
 {{- define "antiphon.commonEnv" -}}
 {{ include "antiphon.redisEnv" . }}
 - name: ANTIPHON_CONFIG
-  value: /etc/antiphon/settings/{{ ternary (.Values.settingsSecret.key) "antiphon.config.yaml" (not (empty .Values.settingsSecret.name)) }}
+  value: {{ include "antiphon.settingsPath" . }}
 {{- with include "antiphon.adapterNames" . }}
 - name: ANTIPHON_ADAPTERS
   value: {{ . | quote }}
