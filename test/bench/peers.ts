@@ -12,6 +12,7 @@ export function installPeers(): void {
     existsSync(new URL(`./node_modules/${name}/package.json`, import.meta.url));
   if (PEERS.every(isThere)) return;
   const folder = fileURLToPath(new URL("./", import.meta.url));
-  const args = ["ci", "--prefix", folder, "--ignore-scripts", "--no-audit", "--no-fund"];
+  // Not `ci`: a lock file without the addresses of packages also lacks those for other platforms, which `ci` refuses.
+  const args = ["install", "--no-save", "--prefix", folder, "--ignore-scripts", "--no-audit", "--no-fund"];
   execFileSync("npm", args, { stdio: ["ignore", "ignore", "inherit"] });
 }
