@@ -14,7 +14,7 @@ export interface HealthSource {
   live(): readonly Check[];
   /** Does everything work? */
   ready(): readonly Check[];
-  /** Shall senders be sent here? From the first contact with Redis until SIGTERM. */
+  /** Shall senders be sent here, and may one that it replaces end? From its contact with Redis until SIGTERM. */
   serving(): readonly Check[];
 }
 

@@ -1,11 +1,5 @@
 // Makes this process the leader of a unit when nobody else is, keeps it so, hands over, and steps down in time.
 //
-//                 ┌──────── held by another ────────┐
-//                 ▼                                 │
-//             follower ──────── try ─────────▶ candidate ── won ──▶ leader ── lost | stop | yield ──▶ releasing
-//                 ▲                                                                                      │
-//                 └──────────────────────────────────── released ───────────────────────────────────────┘
-//
 // Promised: it acts as leader only while the Lease holds by its own clocks. Not promised: that there is always a leader.
 
 import type { RedisClient } from "../redis/connect.ts";
@@ -15,61 +9,11 @@ import { AntiphonError } from "../runtime/errors.ts";
 import { Loop } from "../runtime/loop.ts";
 import { type Health, type Part, withDeadline } from "../runtime/part.ts";
 import type { Emit } from "../telemetry/events.ts";
+import type { Courtesy, Duty, EndReason, Tenure } from "./duty.ts";
 import type { Lease } from "./lease.ts";
+import { type LeaderState, nextState } from "./states.ts";
 import type { LeaseTiming } from "./timing.ts";
 import type { Watchdog } from "./watchdog.ts";
-
-export type LeaderState = "follower" | "candidate" | "leader" | "releasing";
-export type LeaderEvent = "try" | "held" | "won" | "lost" | "stop" | "yield" | "released";
-/** Why a tenure ended. `lost`: Redis says that it is over; `silence`: Redis did not say in time that it goes on. */
-export type EndReason = "released" | "yielded" | "lost" | "silence" | "unfit";
-
-const TRANSITIONS: Readonly<Record<LeaderState, Partial<Record<LeaderEvent, LeaderState>>>> = {
-  follower: { try: "candidate" },
-  candidate: { held: "follower", won: "leader" },
-  leader: { lost: "releasing", stop: "releasing", yield: "releasing" },
-  // Lost while it hands over: it goes on ending, without the right to write.
-  releasing: { lost: "releasing", released: "follower" },
-};
-
-export function nextState(state: LeaderState, event: LeaderEvent): LeaderState {
-  const next = TRANSITIONS[state][event];
-  if (next === undefined) throw new Error(`A ${state} cannot do "${event}".`);
-  return next;
-}
-
-/** One uninterrupted time as leader of a unit. */
-export interface Tenure {
-  readonly unit: string;
-  readonly epoch: string;
-  /** Aborts when the Lease is lost. During a handover it does not: what was begun is finished and stored. */
-  readonly signal: AbortSignal;
-  /** Asked right before each act, never kept. */
-  held(): boolean;
-  /**
-   * As `held`, and after the connection to Redis was lost only when a renewal has told that the Lease is still ours: another
-   * server may answer by now, and another leader act. Asked before words are said. At once when nothing was lost.
-   */
-  confirmed(): Promise<boolean>;
-  /** Throws FENCED once the tenure is over. Goes first in every callback of a connection and before every send. */
-  assert(): void;
-}
-
-/** What a leader does: `begin`, then `end`, then perhaps `begin` again. `end` may come while `begin` is still under way. */
-export interface Duty {
-  /** Runs beside the renewals. If it rejects, the Lease is given back for a while. */
-  begin(tenure: Tenure): Promise<void>;
-  /** handover: finish and store what is under way, the right to write still holds. fenced: drop everything at once. */
-  end(how: "handover" | "fenced", deadlineMs: number): Promise<void>;
-}
-
-/** What is known of other masters. */
-export interface Courtesy {
-  /** How long to let better placed masters try first. */
-  delayMs(): Promise<number>;
-  /** This process leads one unit more, or one less. */
-  changed(): void;
-}
 
 export interface LeaderOptions {
   readonly lease: Lease;
@@ -133,6 +77,11 @@ export class Leader implements Part {
     return this.#state === "leader";
   }
 
+  /** Whether it hears when the Lease is given back. */
+  get listens(): boolean {
+    return this.#subscription === "made";
+  }
+
   async start(): Promise<void> {
     this.#options.subscriber.on("message", this.#onMessage);
     await this.#loop.start();
@@ -185,7 +134,7 @@ export class Leader implements Part {
     this.#waitMs = Math.max(0, Math.ceil(this.#competeFrom - clock.monotonic()));
     if (this.#waitMs > 0) return;
     const delayMs = (await courtesy?.delayMs()) ?? 0;
-    if (delayMs > 0) await clock.sleep(delayMs, signal);
+    if (delayMs > 0 && !(await this.#othersFirst(delayMs, signal))) return;
     if (this.#stopping) return;
     this.#state = nextState(this.#state, "try");
     const won = await lease.acquire().catch(() => undefined);
@@ -194,6 +143,21 @@ export class Leader implements Part {
     if (won) return lease.release();
     const freeInMs = won === false ? await lease.freeInMs().catch(() => undefined) : undefined;
     this.#waitMs = freeInMs === undefined ? this.#retryMs() : this.#standbyMs(freeInMs);
+  }
+
+  /**
+   * Counted from when the Lease is free: a try whose delay began before that could come in front of those it is meant for.
+   * False: it is not free, so there is nothing to try for.
+   */
+  async #othersFirst(delayMs: number, signal: AbortSignal): Promise<boolean> {
+    const { lease, clock } = this.#options;
+    const freeInMs = await lease.freeInMs().catch(() => undefined);
+    if (freeInMs === 0) {
+      await clock.sleep(delayMs, signal);
+      return true;
+    }
+    this.#waitMs = freeInMs === undefined ? this.#retryMs() : this.#standbyMs(freeInMs);
+    return false;
   }
 
   /** Until the Lease runs out, a little spread so that not all ask at once; bounded, should the word that it is free get lost. */

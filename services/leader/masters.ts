@@ -6,11 +6,12 @@
 import type { RedisClient } from "../redis/connect.ts";
 import type { Keys } from "../redis/keys.ts";
 import { type Argument, loadScript, type Reply, runScript, utf8 } from "../redis/scripts.ts";
+import { backoffMs } from "../runtime/backoff.ts";
 import type { Clock, Random } from "../runtime/clock.ts";
 import { Loop } from "../runtime/loop.ts";
 import type { Part } from "../runtime/part.ts";
 import type { Emit } from "../telemetry/events.ts";
-import type { Courtesy } from "./leader.ts";
+import type { Courtesy } from "./duty.ts";
 import { courtesyMs, holdsTooMany, type Peer } from "./share.ts";
 import type { LeaseTiming } from "./timing.ts";
 
@@ -40,6 +41,8 @@ export interface MastersOptions {
 
 /** No answer within this is none: the Lease matters more than who tries first. */
 const ASK_MS = 200;
+/** Until it is heard; the others cannot let pass whom they do not know. */
+const SAY_AGAIN = { firstMs: 100, maxMs: 1_000 };
 /** What a unit may take to be handed over because another has less to do. */
 const YIELD_MS = 5_000;
 
@@ -52,6 +55,8 @@ export class Masters implements Part, Courtesy {
   #others: readonly Peer[] = [];
   #self: Peer | undefined;
   #asking: Promise<void> | undefined;
+  /** Beats in a row that Redis did not answer. */
+  #unheard = 0;
   /** Who was there when that last changed, and when it did. */
   #members = "";
   #stableSince = 0;
@@ -62,9 +67,9 @@ export class Masters implements Part, Courtesy {
     this.#startedAt = options.clock.monotonic();
     this.#loop = new Loop({
       name: "masters",
-      intervalMs: options.timing.renewMs,
+      intervalMs: () => this.#pauseMs(),
       tick: () => this.#tick(),
-      onError: () => {}, // Redis is away: others tell
+      onError: () => {},
       clock: options.clock,
       random: options.random,
     });
@@ -75,6 +80,11 @@ export class Masters implements Part, Courtesy {
   stand(standing: Standing): void {
     this.#standing.push(standing);
     this.changed();
+  }
+
+  /** Whether the others can know that this one is there. */
+  get isKnown(): boolean {
+    return this.#self !== undefined;
   }
 
   start(): Promise<void> {
@@ -97,8 +107,24 @@ export class Masters implements Part, Courtesy {
     return this.#self ? courtesyMs(this.#me(this.#self.startedAt), this.#others) : 0;
   }
 
+  #pauseMs(): number {
+    const { timing, random } = this.#options;
+    return this.#unheard > 0
+      ? backoffMs(this.#unheard - 1, SAY_AGAIN, random)
+      : timing.renewMs * (0.9 + 0.2 * random());
+  }
+
   async #tick(): Promise<void> {
-    await this.#say();
+    const isHeard = await this.#say().then(
+      () => true,
+      () => false, // Redis is away: others tell
+    );
+    this.#unheard = isHeard ? 0 : this.#unheard + 1;
+    if (isHeard) this.#giveOne();
+  }
+
+  /** Hands one unit over if there are too many here, and all have been there for some time. */
+  #giveOne(): void {
     const { clock, timing, emit } = this.#options;
     const now = clock.monotonic();
     const members = [this.#self, ...this.#others].map((peer) => `${peer?.owner} ${peer?.leaving}`).toSorted();

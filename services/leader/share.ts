@@ -16,12 +16,17 @@ export interface Peer {
   readonly leaving: boolean;
 }
 
-/** A newer revision tries first, so that an upgrade moves each Lease once. */
-const OLDER_MS = 250;
+/**
+ * A newer revision tries first, so that an upgrade moves each Lease once. Long for a busy machine; and shorter than the rest of
+ * one that could not begin, so that such a revision does not keep a Lease to itself.
+ */
+const OLDER_MS = 500;
+/** Has its share already. */
+const FULL_MS = 250;
 /** As long as it takes to hear that one took it, and a little: the least burdened tries first. */
 const BURDENED_MS = 50;
 
-/** How long `me` lets others try first for a Lease that is free. */
+/** How long `me` lets others try first for a Lease, from when it is free. */
 export function courtesyMs(me: Peer, others: readonly Peer[]): number {
   const standing = [me, ...others].filter(({ leaving }) => !leaving);
   if (standing.length < 2) return 0;
@@ -29,7 +34,7 @@ export function courtesyMs(me: Peer, others: readonly Peer[]): number {
   const equals = standing.filter(({ revision }) => revision === me.revision);
   const isBurdened = equals.some(({ leads }) => leads < me.leads);
   if (!isBurdened) return 0;
-  return me.leads + 1 > mostOf(me, standing) ? OLDER_MS : BURDENED_MS;
+  return me.leads + 1 > mostOf(me, standing) ? FULL_MS : BURDENED_MS;
 }
 
 /** Whether `me` shall hand one Lease over. Never while two revisions run: each Lease moves by itself then. */

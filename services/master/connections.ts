@@ -3,6 +3,7 @@
 import type { LoadedAdapter } from "../adapters/load.ts";
 import type { BrokerContext } from "../broker/connection.ts";
 import type { QueueLimits } from "../broker/producer.ts";
+import type { Duty } from "../leader/duty.ts";
 import { Leader } from "../leader/leader.ts";
 import { Lease } from "../leader/lease.ts";
 import type { Masters } from "../leader/masters.ts";
@@ -12,7 +13,6 @@ import type { RedisClient } from "../redis/connect.ts";
 import type { Clock, Random } from "../runtime/clock.ts";
 import type { Part } from "../runtime/part.ts";
 import type { Emit } from "../telemetry/events.ts";
-import type { Duty } from "../leader/leader.ts";
 import { Unit } from "./unit.ts";
 
 /** What every Lease of this process shares. */
@@ -61,6 +61,7 @@ export class Connections implements Part {
   readonly name = "connections";
   readonly #options: ConnectionsOptions;
   #connections: Connection[] = [];
+  #isComplete = false;
 
   constructor(options: ConnectionsOptions) {
     this.#options = options;
@@ -68,6 +69,12 @@ export class Connections implements Part {
 
   async start(): Promise<void> {
     for (const adapter of this.#options.adapters) await this.#startAdapter(adapter);
+    this.#isComplete = true;
+  }
+
+  /** Whether every unit is there that shall be. */
+  get isComplete(): boolean {
+    return this.#isComplete;
   }
 
   /** All units hand over at once: together they have as long as one. */

@@ -3,7 +3,7 @@
 
 import type { BrokerContext } from "../broker/connection.ts";
 import type { DeadRetention } from "../broker/dead.ts";
-import type { Duty, Tenure } from "../leader/leader.ts";
+import type { Duty, Tenure } from "../leader/duty.ts";
 import type { Clock, Random } from "../runtime/clock.ts";
 import type { Emit } from "../telemetry/events.ts";
 import { Reaper } from "./reaper.ts";

@@ -6,7 +6,7 @@ import type { Action } from "../sdk/action.ts";
 import type { ActionOutcome, Adapter, Bucket } from "../sdk/adapter.ts";
 import { backoffMs } from "../runtime/backoff.ts";
 import type { Clock, Random } from "../runtime/clock.ts";
-import type { Tenure } from "../leader/leader.ts";
+import type { Tenure } from "../leader/duty.ts";
 import type { Emit } from "../telemetry/events.ts";
 import type { Pacing } from "./pacing.ts";
 

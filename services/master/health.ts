@@ -1,6 +1,7 @@
 // What a master answers to probes. Who leads plays no part, but for a leader that is stuck.
 
 import type { Check, HealthSource } from "../http/health.ts";
+import type { Clock } from "../runtime/clock.ts";
 import type { Part } from "../runtime/part.ts";
 import type { MasterRedis } from "./redis.ts";
 
@@ -9,11 +10,18 @@ export interface MasterHealthOptions {
   readonly leaders: () => readonly Part[];
   /** What became of the connections to chat services. */
   readonly adapters: () => readonly Check[];
+  /** Whether it hears of each Lease that is given back, and is known to the other masters. */
+  readonly stands: () => boolean;
   /** Aborted from SIGTERM on. */
   readonly stopping: AbortSignal;
+  readonly clock: Clock;
 }
 
-export function masterHealth({ redis, leaders, adapters, stopping }: MasterHealthOptions): HealthSource {
+/** An upgrade shall not wait for ever for what costs it a second at most. */
+const STANDS_MS = 10_000;
+
+export function masterHealth(options: MasterHealthOptions): HealthSource {
+  const { redis, leaders, adapters, stopping } = options;
   const phase = (): Check => ({
     name: "phase",
     ok: !stopping.aborted,
@@ -30,11 +38,24 @@ export function masterHealth({ redis, leaders, adapters, stopping }: MasterHealt
     ok: redis.contact,
     detail: redis.contact ? "Redis was reached" : "not yet",
   });
+  const standing = standingOf(options);
   const live = (): Check[] =>
     leaders().map((leader) => ({ name: leader.name, ...(leader.health?.() ?? { ok: true, detail: "" }) }));
   return {
     live,
     ready: () => [phase(), ...connections(), ...adapters()],
-    serving: () => [contact(), phase()],
+    serving: () => [contact(), standing(), phase()],
+  };
+}
+
+/** Once it is so, it stays so: where Redis is away later, nobody else would do better. */
+function standingOf({ redis, stands, clock }: MasterHealthOptions): () => Check {
+  let [hasStood, since]: [boolean, number | undefined] = [false, undefined];
+  return () => {
+    if (redis.contact) since ??= clock.monotonic();
+    const isLate = since !== undefined && clock.monotonic() - since >= STANDS_MS;
+    hasStood ||= stands();
+    const detail = hasStood ? "it can take a Lease over" : isLate ? "not in time; not waited for" : "not yet";
+    return { name: "election", ok: hasStood || isLate, detail };
   };
 }

@@ -2,17 +2,16 @@
 //
 // Promised: "ok" only after everything of the batch is in Redis, resume state with it; and in the order received.
 
-import { encodeEnvelope } from "../broker/delivery.ts";
 import { type BrokerContext, proven } from "../broker/connection.ts";
-import { intake, type IntakeCall } from "../broker/intake.ts";
+import { intakeAll, type IntakeAllCall } from "../broker/intake.ts";
 import type { QueueLimits } from "../broker/producer.ts";
-import type { Tenure } from "../leader/leader.ts";
+import type { Tenure } from "../leader/duty.ts";
 import { writeResume } from "../leader/resume.ts";
 import type { Clock } from "../runtime/clock.ts";
 import { AntiphonError, hasCode } from "../runtime/errors.ts";
-import type { ChatMessage, ConnState, Host, Inbound, Ingress, NackReason, ResumeState } from "../sdk/adapter.ts";
-import type { Message, Room } from "../sdk/message.ts";
+import type { ConnState, Host, Inbound, Ingress, NackReason, ResumeState } from "../sdk/adapter.ts";
 import type { Emit, Level } from "../telemetry/events.ts";
+import { type Batch, batchOf, EVENTS_MAX } from "./batch.ts";
 
 export interface HostOptions {
   /** `<adapter>[/<unit>]`. */
@@ -33,10 +32,9 @@ interface Taken {
   readonly stored: "stored" | "duplicate";
 }
 
-type Fence = NonNullable<IntakeCall["fence"]>;
+type Fence = NonNullable<IntakeAllCall["fence"]>;
 
 const QUEUE = "chat";
-const DEDUPE_MS = 3_600_000;
 /** Progress that makes no delivery is written at most so often. */
 const PROGRESS_MS = 250;
 const PROGRESS_EVENTS = 50;
@@ -61,12 +59,22 @@ export class UnitHost implements Host {
 
   async intake(batch: readonly Inbound[]): Promise<"ok" | NackReason> {
     const unproven: Taken[] = [];
-    for (const [index, inbound] of batch.entries()) {
-      const refused = await this.#take(inbound, unproven);
-      if (refused === undefined) continue;
-      await this.#acknowledge(unproven);
-      for (const rest of batch.slice(index)) rest.nack?.(refused);
-      return refused;
+    let most = EVENTS_MAX;
+    for (let at = 0; at < batch.length;) {
+      const next = batchOf(batch.slice(at), most, this.#options);
+      const taken = await this.#store(next);
+      if (taken === "queueFull" && next.deliveries.length > 1) {
+        most = 1; // whatever still has room is taken
+        continue;
+      }
+      if (typeof taken === "string") {
+        await this.#acknowledge(unproven);
+        return refuse(batch.slice(at), taken);
+      }
+      at += taken.length;
+      const refused = this.#isProvenAtOnce ? await this.#acknowledge(taken) : undefined;
+      if (refused !== undefined) return refuse(batch.slice(at), refused);
+      if (!this.#isProvenAtOnce) unproven.push(...taken);
     }
     return (await this.#acknowledge(unproven)) ?? (await this.#writeProgress()) ?? "ok";
   }
@@ -91,32 +99,55 @@ export class UnitHost implements Host {
     return this.#options.clock.now();
   }
 
-  /** Undefined when it is stored, and acknowledged unless that waits for a proof. */
-  async #take(inbound: Inbound, unproven: Taken[]): Promise<NackReason | undefined> {
-    const { event } = inbound;
-    if (event.type === "gap") this.#tellGap(event);
+  /** All of it in one script, or nothing of it. Nothing is acknowledged yet. */
+  async #store(batch: Batch): Promise<readonly Taken[] | NackReason> {
+    const { broker, limits } = this.#options;
+    const { inbounds, deliveries, resume } = batch;
+    if (deliveries.length === 0) return this.#pass(batch);
+    const fence = this.#fence();
+    if (fence === "fenced") return fence;
     try {
-      const isMessage = event.type === "message" && !event.message.user.isSelf;
-      const stored = isMessage ? await this.#store(inbound, event.message) : this.#pass(inbound);
+      const stored = await intakeAll(broker, {
+        queue: QUEUE,
+        deliveries,
+        limits,
+        ...(fence && { fence }),
+        ...(fence && resume && { resume: fieldsOf(resume) }),
+      });
       if (stored === "fenced") return stored;
-      if (this.#isProvenAtOnce) await inbound.ack?.(stored);
-      else unproven.push({ inbound, stored });
-      return undefined;
+      this.#progress = undefined;
+      this.#tellGaps(inbounds);
+      return inbounds.map((inbound, index) => {
+        const place = batch.places[index];
+        return { inbound, stored: (place === undefined ? undefined : stored[place]?.kind) ?? "stored" };
+      });
     } catch (error) {
       return this.#nack(error);
     }
   }
 
-  #tellGap({ reason, from, to, repaired }: Extract<Inbound["event"], { type: "gap" }>): void {
+  /** Nothing for handlers in it; only how far we have come is worth keeping. */
+  #pass({ inbounds, resume }: Batch): readonly Taken[] {
+    const events = (this.#progress?.events ?? 0) + inbounds.length;
+    if (resume) this.#progress = { resume, events };
+    this.#tellGaps(inbounds);
+    return inbounds.map((inbound) => ({ inbound, stored: "stored" }));
+  }
+
+  #tellGaps(inbounds: readonly Inbound[]): void {
     const { emit, unit } = this.#options;
-    emit("adapter.gap", { unit, reason, ...(from === undefined ? {} : { fromMs: from }), toMs: to, repaired });
+    for (const { event } of inbounds) {
+      if (event.type !== "gap") continue;
+      const { reason, from, to, repaired } = event;
+      emit("adapter.gap", { unit, reason, ...(from === undefined ? {} : { fromMs: from }), toMs: to, repaired });
+    }
   }
 
   get #isProvenAtOnce(): boolean {
     return (this.#options.broker.durability ?? "default") === "default";
   }
 
-  /** One proof for all of a batch: each may take as long as a disk. */
+  /** One proof for all of them: each may take as long as a disk. */
   async #acknowledge(taken: readonly Taken[]): Promise<NackReason | undefined> {
     if (taken.length === 0) return undefined;
     let acknowledged = 0;
@@ -140,37 +171,6 @@ export class UnitHost implements Host {
     const isAway = hasCode(error, "REDIS_UNAVAILABLE") || hasCode(error, "DURABILITY_UNMET");
     if (!isAway) this.#options.emit("part.failed", { part: this.#options.unit, error });
     return "redisDown";
-  }
-
-  async #store(inbound: Inbound, said: ChatMessage): Promise<"stored" | "duplicate" | "fenced"> {
-    const { broker, limits, unit, order } = this.#options;
-    const fence = this.#fence();
-    if (fence === "fenced") return fence;
-    const message = messageOf(said, unit);
-    const key = order === "room" ? message.room : `${message.room}\n${message.user.id}`;
-    const header = { v: 1, kind: "message", by: message.user.id, key } as const;
-    const [first = inbound.event.id] = inbound.dedupe;
-    const { kind } = await intake(broker, {
-      queue: QUEUE,
-      delivery: {
-        route: 0,
-        envelope: encodeEnvelope(header, JSON.stringify(message)),
-        key,
-        uid: { id: `${unit} ${first}`, ttlMs: DEDUPE_MS },
-        durability: "default",
-      },
-      limits,
-      ...(fence ? { fence } : {}),
-      ...(fence && inbound.resume ? { resume: fieldsOf(inbound.resume) } : {}),
-    });
-    if (kind !== "fenced") this.#progress = undefined;
-    return kind;
-  }
-
-  /** Nothing for handlers in it; only how far we have come is worth keeping. */
-  #pass(inbound: Inbound): "stored" {
-    if (inbound.resume) this.#progress = { resume: inbound.resume, events: (this.#progress?.events ?? 0) + 1 };
-    return "stored";
   }
 
   async #writeProgress(): Promise<NackReason | undefined> {
@@ -214,14 +214,7 @@ export function resumeOf(fields: Readonly<Record<string, string>>): ResumeState 
   };
 }
 
-/** Ids carry the unit, because two networks may each have an `ann`. */
-function messageOf(said: ChatMessage, unit: string): Message {
-  return {
-    id: said.id,
-    text: said.text,
-    room: `${unit}:${said.room.id}` as Room,
-    ...(said.thread === undefined ? {} : { thread: said.thread }),
-    user: { id: `${unit}:${said.user.id}`, name: said.user.name ?? said.user.id },
-    addressed: said.mentionsBot || said.room.kind === "dm",
-  };
+function refuse(inbounds: readonly Inbound[], reason: NackReason): NackReason {
+  for (const { nack } of inbounds) nack?.(reason);
+  return reason;
 }

@@ -3,6 +3,7 @@
 import type { Config } from "../config.ts";
 import { adapterFacts, type LoadedAdapter, loadAdapters } from "../adapters/load.ts";
 import { adminServer } from "../http/admin.ts";
+import type { Leader } from "../leader/leader.ts";
 import { Masters } from "../leader/masters.ts";
 import { leaseTiming } from "../leader/timing.ts";
 import { Watchdog } from "../leader/watchdog.ts";
@@ -11,7 +12,7 @@ import { checkDurability } from "../redis/durable.ts";
 import { Keys } from "../redis/keys.ts";
 import { type Clock, type Random, systemClock } from "../runtime/clock.ts";
 import { randomId } from "../runtime/ids.ts";
-import { type Part, startAll, stopAll } from "../runtime/part.ts";
+import { startAll, stopAll } from "../runtime/part.ts";
 import type { Emit } from "../telemetry/events.ts";
 import { Connections, leaderOf } from "./connections.ts";
 import { Control } from "./control.ts";
@@ -85,8 +86,9 @@ export function masterParts(options: MasterOptions, loaded: Loaded, stopping: Ab
   const control = new Control({ ...common, routes: loaded.routes, retention, thereSince: () => redis.thereSince });
   redis.onOutage(() => control.outage());
   const controlLeader = leaderOf("control", control, around);
-  const leaders = (): readonly Part[] => [controlLeader, ...connections.leaders];
-  const health = masterHealth({ redis, leaders, adapters: () => connections.checks, stopping });
+  const leaders = (): readonly Leader[] => [controlLeader, ...connections.leaders];
+  const stands = (): boolean => masters.isKnown && connections.isComplete && leaders().every(({ listens }) => listens);
+  const health = masterHealth({ redis, leaders, adapters: () => connections.checks, stands, stopping, clock });
   const admin = adminServer({ host: config.adminHost, port: config.adminPort, health, emit, random });
   const durability = { level: config.durability, key: broker.keys.proof() };
   const checked = (): Promise<void> => checkDurability(redis.commands, durability, { clock, random, stopping });

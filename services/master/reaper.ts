@@ -8,7 +8,7 @@
 
 import type { BrokerContext } from "../broker/connection.ts";
 import { queueNames, reapClosed, type RegisteredWorker, registeredWorkers } from "../broker/reap.ts";
-import type { Tenure } from "../leader/leader.ts";
+import type { Tenure } from "../leader/duty.ts";
 import { connectedOf, shownName, workerConnection } from "../redis/clients.ts";
 import type { Clock, Random } from "../runtime/clock.ts";
 import { hasCode } from "../runtime/errors.ts";

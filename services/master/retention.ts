@@ -3,7 +3,7 @@
 import type { BrokerContext } from "../broker/connection.ts";
 import { type DeadRetention, outlivedDead, purgeDead } from "../broker/dead.ts";
 import { queueNames } from "../broker/reap.ts";
-import type { Tenure } from "../leader/leader.ts";
+import type { Tenure } from "../leader/duty.ts";
 import type { Clock, Random } from "../runtime/clock.ts";
 import { Loop } from "../runtime/loop.ts";
 import type { Emit } from "../telemetry/events.ts";

@@ -7,7 +7,7 @@ import { encodeEnvelope } from "../broker/delivery.ts";
 import type { NewDelivery } from "../broker/producer.ts";
 import { registerRoutes } from "../broker/routes.ts";
 import { readEdits } from "../broker/schedules.ts";
-import type { Tenure } from "../leader/leader.ts";
+import type { Tenure } from "../leader/duty.ts";
 import type { Clock, Random } from "../runtime/clock.ts";
 import { Loop } from "../runtime/loop.ts";
 import type { Emit } from "../telemetry/events.ts";

@@ -7,7 +7,7 @@ import type { Claim, Settlement } from "../broker/claims.ts";
 import { claimedAtMs, enqueuedAtMs } from "../broker/delivery.ts";
 import type { OutboxClaims } from "../broker/outbox.ts";
 import { ServerClock } from "../broker/server-clock.ts";
-import type { Tenure } from "../leader/leader.ts";
+import type { Tenure } from "../leader/duty.ts";
 import type { RedisClient } from "../redis/connect.ts";
 import { backoffMs } from "../runtime/backoff.ts";
 import type { Clock, Random } from "../runtime/clock.ts";

@@ -8,7 +8,7 @@ import type { BrokerContext } from "../broker/connection.ts";
 import { OutboxClaims } from "../broker/outbox.ts";
 import type { QueueLimits } from "../broker/producer.ts";
 import { messageIdOf } from "../broker/refs.ts";
-import type { Duty, Tenure } from "../leader/leader.ts";
+import type { Duty, Tenure } from "../leader/duty.ts";
 import { readResume, writeResume } from "../leader/resume.ts";
 import type { RedisClient } from "../redis/connect.ts";
 import { backoffMs } from "../runtime/backoff.ts";

@@ -2,7 +2,7 @@
 
 import type { BrokerContext } from "../broker/connection.ts";
 import { unservedQueues } from "../broker/unserved.ts";
-import type { Tenure } from "../leader/leader.ts";
+import type { Tenure } from "../leader/duty.ts";
 import type { Clock, Random } from "../runtime/clock.ts";
 import { Loop } from "../runtime/loop.ts";
 import type { Emit } from "../telemetry/events.ts";

@@ -22,7 +22,7 @@ export function casesOf(manifest: AdapterManifest): ContractCase[] {
   const replays = replay !== "none";
   const isAlone = ingress === "takeover" || ingress === "exclusive";
   return [
-    { name: "connects: its start resolves at ready, the states come in order", run: connects },
+    { name: "connects: its start resolves at ready, the states come in order", run: starts },
     { name: "what a person says is one Message, and its room takes an answer", run: hears },
     { name: "the bot's own words are no Message of a person", run: ignoresItself },
     { name: "what is told twice is one Message", needs: ["repeat"], run: hearsOnce },
@@ -45,12 +45,21 @@ export function casesOf(manifest: AdapterManifest): ContractCase[] {
       run: (rig) => handsOver(rig, replays),
     },
     { name: "without its Lease it stores nothing and does not connect again", when: isAlone, run: isFenced },
+    {
+      name: "standing still while another leads, then going on: nothing is doubled, and the other is left alone",
+      run: (rig) => goesOn(rig, { isAlone, replays }),
+    },
     { name: "two masters may be connected: what both hear is one Message", when: !isAlone, run: sharesTheRoom },
     ...speakingCases(manifest, capabilitiesOf(manifest.caps)),
   ];
 }
 
-async function connects(rig: Rig): Promise<void> {
+/** How often it connected, or tried to. */
+function attempts({ states }: RigMaster): number {
+  return states.filter((state) => state === "connecting").length;
+}
+
+async function starts(rig: Rig): Promise<void> {
   const master = await rig.leader();
   const [first = ""] = master.states;
   equal(first, "connecting", "the first state");
@@ -146,12 +155,12 @@ async function givesUp(rig: Rig): Promise<void> {
   const master = await rig.master(rig.service.wrongSettings);
   await master.lead(await rig.newEpoch());
   await rig.until(() => master.state === "failed", `it says that it failed (it is ${master.state})`);
-  const asked = master.states.filter((state) => state === "connecting").length;
+  const asked = attempts(master);
   ok(master.detail !== "", "it says why");
   await rig.act({ room: rig.rooms[0], text: "1" });
   const until = performance.now() + 500;
   await rig.until(() => performance.now() > until, "");
-  equal(master.states.filter((state) => state === "connecting").length, asked, "it does not connect again at once");
+  equal(attempts(master), asked, "it does not connect again at once");
 }
 
 async function dies(rig: Rig, point: "stored" | "acknowledged", replays: boolean): Promise<void> {
@@ -204,14 +213,44 @@ async function isFenced(rig: Rig): Promise<void> {
   await rig.newEpoch();
   await rig.say("too late");
   await rig.until(() => first.heard.length > 0, "it hears what is said");
-  const asked = first.states.filter((state) => state === "connecting").length;
+  const asked = attempts(first);
   await first.lose();
   await rig.service.cut();
   await rig.act({ room: rig.rooms[0], text: "too late" });
   const until = performance.now() + 500;
   await rig.until(() => performance.now() > until, "");
   deepEqual([await rig.texts(), await rig.said()], [[], []], "nothing is stored or said");
-  equal(first.states.filter((state) => state === "connecting").length, asked, "it does not connect again");
+  equal(attempts(first), asked, "it does not connect again");
+}
+
+async function goesOn(rig: Rig, { isAlone, replays }: { isAlone: boolean; replays: boolean }): Promise<void> {
+  const first = await rig.leader();
+  first.standStill();
+  const asked = attempts(first);
+  await rig.say("1");
+  await rig.until(() => first.heard.length > 0, "it has heard, and stands still");
+  // To the service, too, it is gone.
+  await rig.service.cut();
+  const second = await rig.leader();
+  await rig.say("2");
+  await rig.act({ room: rig.rooms[0], text: "words" });
+  await rig.until(async () => (await rig.texts()).includes("2"), "the next leader hears");
+  await rig.until(async () => (await rig.said()).length > 0, "the next leader speaks");
+  const [reached, ready] = [attempts(second), second.states.length];
+  first.goOn();
+  const until = performance.now() + 500;
+  await rig.until(() => performance.now() > until, "");
+  if (isAlone) equal(attempts(first), asked, "it does not connect any more");
+  await first.lose();
+  equal(attempts(second), reached, `the other's connection is left alone: ${second.states.slice(ready).join(", ")}`);
+  await rig.say("3");
+  await rig.act({ room: rig.rooms[0], text: "more words" });
+  await rig.until(async () => (await rig.texts()).includes("3"), "the next leader hears on");
+  await rig.until(async () => (await rig.said()).length > 1, "the next leader speaks on");
+  deepEqual(await rig.said(), ["words", "more words"]);
+  const texts = await rig.texts();
+  if (replays || texts.length > 2) deepEqual(texts, ["1", "2", "3"]);
+  else ok(second.gaps.length > 0, "a gap is told");
 }
 
 async function sharesTheRoom(rig: Rig): Promise<void> {

@@ -2,7 +2,7 @@
 
 import type { BrokerContext } from "../broker/connection.ts";
 import type { QueueLimits } from "../broker/producer.ts";
-import type { Tenure } from "../leader/leader.ts";
+import type { Tenure } from "../leader/duty.ts";
 import { Unit } from "../master/unit.ts";
 import type { RedisClient } from "../redis/connect.ts";
 import { systemClock } from "../runtime/clock.ts";
@@ -42,6 +42,9 @@ export class RigMaster {
   readonly #unit: Unit;
   #tenure: { readonly ended: AbortController; readonly epoch: string } | undefined;
   #isDead = false;
+  /** While it stands still; what wants to pass waits for it. */
+  #still: PromiseWithResolvers<void> | undefined;
+  #hasStoodStill = false;
 
   constructor(options: RigMasterOptions) {
     const { unit, adapter, settings, broker, subscriber, limits } = options;
@@ -78,7 +81,8 @@ export class RigMaster {
   lead(epoch: string): Promise<void> {
     const ended = new AbortController();
     this.#tenure = { ended, epoch };
-    const held = (): boolean => !ended.signal.aborted;
+    // Whoever stood still finds by its clocks that the Lease has run out.
+    const held = (): boolean => !ended.signal.aborted && !this.#hasStoodStill;
     const assert = (): void => {
       if (!held()) throw new AntiphonError("FENCED", "The tenure is over.");
     };
@@ -99,6 +103,18 @@ export class RigMaster {
     this.#tenure?.ended.abort();
     this.#tenure = undefined;
     await this.#unit.end("fenced", STOP_MS);
+  }
+
+  /** As by SIGSTOP, for longer than a Lease lasts: nothing passes between the adapter and Antiphon until `goOn`. */
+  standStill(): void {
+    this.#hasStoodStill = true;
+    this.#still = Promise.withResolvers();
+  }
+
+  /** As by SIGCONT: what was under way goes on, before anybody has told it that another leads. */
+  goOn(): void {
+    this.#still?.resolve();
+    this.#still = undefined;
   }
 
   /** As by SIGKILL: nothing that it has begun goes on, and its sockets are gone. */
@@ -126,6 +142,7 @@ export class RigMaster {
     const start = (host: Host, options: StartOptions): Promise<void> => adapter.start(this.#hostOf(host), options);
     const execute = async (action: Action, attempt: number, signal: AbortSignal): Promise<ActionOutcome> => {
       const outcome = await adapter.execute(action, attempt, signal);
+      await this.#still?.promise;
       return this.#diesAt("known") ? NEVER : outcome;
     };
     const instead: Readonly<Record<PropertyKey, unknown>> = { start, execute };
@@ -150,6 +167,7 @@ export class RigMaster {
 
   async #intake(host: Host, batch: readonly Inbound[]): Promise<"ok" | NackReason> {
     this.heard.push(...batch.map(({ event }) => event));
+    await this.#still?.promise;
     if (this.#isDead || this.#diesAt("stored")) return NEVER;
     if (this.refusals.left > 0) {
       this.refusals.left--;

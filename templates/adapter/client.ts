@@ -17,7 +17,7 @@ import type {
 import { type ExampleSettings, manifest } from "./adapter.ts";
 import { type FromService, Lines, type ToService } from "./wire.ts";
 
-const BATCH_MAX = 64;
+const BATCH_MAX = 100;
 /** Events in memory; beyond it the socket is not read. */
 const HELD_MAX = 256;
 const ANSWER_MS = 10_000;

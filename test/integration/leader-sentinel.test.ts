@@ -1,7 +1,8 @@
 // Leaders on a real Sentinel set-up: what a failover does to Leases.
 
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
-import { type Duty, Leader, type Tenure } from "../../services/leader/leader.ts";
+import type { Duty, Tenure } from "../../services/leader/duty.ts";
+import { Leader } from "../../services/leader/leader.ts";
 import { Lease } from "../../services/leader/lease.ts";
 import { type LeaseTiming, leaseTiming } from "../../services/leader/timing.ts";
 import { closeRedis, openRedis, type Purpose, type RedisClient } from "../../services/redis/connect.ts";

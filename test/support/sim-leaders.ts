@@ -1,6 +1,7 @@
 // Masters that compete for one Lease in a simulated world of faults, with the real Leader and Lease, and what must hold in it.
 
-import { type Duty, Leader, type Tenure } from "../../services/leader/leader.ts";
+import type { Duty, Tenure } from "../../services/leader/duty.ts";
+import { Leader } from "../../services/leader/leader.ts";
 import { Lease } from "../../services/leader/lease.ts";
 import { type LeaseTiming, leaseTiming } from "../../services/leader/timing.ts";
 import { Keys } from "../../services/redis/keys.ts";

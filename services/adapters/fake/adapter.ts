@@ -28,7 +28,7 @@ export interface FakeOptions {
   readonly random: Random;
 }
 
-const BATCH_MAX = 64;
+const BATCH_MAX = 100;
 /** Events in memory; then the socket is not read. */
 const HELD_MAX = 256;
 const RECONNECT_MS = 100;

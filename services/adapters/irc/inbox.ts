@@ -18,7 +18,7 @@ export interface InboxOptions {
 }
 
 export const HELD_MAX = 1_000;
-const BATCH_MAX = 64;
+const BATCH_MAX = 100;
 const AGAIN = { firstMs: 50, maxMs: 1_000 };
 
 export class Inbox {

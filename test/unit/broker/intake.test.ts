@@ -1,8 +1,11 @@
 // The way in: fences, repeats, resume state, bells, schedules; and the way out through an outbox under an epoch.
 
-import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
-import { intake, type IntakeCall } from "../../../services/broker/intake.ts";
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { readBody } from "../../../services/broker/bodies.ts";
+import type { Claim } from "../../../services/broker/claims.ts";
+import { intake, intakeAll, type IntakeAllCall, type IntakeCall } from "../../../services/broker/intake.ts";
 import { OutboxClaims } from "../../../services/broker/outbox.ts";
+import type { NewDelivery } from "../../../services/broker/producer.ts";
 import { registerRoutes } from "../../../services/broker/routes.ts";
 import { closeRedis, openRedis, type RedisClient } from "../../../services/redis/connect.ts";
 import { Bench, envelope, LIMITS, outcome, payloadOf, TAKE, takeOne } from "../../support/broker.ts";
@@ -55,6 +58,65 @@ eachServer((_name, url) => {
     expect(await client.exists(bench.context.keys.resume("fake"))).toBe(0);
     const w = await bench.worker("w", "chat");
     expect((await w.take(TAKE)).runs.flat().map(payloadOf)).toEqual(["e2"]);
+  });
+
+  describe("several at once", () => {
+    const batch = (ids: readonly string[], more: Partial<IntakeAllCall> = {}): IntakeAllCall => ({
+      queue: "chat",
+      limits: LIMITS,
+      deliveries: ids.map((id) => event(id).delivery),
+      ...more,
+    });
+    const texts = async (count: number): Promise<string[]> => {
+      const w = await bench.worker("w", "chat");
+      return (await w.take({ ...TAKE, run: count })).runs.flat().map(payloadOf);
+    };
+
+    test("are stored in their order, each once, with the resume state behind the last", async () => {
+      await client.set(bench.context.keys.epoch("fake"), "7");
+      const fence = { unit: "fake", epoch: "7", part: "all" } as const;
+      const first = await intakeAll(bench.context, batch(["a", "b", "a"], { fence, resume: { cursor: "3" } }));
+      const again = await intakeAll(bench.context, batch(["b", "c"], { fence, resume: { cursor: "4" } }));
+      if (first === "fenced" || again === "fenced") throw new Error("fenced");
+      expect([...first, ...again].map(({ kind }) => kind)).toEqual([
+        "stored",
+        "stored",
+        "duplicate",
+        "duplicate",
+        "stored",
+      ]);
+      expect([first[2]?.id, again[0]?.id]).toEqual([first[0]?.id, first[1]?.id]);
+      expect(await texts(8)).toEqual(["a", "b", "c"]);
+      expect(await client.hgetall(bench.context.keys.resume("fake"))).toEqual({ epoch: "7", cursor: "4" });
+    });
+
+    test("under an old epoch none is stored", async () => {
+      await client.set(bench.context.keys.epoch("fake"), "8");
+      const fence = { unit: "fake", epoch: "7", part: "all" } as const;
+      expect(await intakeAll(bench.context, batch(["a", "b"], { fence, resume: { cursor: "2" } }))).toBe("fenced");
+      expect(await texts(8)).toEqual([]);
+      expect(await client.exists(bench.context.keys.resume("fake"))).toBe(0);
+    });
+
+    test("none is stored where not all have room", async () => {
+      const limits = { ...LIMITS, deliveries: 3 };
+      await intakeAll(bench.context, batch(["a", "b"], { limits }));
+      const more = batch(["c", "d"], { limits, resume: { cursor: "4" } });
+      await expect(intakeAll(bench.context, more)).rejects.toMatchObject({ code: "QUEUE_FULL" });
+      expect(await texts(8)).toEqual(["a", "b"]);
+    });
+
+    test("large bodies among them do not pass through the script", async () => {
+      const large = "x".repeat(5_000);
+      const call = batch(["a", "b"]);
+      const [a, b] = call.deliveries as [NewDelivery, NewDelivery];
+      await intakeAll(bench.context, { ...call, deliveries: [a, { ...b, envelope: envelope(large) }] });
+      const w = await bench.worker("w", "chat");
+      const [first, second] = (await w.take(TAKE)).runs.flat() as [Claim, Claim];
+      expect([payloadOf(first), second.bodyToken]).toEqual(["a", expect.stringMatching(/./)]);
+      const body = await readBody(bench.context, "chat", second.bodyToken);
+      expect(String(body)).toBe(envelope(large));
+    });
   });
 
   test("a person's own line is on the bus once, in the same script", async () => {

@@ -1,12 +1,7 @@
 import { afterEach, expect, test, vi } from "vitest";
-import {
-  type Duty,
-  Leader,
-  type LeaderEvent,
-  type LeaderState,
-  nextState,
-  type Tenure,
-} from "../../../services/leader/leader.ts";
+import type { Courtesy, Duty, Tenure } from "../../../services/leader/duty.ts";
+import { Leader } from "../../../services/leader/leader.ts";
+import { type LeaderEvent, type LeaderState, nextState } from "../../../services/leader/states.ts";
 import { Lease } from "../../../services/leader/lease.ts";
 import { leaseTiming } from "../../../services/leader/timing.ts";
 import { closeRedis, openRedis, type Purpose, type RedisClient } from "../../../services/redis/connect.ts";
@@ -28,6 +23,7 @@ afterEach(async () => {
 interface Options {
   readonly clock?: Clock;
   readonly timing?: typeof LONG;
+  readonly courtesy?: Courtesy;
 }
 
 /** Notes what it is told, and when. */
@@ -73,7 +69,8 @@ eachServer((_name, getUrl) => {
     return client;
   }
 
-  async function startLeader(unit: string, duty: Duty, { clock = systemClock, timing = LONG }: Options = {}) {
+  async function startLeader(unit: string, duty: Duty, options: Options = {}) {
+    const { clock = systemClock, timing = LONG, courtesy } = options;
     const emit = vi.fn();
     const lease = new Lease({ client: await connected(), keys, unit, owner: "pod", newId: randomId, timing, clock });
     const leader = new Leader({
@@ -85,10 +82,11 @@ eachServer((_name, getUrl) => {
       clock,
       random: Math.random,
       emit,
+      ...(courtesy && { courtesy }),
     });
     await leader.start();
     cleanups.push(() => leader.stop(500).catch(() => {}));
-    return { leader, emit };
+    return { leader, lease, emit };
   }
 
   test("of three candidates one leads, and its epoch is the one in Redis", async () => {
@@ -98,6 +96,27 @@ eachServer((_name, getUrl) => {
     const [winner, ...others] = duties.filter((duty) => duty.lines.length > 0);
     expect(others).toEqual([]);
     expect(winner?.tenure?.epoch).toBe(await (await connected()).get(keys.epoch("three")));
+  });
+
+  test("who lets others try first waits from when the Lease is free, not from a look while it was held", async () => {
+    const [a, b] = [new Log(), new Log()];
+    const first = await startLeader("courteous", a);
+    await waitFor(() => a.tenure);
+    const courtesy = { delayMs: vi.fn(async () => 400), changed: () => {} };
+    const second = await startLeader("courteous", b, { courtesy });
+    const tries = vi.spyOn(second.lease, "acquire");
+    await waitFor(() => courtesy.delayMs.mock.calls.length > 2, { timeoutMs: 20_000 });
+    expect(tries).not.toHaveBeenCalled();
+    await first.leader.stop(500);
+    const freeAt = performance.now();
+    await waitFor(() => b.tenure, { timeoutMs: 20_000 });
+    expect(performance.now() - freeAt).toBeGreaterThan(300);
+  });
+
+  test("it tells when it can hear that the Lease is given back", async () => {
+    const { leader } = await startLeader("listens", new Log());
+    await waitFor(() => leader.listens);
+    expect(await subscribers("listens")).toBe(1);
   });
 
   test("a stop hands over: the duty ends while the Lease still holds, and a standby wakes at once", async () => {

@@ -1,5 +1,6 @@
 import { afterEach, expect, test } from "vitest";
-import { type Duty, Leader } from "../../../services/leader/leader.ts";
+import type { Duty } from "../../../services/leader/duty.ts";
+import { Leader } from "../../../services/leader/leader.ts";
 import { Lease } from "../../../services/leader/lease.ts";
 import { Masters, mastersOf } from "../../../services/leader/masters.ts";
 import { leaseTiming } from "../../../services/leader/timing.ts";

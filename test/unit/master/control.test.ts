@@ -1,7 +1,7 @@
 // The leader of `control` does all of it, and nothing any more when it has ended.
 
 import { afterEach, beforeEach, expect, test } from "vitest";
-import type { Tenure } from "../../../services/leader/leader.ts";
+import type { Tenure } from "../../../services/leader/duty.ts";
 import { Control } from "../../../services/master/control.ts";
 import { closeRedis, openRedis, type RedisClient } from "../../../services/redis/connect.ts";
 import { type Clock, systemClock } from "../../../services/runtime/clock.ts";

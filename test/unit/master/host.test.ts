@@ -1,8 +1,9 @@
 // The way of an adapter's events into the broker, when their acknowledgement waits for more than Redis' reply.
 
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { queueDepth } from "../../../services/broker/inspect.ts";
-import { UnitHost } from "../../../services/master/host.ts";
+import type { Tenure } from "../../../services/leader/duty.ts";
+import { type HostOptions, UnitHost } from "../../../services/master/host.ts";
 import { closeRedis, openRedis, type RedisClient } from "../../../services/redis/connect.ts";
 import type { Durability } from "../../../services/redis/durable.ts";
 import { systemClock } from "../../../services/runtime/clock.ts";
@@ -24,13 +25,17 @@ function inbound(id: string): Inbound {
   };
 }
 
-function hostOf(client: RedisClient, durability: Durability): { host: UnitHost; bench: Bench } {
+function hostOf(
+  client: RedisClient,
+  durability: Durability,
+  { ingress = "shared", limits = LIMITS }: Partial<Pick<HostOptions, "ingress" | "limits">> = {},
+): { host: UnitHost; bench: Bench } {
   const bench = new Bench(client);
   const host = new UnitHost({
     unit: "fake",
-    ingress: "shared",
+    ingress,
     broker: { ...bench.context, durability },
-    limits: LIMITS,
+    limits,
     order: "user",
     clock: systemClock,
     emit: () => {},
@@ -50,6 +55,50 @@ test("by default each event is acknowledged when it is stored, in order", async 
     const { host } = hostOf(client, "default");
     expect(await host.intake(["a", "b", "a"].map(inbound))).toBe("ok");
     expect(told).toEqual(["a stored", "b stored", "a duplicate"]);
+  });
+});
+
+test("a backlog goes to Redis in one script for each hundred", async () => {
+  await withClient((await testRedis()).url, async (client) => {
+    const { host, bench } = hostOf(client, "default");
+    await host.intake([inbound("first")]); // the server knows the script now
+    const calls = vi.spyOn(client, "callBuffer");
+    const ids = Array.from({ length: 250 }, (_, index) => `e${index}`);
+    expect(await host.intake(ids.map(inbound))).toBe("ok");
+    expect(calls).toHaveBeenCalledTimes(3);
+    expect(told.slice(1)).toEqual(ids.map((id) => `${id} stored`));
+    expect((await queueDepth(bench.context, "chat")).ready).toBe(251);
+  });
+});
+
+test("a queue that has room for some takes those; the others are refused and come back", async () => {
+  await withClient((await testRedis()).url, async (client) => {
+    const { host, bench } = hostOf(client, "default", { limits: { ...LIMITS, deliveries: 3 } });
+    const batch = ["a", "b", "c", "d", "e"].map(inbound);
+    expect(await host.intake(batch)).toBe("queueFull");
+    expect(told).toEqual(["a stored", "b stored", "c stored", "d queueFull", "e queueFull"]);
+    expect((await queueDepth(bench.context, "chat")).ready).toBe(3);
+  });
+});
+
+test("resume state follows what is stored, and an old epoch changes neither", async () => {
+  await withClient((await testRedis()).url, async (client) => {
+    const { host, bench } = hostOf(client, "default", { ingress: "takeover", limits: { ...LIMITS, deliveries: 3 } });
+    const { keys } = bench.context;
+    await client.set(keys.epoch("fake"), "7");
+    host.tenure = { epoch: "7", held: () => true } as unknown as Tenure;
+    const waiting = ["a", "b", "c", "d"].map((id) => ({
+      ...inbound(id),
+      resume: { v: 1, kind: "fake", data: { after: id }, at: 0 } as const,
+    }));
+    const after = async (): Promise<unknown> => JSON.parse((await client.hget(keys.resume("fake"), "data")) ?? "null");
+    expect(await host.intake(waiting)).toBe("queueFull");
+    expect(await after()).toEqual({ after: "c" });
+    told.length = 0;
+    await client.set(keys.epoch("fake"), "8");
+    expect(await host.intake(waiting.slice(0, 2))).toBe("fenced");
+    expect(told).toEqual(["a fenced", "b fenced"]);
+    expect(await after()).toEqual({ after: "c" });
   });
 });
 

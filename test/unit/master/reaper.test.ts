@@ -2,7 +2,7 @@ import { afterEach, beforeEach, expect, test } from "vitest";
 import { Claims } from "../../../services/broker/claims.ts";
 import type { BrokerContext } from "../../../services/broker/connection.ts";
 import { Producer } from "../../../services/broker/producer.ts";
-import type { Tenure } from "../../../services/leader/leader.ts";
+import type { Tenure } from "../../../services/leader/duty.ts";
 import { Reaper } from "../../../services/master/reaper.ts";
 import { connectedOf, shownName, workerConnection } from "../../../services/redis/clients.ts";
 import type { RedisClient } from "../../../services/redis/connect.ts";

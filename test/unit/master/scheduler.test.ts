@@ -3,7 +3,7 @@ import type { BrokerContext } from "../../../services/broker/connection.ts";
 import { decodeEnvelope } from "../../../services/broker/delivery.ts";
 import { registerRoutes } from "../../../services/broker/routes.ts";
 import { editSchedule, type ScheduleEdit } from "../../../services/broker/schedules.ts";
-import type { Tenure } from "../../../services/leader/leader.ts";
+import type { Tenure } from "../../../services/leader/duty.ts";
 import { Scheduler } from "../../../services/master/scheduler.ts";
 import type { TimedRoute } from "../../../services/master/timetable.ts";
 import { systemClock } from "../../../services/runtime/clock.ts";
