@@ -28,6 +28,11 @@ interface Heard {
   readonly line?: string;
 }
 
+interface Address {
+  readonly host: string;
+  readonly port: number;
+}
+
 /** Something heard, and when (monotonic ms). */
 export interface Said {
   readonly nick: string;
@@ -66,11 +71,12 @@ export class IrcPerson {
   }
 
   /** In the channel when it answers. */
-  static async join(port: number, nick: string, channel = "#ops", password?: string): Promise<IrcPerson> {
+  static async join(at: number | Address, nick: string, channel = "#ops", password?: string): Promise<IrcPerson> {
+    const { host, port } = typeof at === "number" ? { host: "127.0.0.1", port: at } : at;
     const client = new Client();
     const person = new IrcPerson(nick, client);
     client.connect({
-      host: "127.0.0.1",
+      host,
       port,
       nick,
       username: nick,

@@ -35,8 +35,8 @@ export class FenceLog {
   readonly #tokens = new Map<string, number>();
 
   /** Of the servers at these ports. */
-  constructor(ports: readonly number[]) {
-    this.#monitors = ports.map((port) => new Monitor(port, (call) => this.#take(call, port)));
+  constructor(ports: readonly number[], host?: string) {
+    this.#monitors = ports.map((port) => new Monitor(port, (call) => this.#take(call, port), host));
   }
 
   async start(): Promise<void> {

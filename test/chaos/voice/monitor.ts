@@ -18,6 +18,7 @@ const LINE = /^\+(\d+\.\d+) \[\d+ ([^\]]+)\] (.*)$/;
 /** Also after the server was away: it is asked again until `stop`. */
 export class Monitor {
   readonly #port: number;
+  readonly #host: string;
   readonly #onCall: (call: ScriptCall) => void;
   #socket: Socket | undefined;
   #timer: NodeJS.Timeout | undefined;
@@ -25,8 +26,9 @@ export class Monitor {
   #rest = "";
   #call: { at: number; words: string; commands: string[] } | undefined;
 
-  constructor(port: number, onCall: (call: ScriptCall) => void) {
+  constructor(port: number, onCall: (call: ScriptCall) => void, host = "127.0.0.1") {
     this.#port = port;
+    this.#host = host;
     this.#onCall = onCall;
   }
 
@@ -44,7 +46,7 @@ export class Monitor {
 
   #connect(onTelling: () => void): void {
     if (this.#stopped) return;
-    const socket = connect(this.#port, "127.0.0.1");
+    const socket = connect(this.#port, this.#host);
     this.#socket = socket;
     this.#rest = "";
     socket.setEncoding("latin1");

@@ -1,0 +1,93 @@
+// The long form: every scenario in a release of its own, those of E2E_NAMES.
+
+import { afterAll, describe } from "vitest";
+import { backlog, pools } from "./scenarios/backlog.ts";
+import { brokenDeploy } from "./scenarios/broken.ts";
+import { HPA_VALUES, hpaFollows } from "./scenarios/hpa.ts";
+import { installed } from "./scenarios/install.ts";
+import { IRC_VALUES, ircThroughUpgrade, startNgircd } from "./scenarios/irc.ts";
+import { jobsThroughUpgrade } from "./scenarios/jobs.ts";
+import { killed } from "./scenarios/kills.ts";
+import { cutOff, drained } from "./scenarios/nodes.ts";
+import { newcomer } from "./scenarios/newcomer.ts";
+import { requestsAtRest, spread } from "./scenarios/quiet.ts";
+import { skaffoldReplayed } from "./scenarios/skaffold.ts";
+import { upgraded } from "./scenarios/upgrade.ts";
+import { volumeKept } from "./scenarios/volume.ts";
+import { inRelease, needs, type Run, scenario, spaceOf } from "./support/around.ts";
+import { Cluster } from "./support/cluster.ts";
+import { fixed } from "./support/values.ts";
+
+const cluster = await Cluster.open();
+const nodes = (await cluster.nodes()).map(({ name }) => name);
+const [anchor = ""] = nodes;
+const wanted = new Set((process.env["E2E_NAMES"] ?? "").split(","));
+const STEADY_MS = 15_000;
+const KILL_MS = 120_000;
+const CUT_MS = 60_000;
+
+afterAll(() => cluster.close());
+
+const RUNS: Readonly<Record<string, Run>> = {
+  install: (cluster) => installed(cluster, spaceOf("install")),
+  newcomer: () => newcomer(),
+  upgrade: (cluster) =>
+    inRelease({ cluster, namespace: spaceOf("upgrade"), values: fixed(10, 3) }, (release) =>
+      upgraded(release, { steadyMs: STEADY_MS }),
+    ),
+  "masters-first": (cluster) =>
+    inRelease({ cluster, namespace: spaceOf("order"), values: fixed(4, 2) }, (release) =>
+      upgraded(release, { steadyMs: STEADY_MS, first: "master" }),
+    ),
+  jobs: (cluster) => inRelease({ cluster, namespace: spaceOf("jobs"), values: fixed(2, 2) }, jobsThroughUpgrade),
+  backlog: (cluster) =>
+    inRelease({ cluster, namespace: spaceOf("backlog") }, (release) => backlog(release, { min: 2, max: 10 })),
+  pools: (cluster) => {
+    const heavy = { queues: "heavy", behindService: false, autoscaling: { min: 1, max: 4 } };
+    const values = { worker: { queues: "chat,default", pools: { heavy } } };
+    return inRelease({ cluster, namespace: spaceOf("pools"), values }, (release) => pools(release, { min: 1, max: 4 }));
+  },
+  kills: (cluster) =>
+    inRelease({ cluster, namespace: spaceOf("kills"), values: fixed(4, 3) }, (release) => killed(release, KILL_MS)),
+  irc: async (cluster) =>
+    inRelease({ cluster, namespace: spaceOf("irc"), values: { ...fixed(2, 2), ...IRC_VALUES } }, async (release) => {
+      await startNgircd(cluster, release.namespace);
+      return ircThroughUpgrade(release);
+    }),
+  volume: (cluster) => volumeKept(cluster, spaceOf("volume")),
+  broken: (cluster) => inRelease({ cluster, namespace: spaceOf("broken"), values: fixed(3, 2) }, brokenDeploy),
+  "api-load": (cluster) => inRelease({ cluster, namespace: spaceOf("rest") }, requestsAtRest),
+  hpa: (cluster) => inRelease({ cluster, namespace: spaceOf("hpa"), values: HPA_VALUES }, hpaFollows),
+};
+
+const ON_NODES: Readonly<Record<string, Run>> = {
+  spread: (cluster) => inRelease({ cluster, namespace: spaceOf("spread"), values: fixed(6, 3) }, spread),
+  drain: (cluster) =>
+    inRelease({ cluster, namespace: spaceOf("drain"), values: fixed(6, 3) }, (release) => drained(release, nodes)),
+};
+
+function define(runs: Readonly<Record<string, Run>>): void {
+  for (const [name, run] of Object.entries(runs)) if (wanted.has(name)) scenario(name, () => run(cluster));
+}
+
+describe("on a cluster", () => define(RUNS));
+
+describe("on three nodes", () => {
+  needs("three nodes", nodes.length >= 3, () => {
+    define(ON_NODES);
+    needs("E2E_CUT and E2E_MEND", process.env["E2E_CUT"] !== undefined && process.env["E2E_MEND"] !== undefined, () =>
+      define({
+        cut: (cluster) =>
+          inRelease({ cluster, namespace: spaceOf("cut"), values: fixed(6, 3) }, (release) =>
+            cutOff(release, { holdMs: CUT_MS, anchor }),
+          ),
+      }),
+    );
+  });
+});
+
+describe("with docker beside it", () => {
+  needs("E2E_LOAD", process.env["E2E_LOAD"] !== undefined, () =>
+    define({ skaffold: (cluster) => skaffoldReplayed(cluster, spaceOf("skaffold")) }),
+  );
+});

@@ -1,0 +1,49 @@
+// The handler of the cluster tests, given to the chart as handlers.inline. Its store lists what was settled, and at which
+// attempt: of an event without a key how often, of a key in which order.
+
+import { hostname } from "node:os";
+import { setTimeout as pause } from "node:timers/promises";
+import { type Ctx, defineHandler, job } from "antiphon";
+
+/** There is no schema library beside a handler that stands in values: what the tests send is right. */
+function as<T>() {
+  const types = undefined as { readonly input: T; readonly output: T } | undefined;
+  return {
+    "~standard": { version: 1 as const, vendor: "e2e", types, validate: (value: unknown) => ({ value: value as T }) },
+  };
+}
+
+interface Work {
+  readonly event: string;
+  /** "" when it may run beside all others. */
+  readonly key?: string;
+  readonly ms?: number;
+}
+
+const work = job("e2e.work", as<Work>());
+const heavy = job("e2e.heavy", as<Work>(), { queue: "heavy" });
+
+/** Where and how it ran: `first` is the pod where it began for the first time. */
+async function done(ctx: Ctx, { event, key = "", ms = 0 }: Work) {
+  const first = ms > 1000 ? await ctx.step("first", () => hostname()) : hostname();
+  const field = key === "" ? `once ${event}` : `order ${key}`;
+  const settled = ((await ctx.store.get(field)) ?? []) as string[];
+  if (ms > 0) await pause(ms, undefined, { signal: ctx.signal });
+  ctx.store.set(field, [...settled, key === "" ? `${ctx.attempt}` : event]);
+  return { first, last: hostname(), attempt: ctx.attempt };
+}
+
+export default defineHandler({
+  name: "e2e",
+  routes: (r) => ({
+    hook: r.post("/e2e", {
+      key: ({ query }) => String(query["key"] ?? ""),
+      body: as<Work>(),
+      run: async (ctx) => void (await done(ctx, ctx.body)),
+    }),
+    work: r.job(work, { timeout: "10m", run: (ctx) => done(ctx, ctx.input) }),
+    heavy: r.job(heavy, { timeout: "10m", run: (ctx) => done(ctx, ctx.input) }),
+    echo: r.command("echo <word>", { help: "Says it again", run: ({ args }) => args.word }),
+    where: r.command("where", { help: "Says which pod answers", run: () => hostname() }),
+  }),
+});

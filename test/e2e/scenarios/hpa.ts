@@ -1,0 +1,63 @@
+// A HorizontalPodAutoscaler of the cluster follows our own external metrics API, through the API server's aggregation layer.
+
+import { waitFor } from "../../support/wait-for.ts";
+import { count, type Finding, time } from "../support/figures.ts";
+import { settled } from "../support/ledger.ts";
+import type { Release } from "../support/release.ts";
+import { Counts } from "./backlog.ts";
+
+const PATH = "/apis/external.metrics.k8s.io/v1beta1";
+const JOBS = 5_000;
+const JOB_MS = 1_000;
+const THERE_MS = 120_000;
+const OUT_MS = 240_000;
+const DONE_MS = 600_000;
+
+/** Of the chart. */
+export const HPA_VALUES = {
+  autoscaling: { mode: "hpa", min: 2, max: 6 },
+  externalMetrics: { apiService: { enabled: true } },
+};
+
+interface Metrics {
+  readonly items: readonly { readonly value: string }[];
+}
+
+export async function hpaFollows(release: Release): Promise<Finding> {
+  const { cluster, store, namespace } = release;
+  const metric = `${PATH}/namespaces/${namespace}/antiphon_workers_required`;
+  await waitFor(async () => (await cluster.api<Metrics>(metric)).items.length > 0, {
+    timeoutMs: THERE_MS,
+    what: `${metric} answers`,
+  });
+  const counts = new Counts(release, "worker");
+  await waitFor(() => counts.now >= 2, { timeoutMs: OUT_MS, what: "2 workers" });
+  await release.settled();
+  await store.queue.enqueueAll(
+    "e2e.work",
+    Array.from({ length: 40 }, (_, at) => ({ event: `before-${at}`, ms: JOB_MS })),
+  );
+  await settled(store, DONE_MS);
+  const from = Date.now();
+  await store.queue.enqueueAll(
+    "e2e.work",
+    Array.from({ length: JOBS }, (_, at) => ({ event: `flood-${at}`, ms: JOB_MS })),
+  );
+  await waitFor(() => counts.now > 2, { timeoutMs: OUT_MS, what: "the HPA asks for more workers" });
+  const askedMs = (counts.changes.find(({ at, replicas }) => at >= from && replicas > 2)?.at ?? Number.NaN) - from;
+  const value = (await cluster.api<Metrics>(metric)).items[0]?.value ?? "";
+  await settled(store, DONE_MS);
+  await counts.stop();
+  return {
+    name: "hpa",
+    conditions: [
+      "`autoscaling.mode: hpa`, `externalMetrics.apiService.enabled`: the metric comes through the API server from a master",
+      `${JOBS} jobs of ${JOB_MS / 1000} s; the metric said ${value}; workers wished for: ${counts.changes.map(({ replicas }) => replicas).join(", ")}`,
+    ],
+    rows: [
+      time("backlog of 5,000 → the HPA asks for the first new pod", askedMs, 20_000),
+      count("workers that it asked for, at most 6", Math.max(...counts.changes.map(({ replicas }) => replicas))),
+    ],
+    problems: [],
+  };
+}

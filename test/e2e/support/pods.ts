@@ -1,0 +1,217 @@
+// Every pod there was in a namespace: when it came, served, was told to go and went, how it ended, and what it logged.
+
+import { mkdtempSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { waitFor } from "../../support/wait-for.ts";
+import type { Cluster, Listed, Resource } from "./cluster.ts";
+
+export interface PodObject extends Resource {
+  readonly spec: {
+    readonly nodeName?: string;
+    readonly automountServiceAccountToken?: boolean;
+    readonly volumes?: readonly Readonly<Record<string, unknown>>[];
+  };
+  readonly status: {
+    readonly phase?: string;
+    readonly conditions?: readonly { readonly type: string; readonly status: string }[];
+    readonly containerStatuses?: readonly ContainerStatus[];
+  };
+}
+
+interface ContainerStatus {
+  readonly name: string;
+  readonly restartCount: number;
+  readonly state: {
+    readonly running?: object;
+    readonly terminated?: { readonly exitCode: number; readonly reason?: string };
+    readonly waiting?: { readonly reason?: string };
+  };
+}
+
+/** All times: ms since 1970. */
+export interface Pod {
+  readonly name: string;
+  readonly component: string;
+  readonly pool: string;
+  object: PodObject;
+  readonly seenAt: number;
+  readyAt?: number;
+  /** When it was first seen as told to go. */
+  deletedAt?: number;
+  goneAt?: number;
+  exitCode?: number;
+  readonly logs: string[];
+  isFollowed: boolean;
+}
+
+export interface LogLine {
+  readonly time: string;
+  readonly event?: string;
+  readonly pod: string;
+  readonly [field: string]: unknown;
+}
+
+interface Change {
+  readonly type: "ADDED" | "MODIFIED" | "DELETED" | "BOOKMARK" | "ERROR";
+  readonly object: PodObject;
+}
+
+const AGAIN_MS = 200;
+const LABEL = "app.kubernetes.io";
+
+export class Pods {
+  readonly #cluster: Cluster;
+  readonly #path: string;
+  readonly #all = new Map<string, Pod>();
+  readonly #stop = new AbortController();
+  #watching: Promise<void> | undefined;
+
+  constructor(cluster: Cluster, namespace: string) {
+    this.#cluster = cluster;
+    this.#path = `/api/v1/namespaces/${namespace}/pods`;
+  }
+
+  start(): void {
+    this.#watching = this.#watch();
+  }
+
+  async stop(): Promise<void> {
+    this.#stop.abort();
+    await this.#watching;
+  }
+
+  /** All that ever were. */
+  get all(): readonly Pod[] {
+    return [...this.#all.values()];
+  }
+
+  /** Those that are there and not told to go. */
+  of(component: string): Pod[] {
+    return this.all.filter((pod) => pod.component === component && isThere(pod));
+  }
+
+  ready(component: string): Pod[] {
+    return this.of(component).filter(isReady);
+  }
+
+  named(name: string): Pod | undefined {
+    return this.all.findLast((pod) => pod.name === name);
+  }
+
+  async gone(component: string, timeoutMs: number): Promise<void> {
+    const left = (): string[] =>
+      this.all.filter((pod) => pod.component === component && pod.goneAt === undefined).map(({ name }) => name);
+    await waitFor(() => left().length === 0, { timeoutMs, what: `${component} pods are gone` });
+  }
+
+  /** What all of them logged under this event, in the order of time. */
+  logged(event: string): LogLine[] {
+    return this.all
+      .flatMap(({ name, logs }) =>
+        logs
+          .filter((line) => line.includes(`"${event}"`))
+          .map((line) => ({ ...(parsed(line) as LogLine), pod: name }))
+          .filter((line) => line.event === event),
+      )
+      .sort((a, b) => Date.parse(a.time) - Date.parse(b.time));
+  }
+
+  /** For whoever wants to know why. Answers the file. */
+  keepLogs(): string {
+    const file = join(mkdtempSync(join(tmpdir(), "antiphon-e2e-")), "logs");
+    const lines = this.all.flatMap((pod) => [
+      `== ${pod.name} on ${pod.object.spec.nodeName ?? "no node"} ${JSON.stringify({ ...pod, object: undefined, logs: undefined })}`,
+      ...pod.logs,
+    ]);
+    writeFileSync(file, lines.join("\n"));
+    return file;
+  }
+
+  async #watch(): Promise<void> {
+    const { signal } = this.#stop;
+    while (!signal.aborted) {
+      try {
+        const { metadata, items } = await this.#cluster.api<Listed<PodObject>>(this.#path);
+        const there = new Set(items.map((object) => object.metadata.uid));
+        for (const object of items) this.#saw(object);
+        for (const [uid, pod] of this.#all) if (!there.has(uid)) pod.goneAt ??= Date.now();
+        const query = `watch=true&resourceVersion=${metadata.resourceVersion}`;
+        for await (const line of this.#cluster.lines(`${this.#path}?${query}`, signal)) {
+          const change = JSON.parse(line) as Change;
+          if (change.type === "ERROR") break;
+          if (change.type === "BOOKMARK") continue;
+          const pod = this.#saw(change.object);
+          if (change.type === "DELETED") pod.goneAt ??= Date.now();
+        }
+      } catch {
+        // The API server or the proxy was away: once more.
+      }
+      await new Promise((resolve) => setTimeout(resolve, AGAIN_MS));
+    }
+  }
+
+  #saw(object: PodObject): Pod {
+    const { uid = "", name, labels = {}, deletionTimestamp } = object.metadata;
+    const now = Date.now();
+    const pod: Pod = this.#all.get(uid) ?? {
+      name,
+      component: labels[`${LABEL}/component`] ?? labels["app"] ?? labels[`${LABEL}/name`] ?? "",
+      pool: labels["antiphon.dev/pool"] ?? "",
+      object,
+      seenAt: now,
+      logs: [],
+      isFollowed: false,
+    };
+    this.#all.set(uid, pod);
+    pod.object = object;
+    if (isReady(pod)) pod.readyAt ??= now;
+    if (deletionTimestamp !== undefined) pod.deletedAt ??= now;
+    const [main] = object.status.containerStatuses ?? [];
+    const ended = main?.state.terminated;
+    if (ended !== undefined) pod.exitCode ??= ended.exitCode;
+    if (main?.state.running !== undefined && !pod.isFollowed) void this.#follow(pod);
+    return pod;
+  }
+
+  /** Until it has gone. A log that breaks off (its node is cut off) is read on; that of a restarted container begins anew. */
+  async #follow(pod: Pod): Promise<void> {
+    pod.isFollowed = true;
+    const { signal } = this.#stop;
+    let [skip, round] = [0, restartsOf(pod)];
+    while (pod.goneAt === undefined && !signal.aborted) {
+      if (restartsOf(pod) !== round) [skip, round] = [0, restartsOf(pod)];
+      let seen = 0;
+      try {
+        for await (const line of this.#cluster.lines(`${this.#path}/${pod.name}/log?follow=true`, signal))
+          if (++seen > skip) pod.logs.push(line);
+      } catch {
+        // What was read is what there is, for now.
+      }
+      skip = Math.max(skip, seen);
+      await new Promise((resolve) => setTimeout(resolve, AGAIN_MS * 5));
+    }
+  }
+}
+
+function restartsOf({ object }: Pod): number {
+  return object.status.containerStatuses?.[0]?.restartCount ?? 0;
+}
+
+export function isReady({ object }: Pod): boolean {
+  return object.status.conditions?.some((one) => one.type === "Ready" && one.status === "True") ?? false;
+}
+
+function isThere({ goneAt, deletedAt, object }: Pod): boolean {
+  return (
+    goneAt === undefined && deletedAt === undefined && !["Failed", "Succeeded"].includes(object.status.phase ?? "")
+  );
+}
+
+function parsed(line: string): unknown {
+  try {
+    return JSON.parse(line);
+  } catch {
+    return {};
+  }
+}
