@@ -9,6 +9,8 @@ export default defineConfig({
     alias: [
       { find: /^antiphon$/, replacement: source("sdk/index.ts") },
       { find: /^antiphon\/adapter$/, replacement: source("sdk/adapter.ts") },
+      { find: /^antiphon\/bus$/, replacement: source("bus/plugin.ts") },
+      { find: /^antiphon\/client$/, replacement: source("client/client.ts") },
       { find: /^antiphon\/queue$/, replacement: source("queue/queue.ts") },
       { find: /^antiphon\/testing$/, replacement: source("testing/bot.ts") },
     ],

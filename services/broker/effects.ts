@@ -21,7 +21,13 @@ interface Common {
 export type Effect = Common &
   (
     | { readonly kind: "child"; readonly queue: string; readonly delivery: NewDelivery }
-    | { readonly kind: "publish"; readonly channel: string; readonly payload: Buffer | string }
+    | {
+        readonly kind: "publish";
+        readonly channel: string;
+        readonly payload: Buffer | string;
+        /** What the channel keeps from now on. Left out: as much as every channel. */
+        readonly keep?: { readonly messages?: number; readonly ageMs?: number };
+      }
     | { readonly kind: "store"; readonly handler: string; readonly field: string; readonly value: string | null }
     | { readonly kind: "group"; readonly group: string; readonly user: string; readonly member: boolean }
     | { readonly kind: "ref"; readonly actionId: string; readonly messageId: string }
@@ -41,7 +47,17 @@ const REF_AGE_MS = 30 * 86_400_000;
 
 /** The arguments of lib/publish.lua. */
 export function publishArguments(context: BrokerContext, channel: string, payload: Buffer | string): Argument[] {
-  return [channel, context.keys.busBell(bellOf(channel)), BACKLOG_LENGTH, BACKLOG_AGE_MS, randomId(), payload];
+  return keptArguments(context, { channel, payload });
+}
+
+type Publish = Extract<Effect, { kind: "publish" }>;
+
+function keptArguments(
+  context: BrokerContext,
+  { channel, payload, keep }: Pick<Publish, "channel" | "payload" | "keep">,
+): Argument[] {
+  const { messages = BACKLOG_LENGTH, ageMs = BACKLOG_AGE_MS } = keep ?? {};
+  return [channel, context.keys.busBell(bellOf(channel)), messages, ageMs, randomId(), payload, 0];
 }
 
 /**
@@ -60,7 +76,7 @@ function effectBody(context: BrokerContext, effect: Effect, body?: Envelope): [s
       return ["child", [context.keys.queue(effect.queue), ...delivery]];
     }
     case "publish":
-      return ["publish", publishArguments(context, effect.channel, effect.payload)];
+      return ["publish", keptArguments(context, effect)];
     case "store": {
       const store = context.keys.store(effect.handler);
       return effect.value === null ? ["unset", [store, effect.field]] : ["set", [store, effect.field, effect.value]];

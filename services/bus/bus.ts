@@ -1,86 +1,103 @@
 // Publish/subscribe with backlog. Channels keep their newest messages; a reader that comes back with its position gets
 // all that followed, on any process, or is told that it cannot. Pub/sub is only a doorbell that happens to carry the message.
 
-import type { RedisClient } from "../redis/connect.ts";
-import { bellOf, type Keys } from "../redis/keys.ts";
-import { loadScript, runScript, text } from "../redis/scripts.ts";
 import type { Clock, Random } from "../runtime/clock.ts";
 import { AntiphonError } from "../runtime/errors.ts";
-import { randomId } from "../runtime/ids.ts";
 import { Loop } from "../runtime/loop.ts";
-import type { Part } from "../runtime/part.ts";
+import type { Part as RuntimePart } from "../runtime/part.ts";
 import type { Emit } from "../telemetry/events.ts";
-import { readAfter, readRecent, type Source } from "./backlog.ts";
+import { type Backend, RETENTION, type Retention } from "./backend.ts";
+import { readerName } from "./channel.ts";
+import type { CloseReason, Conn, Face } from "./face.ts";
 import { Feed } from "./feed.ts";
-import { NOWHERE, type Position } from "./position.ts";
-import { type Beginning, type Conn, type Face, Stream } from "./stream.ts";
+import { Filters } from "./filters.ts";
+import { type Page, readPage } from "./page.ts";
+import type { From, Position } from "./position.ts";
+import { type Published, Publisher } from "./publisher.ts";
+import { Stream, Sub } from "./stream.ts";
+import type { Reader } from "./targets.ts";
 
-const PUBLISH = loadScript(new URL("./lua/publish.lua", import.meta.url));
-
-/** What a channel keeps; the broker, which publishes within its own scripts, keeps the same. */
-export const RETENTION = { messages: 1000, ageMs: 7 * 24 * 3_600_000 } as const;
-
-const BACKLOG_MAX = 300;
-/** What follows when a live reader missed something for good. */
-const RECENT_AFTER_LOSS = 50;
-const BACKLOG_BYTES_MAX = 1024 * 1024;
 const SWEEP_MS = 1_000;
 const COMPARE_MS = 5_000;
+const BUFFER = { messages: 1000, bytes: 8 * 1024 * 1024 } as const;
+const FLUSH_MS = 1_000;
+/** A reader that needs more pages than this never gets there: more is said than it can read. */
+const PAGES_MAX = 100;
+const DRAIN_POLL_MS = 20;
+const DRAINED_BYTES = 64 * 1024;
 
 export interface BusOptions {
-  readonly commands: RedisClient;
-  readonly subscriber: RedisClient;
-  readonly keys: Keys;
+  readonly backend: Backend;
   readonly clock: Clock;
   readonly random: Random;
   readonly emit: Emit;
+  /** What channels keep. */
+  readonly keep?: Retention | undefined;
+  /** How often open streams are looked at. */
+  readonly sweepMs?: number | undefined;
+  /** Between reading what a channel holds and going live, for tests. */
+  readonly beforeLive?: ((channels: readonly string[]) => Promise<void>) | undefined;
+}
+
+/** A channel, as it is stored, and from where on. */
+export interface Want {
+  readonly channel: string;
+  readonly from: From;
 }
 
 export interface Attach {
-  readonly channel: string;
+  readonly wants: readonly Want[];
   readonly conn: Conn;
   readonly face: Face;
-  /** Where the reader stood. Left out: it gets the newest `recent` messages. */
-  readonly after?: Position;
-  /** How many messages a reader without a position gets, or one that cannot be brought up to date. */
-  readonly recent: number;
+  readonly reader: Reader;
+  /** How many messages a reader gets that cannot be brought up to date. */
+  readonly recent?: number;
+  /** How long it may stay, ms. */
+  readonly lifeMs?: number;
+  readonly mayStay?: (() => Promise<boolean>) | undefined;
+  readonly onClosed?: (() => void) | undefined;
 }
 
-/** A connection that is attached. */
-export interface Attached {
-  /** To be called when the connection is gone. */
-  leave(): void;
-}
-
-export class Bus implements Part {
+export class Bus implements RuntimePart {
   readonly name = "bus";
+  readonly backend: Backend;
+  readonly filters = new Filters();
+  /** How many streams were closed, by reason. */
+  readonly closed = new Map<string, number>();
+  /** How many readers could not be told everything. */
+  gaps = 0;
   readonly #options: BusOptions;
-  readonly #source: Source;
   readonly #loop: Loop;
+  readonly #publisher: Publisher;
   readonly #feeds = new Map<string, Feed>();
-  readonly #bells = new Map<string, Promise<unknown>>();
+  readonly #streams = new Set<Stream>();
+  readonly #now = (): number => this.#options.clock.monotonic();
   #comparedAt = 0;
   #stopping = false;
 
   constructor(options: BusOptions) {
     this.#options = options;
-    this.#source = { client: options.commands, keys: options.keys };
-    const { clock, random, emit } = options;
+    this.backend = options.backend;
+    const { clock, random, emit, sweepMs = SWEEP_MS, backend } = options;
     const onError = (error: unknown): void => emit("loop.failed", { loop: "bus", error });
-    this.#loop = new Loop({ name: "bus", intervalMs: SWEEP_MS, tick: () => this.#tick(), onError, clock, random });
+    this.#loop = new Loop({ name: "bus", intervalMs: sweepMs, tick: () => this.#tick(), onError, clock, random });
+    const seen = (channel: string): number => this.#feeds.get(channel)?.at?.offset ?? 0;
+    this.#publisher = new Publisher({ backend, clock, random, limits: BUFFER, seen });
   }
 
   async start(): Promise<void> {
-    this.#options.subscriber.on("smessageBuffer", this.#onBell);
-    this.#options.subscriber.on("ready", this.#onReady);
+    await this.backend.start({
+      bell: (channel, position, message) => this.#feeds.get(channel)?.ring(position, message),
+      gap: () => this.#compareNow(),
+    });
     await this.#loop.start();
   }
 
   async stop(): Promise<void> {
     this.endStreams();
     await this.#loop.stop();
-    this.#options.subscriber.off("smessageBuffer", this.#onBell);
-    this.#options.subscriber.off("ready", this.#onReady);
+    await this.#publisher.stop(FLUSH_MS);
+    await this.backend.stop();
   }
 
   /**
@@ -90,49 +107,43 @@ export class Bus implements Part {
   endStreams(overMs = 0): void {
     this.#stopping = true;
     const { clock, random } = this.#options;
-    for (const stream of [...this.#feeds.values()].flatMap((feed) => [...feed.streams])) {
+    for (const stream of this.#streams) {
       if (overMs === 0) stream.close("ended");
       else void clock.sleep(random() * overMs).then(() => stream.close("ended"));
     }
   }
 
-  get streams(): number {
-    let count = 0;
-    for (const feed of this.#feeds.values()) count += feed.streams.size;
-    return count;
+  /** Those that are open. */
+  get streams(): ReadonlySet<Stream> {
+    return this.#streams;
+  }
+
+  get feeds(): ReadonlyMap<string, Feed> {
+    return this.#feeds;
+  }
+
+  get publisher(): Pick<Publisher, "waiting" | "isAway"> {
+    return this.#publisher;
   }
 
   /** Writes a message of its own accord. What belongs to a delivery is written by the script that settles it. */
-  async publish(channel: string, payload: Buffer): Promise<Position> {
-    const { commands, keys } = this.#options;
-    const args = [0, channel, keys.busBell(bellOf(channel)), RETENTION.messages, RETENTION.ageMs, randomId(), payload];
-    const reply = await runScript(commands, { script: PUBLISH, keys: [keys.bus()], args });
-    const [offset, epoch] = Array.isArray(reply) ? reply : [];
-    return { epoch: text(epoch), offset: Number(text(offset)) };
+  publish(
+    channel: string,
+    payload: Buffer,
+    { keep = {}, buffer = true }: { keep?: Partial<Retention>; buffer?: boolean } = {},
+  ): Promise<Published> {
+    const all = { ...RETENTION, ...this.#options.keep, ...keep };
+    return this.#publisher.publish({ channel, payload, keep: all, buffer });
   }
 
   /**
-   * Sends what the channel keeps after `after`, then everything live, without hole or repetition: the stream is
-   * registered first and reads second. Throws REDIS_UNAVAILABLE before anything was sent.
+   * Sends what the channels hold for the reader, then everything live, without hole or repetition: it is registered
+   * first and reads second. Throws REDIS_UNAVAILABLE before anything was sent.
    */
-  async attach(o: Attach): Promise<Attached> {
-    if (this.#stopping) throw new AntiphonError("REDIS_UNAVAILABLE", "This process is stopping.");
-    const { clock, emit } = this.#options;
-    const feed = this.#feed(o);
-    const stream = new Stream({
-      conn: o.conn,
-      face: o.face,
-      now: () => clock.monotonic(),
-      onClosed: (reason) => {
-        this.#remove(o.channel, feed, stream);
-        if (reason !== "left") emit("bus.closed", { channel: o.channel, reason });
-      },
-    });
-    feed.streams.add(stream);
+  async attach(o: Attach): Promise<Stream> {
+    const stream = this.open(o);
     try {
-      await this.#listen(o.channel);
-      await feed.open();
-      stream.begin(await this.#beginning(o));
+      await this.add(stream, o.wants, o.recent);
     } catch (error) {
       stream.leave();
       throw error;
@@ -140,105 +151,161 @@ export class Bus implements Part {
     return stream;
   }
 
-  async #beginning(o: Attach): Promise<Beginning> {
-    if (o.after !== undefined) {
-      const found = await readAfter(this.#source, o.channel, { after: o.after, limit: BACKLOG_MAX });
-      const last = found.messages.at(-1)?.offset ?? found.head.offset;
-      if (found.recovered && last === found.head.offset && bytesOf(found) <= BACKLOG_BYTES_MAX) return found;
+  /** A stream that reads nothing yet. */
+  open(o: Omit<Attach, "wants" | "recent">): Stream {
+    if (this.#stopping) throw new AntiphonError("REDIS_UNAVAILABLE", "This process is stopping.");
+    const { clock } = this.#options;
+    const stream = new Stream({
+      conn: o.conn,
+      face: o.face,
+      reader: o.reader,
+      now: this.#now,
+      onClosed: this.#onClosed,
+      endsAt: o.lifeMs === undefined ? undefined : clock.monotonic() + o.lifeMs,
+      mayStay: o.mayStay,
+      afterwards: o.onClosed,
+    });
+    this.#streams.add(stream);
+    return stream;
+  }
+
+  /** More channels for an open stream. Resolves when all of them are live. */
+  async add(stream: Stream, wants: readonly Want[], recent = 0): Promise<void> {
+    let behind = wants.map(({ channel, from }) => ({ sub: this.#subscribe(stream, channel), channel, from }));
+    await Promise.all(
+      behind.map(async ({ sub, channel }) => {
+        await this.backend.listen(channel);
+        await sub.feed.open();
+      }),
+    );
+    for (let pages = 0; behind.length > 0 || pages === 0; pages++) {
+      if (pages > PAGES_MAX) return stream.close("slow");
+      const read = await Promise.all(behind.map((want) => this.#page(want, recent)));
+      await this.#options.beforeLive?.(behind.map(({ channel }) => channel));
+      if (stream.isClosed) return;
+      this.gaps += read.filter(({ recovered }) => !recovered).length;
+      stream.pages(behind.map(({ sub }, index) => [sub, this.#bridged(sub.feed, read[index] as Page)]));
+      behind = behind.filter(({ sub }) => !this.#goLive(sub)).map(resumed);
+      if (behind.length > 0) await this.#settled(stream, behind);
     }
-    const newest = await readRecent(this.#source, o.channel, Math.max(o.recent, 1));
-    const messages = o.recent === 0 ? [] : newest.messages;
-    return { recovered: o.after === undefined, messages: fitting(messages), head: newest.head };
   }
 
-  #feed(o: Attach): Feed {
-    const known = this.#feeds.get(o.channel);
-    if (known) return known;
-    const onError = (error: unknown): void => this.#options.emit("loop.failed", { loop: "bus", error });
-    const feed = new Feed({ source: this.#source, channel: o.channel, recent: RECENT_AFTER_LOSS, onError });
-    this.#feeds.set(o.channel, feed);
-    return feed;
+  /** What the channels hold for the reader by now, without staying; undefined where the face has no word for nothing. */
+  async read(o: Omit<Attach, "conn" | "lifeMs">): Promise<Buffer | undefined> {
+    let said: Buffer | undefined;
+    const conn = { bytesQueued: 0, send: (frame: Buffer) => void (said = frame), close: () => {} };
+    const { face, reader, recent = 0 } = o;
+    const stream = new Stream({ conn, face, reader, now: () => 0, onClosed: () => {} });
+    const pages = await Promise.all(o.wants.map((want) => readPage(this.backend, { ...want, recent })));
+    this.gaps += pages.filter(({ recovered }) => !recovered).length;
+    const subs = o.wants.map(({ channel }) => new Sub(stream, this.#newFeed(channel)));
+    stream.pages(subs.map((sub, index) => [sub, pages[index] as Page]));
+    return said;
   }
 
-  #remove(channel: string, feed: Feed, stream: Stream): void {
-    feed.streams.delete(stream);
-    if (feed.streams.size === 0 && this.#feeds.get(channel) === feed) this.#feeds.delete(channel);
+  /** Ends one channel of an open stream. */
+  remove(stream: Stream, channel: string): boolean {
+    const feed = this.#feeds.get(channel);
+    const sub = stream.subs.find((one) => one.feed === feed);
+    if (feed === undefined || sub === undefined) return false;
+    stream.subs.splice(stream.subs.indexOf(sub), 1);
+    this.#unsubscribe(channel, sub);
+    return true;
   }
 
-  /** Resolves when the channel's doorbell is heard. */
-  async #listen(channel: string): Promise<void> {
-    const bell = this.#options.keys.busBell(bellOf(channel));
-    let listening = this.#bells.get(bell);
-    if (listening === undefined) {
-      listening = this.#options.subscriber.ssubscribe(bell);
-      this.#bells.set(bell, listening);
-      listening.catch(() => this.#bells.delete(bell));
-    }
-    await listening.catch((cause: unknown) => {
-      throw new AntiphonError("REDIS_UNAVAILABLE", "", { cause });
+  #subscribe(stream: Stream, channel: string): Sub {
+    const feed = this.#feeds.get(channel) ?? this.#newFeed(channel);
+    this.#feeds.set(channel, feed);
+    const sub = new Sub(stream, feed);
+    feed.subs.add(sub);
+    stream.subs.push(sub);
+    return sub;
+  }
+
+  #newFeed(channel: string): Feed {
+    return new Feed({
+      backend: this.backend,
+      channel,
+      name: readerName(channel),
+      passes: (name, message) => this.filters.pass(name, message),
+      onError: (error) => this.#options.emit("loop.failed", { loop: "bus", error }),
     });
   }
 
-  /** Doorbells that nobody here waits for. On one connection a later `ssubscribe` of the same bell wins. */
-  async #forgetBells(): Promise<void> {
-    const { keys, subscriber } = this.#options;
-    const wanted = new Set([...this.#feeds.keys()].map((channel) => keys.busBell(bellOf(channel))));
-    for (const bell of this.#bells.keys()) {
-      if (wanted.has(bell)) continue;
-      this.#bells.delete(bell);
-      await subscriber.sunsubscribe(bell);
-    }
+  #unsubscribe(channel: string, sub: Sub): void {
+    sub.live = false;
+    sub.feed.subs.delete(sub);
+    if (sub.feed.subs.size === 0 && this.#feeds.get(channel) === sub.feed) this.#feeds.delete(channel);
   }
 
-  readonly #onBell = (_bell: Buffer, rung: Buffer): void => {
-    const end = rung.indexOf(0x0a);
-    const [offset, epoch, ...rest] = rung.toString("utf8", 0, end).split("|");
-    const feed = this.#feeds.get(rest.join("|"));
-    feed?.ring({ epoch: epoch ?? "", offset: Number(offset), data: rung.subarray(end + 1) });
+  readonly #onClosed = (stream: Stream, reason: CloseReason | "left"): void => {
+    this.#streams.delete(stream);
+    for (const sub of stream.subs) this.#unsubscribe(sub.feed.channel, sub);
+    this.closed.set(reason, (this.closed.get(reason) ?? 0) + 1);
+    if (reason !== "left") this.#options.emit("bus.closed", { channel: stream.subs[0]?.feed.channel ?? "", reason });
   };
 
-  /** The subscriber is back: messages may have passed meanwhile. */
-  readonly #onReady = (): void => {
-    this.#bells.clear();
+  /** From memory where that is enough: a crowd that comes back asks the server for nothing. */
+  async #page({ sub, channel, from }: Want & { sub: Sub }, recent: number): Promise<Page> {
+    const { at } = sub.feed;
+    const found = { recovered: true, tell: false, more: false };
+    if (at !== undefined && this.backend.hears) {
+      if (from.kind === "now") return { ...found, tell: from.tell === true, messages: [], at };
+      if (from.kind === "after") {
+        const messages = sub.feed.since({ epoch: from.epoch ?? at.epoch, offset: from.offset });
+        if (messages !== undefined) return { ...found, messages, at };
+      }
+    }
+    return readPage(this.backend, { channel, from, recent });
+  }
+
+  /** With what came since it was read. */
+  #bridged(feed: Feed, page: Page): Page {
+    const since = page.more ? undefined : feed.since(page.at);
+    const last = since?.at(-1);
+    return since === undefined || last === undefined
+      ? page
+      : { ...page, messages: [...page.messages, ...since], at: { epoch: last.epoch, offset: last.offset } };
+  }
+
+  /** False: it is not where the channel is, and has to read on. */
+  #goLive(sub: Sub): boolean {
+    const { at } = sub.feed;
+    sub.live = at !== undefined && sub.epoch === at.epoch && sub.offset >= at.offset;
+    return sub.live;
+  }
+
+  /** A slow reader gets its next page when it has taken the last one; a feed that does not know of an epoch yet looks. */
+  async #settled(stream: Stream, behind: readonly { readonly sub: Sub }[]): Promise<void> {
+    for (const { sub } of behind) if (sub.feed.at?.epoch !== sub.epoch) await sub.feed.refresh();
+    while (!stream.isClosed && stream.bytesQueued > DRAINED_BYTES) await this.#options.clock.sleep(DRAIN_POLL_MS);
+  }
+
+  #compareNow(): void {
     this.#comparedAt = 0;
     this.#loop.wake();
-  };
+  }
 
   async #tick(): Promise<void> {
-    for (const feed of this.#feeds.values()) for (const stream of feed.streams) stream.sweep();
+    for (const stream of this.#streams) stream.sweep();
     const now = this.#options.clock.monotonic();
     if (this.#feeds.size === 0 || (this.#comparedAt !== 0 && now - this.#comparedAt < COMPARE_MS)) return;
     this.#comparedAt = now;
-    await this.#keepListening();
     await this.#compare();
-  }
-
-  async #keepListening(): Promise<void> {
-    await Promise.all([...this.#feeds.keys()].map((channel) => this.#listen(channel)));
-    await this.#forgetBells();
   }
 
   /** Doorbells can be lost: looks where the channels stand. */
   async #compare(): Promise<void> {
-    const { commands, keys } = this.#options;
     const feeds = [...this.#feeds];
-    const asks = feeds.map(([channel]) => commands.hmget(`${keys.bus()}:m:${channel}`, "e", "o"));
-    const heads = await Promise.all(asks);
-    for (const [index, [, feed]] of feeds.entries()) {
-      const [epoch, offset] = heads[index] ?? [];
-      feed.seen(epoch && offset ? { epoch, offset: Number(offset) } : NOWHERE);
-    }
+    await Promise.all(feeds.map(([channel]) => this.backend.listen(channel)));
+    await this.backend.listenOnly(this.#feeds.keys());
+    const heads = await this.backend.heads(feeds.map(([channel]) => channel));
+    for (const [index, [, feed]] of feeds.entries()) feed.seen(heads[index] as Position);
   }
 }
 
-function bytesOf(backlog: Beginning): number {
-  return backlog.messages.reduce((sum, message) => sum + message.data.byteLength, 0);
-}
-
-/** The newest of them that fit into a reply. */
-function fitting(messages: Beginning["messages"]): Beginning["messages"] {
-  let bytes = 0;
-  let first = messages.length;
-  while (first > 0 && (bytes += messages[first - 1]?.data.byteLength ?? 0) <= BACKLOG_BYTES_MAX) first--;
-  return messages.slice(first);
+/** From where it got to. */
+function resumed<W extends Want & { sub: Sub }>(want: W): W {
+  const { epoch, offset } = want.sub;
+  return { ...want, from: { kind: "after", offset, epoch } };
 }

@@ -6,12 +6,17 @@ export interface Position {
   readonly offset: number;
 }
 
-export interface BusMessage extends Position {
-  readonly data: Buffer;
-}
-
 /** Where a channel stands that nobody has published on: before everything. */
 export const NOWHERE: Position = { epoch: "", offset: 0 };
+
+/**
+ * From where a reader wants a channel: from now on; what follows a position, or an offset where the reader knows no epochs;
+ * the newest few.
+ */
+export type From =
+  | { readonly kind: "now"; /** The reader is to be told where that is. */ readonly tell?: boolean }
+  | { readonly kind: "after"; readonly offset: number; readonly epoch?: string | undefined }
+  | { readonly kind: "recent"; readonly count: number };
 
 /** As clients carry it: `<epoch>:<offset>`. */
 export function positionText(position: Position): string {

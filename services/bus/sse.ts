@@ -1,66 +1,70 @@
-// The server-sent events face: one channel, `id:` is the position, so that a client resumes with `Last-Event-ID` on any process.
+// The server-sent events of one channel whose messages are lines of JSON: `id:` is the position, so that a client resumes
+// with `Last-Event-ID` on any process. For parts that have a page of their own; the bus' own face is sse-door.ts.
 
 import type { ServerResponse } from "node:http";
 import { AntiphonError } from "../runtime/errors.ts";
+import type { Asking } from "./door.ts";
 import type { Bus } from "./bus.ts";
-import { type BusMessage, parsePosition, positionText } from "./position.ts";
-import type { CloseReason, Conn, Face } from "./stream.ts";
+import { type Face, newSlot, type Part, type Reset } from "./face.ts";
+import { StreamConn } from "./http-conn.ts";
+import type { BusMessage } from "./message.ts";
+import { parsePosition, type Position, positionText } from "./position.ts";
+import { readBody, readRequest } from "./request.ts";
+import type { Sub } from "./stream.ts";
+import { takeOver, type Wire } from "./wire.ts";
 
 /** How long a client waits before it comes back, ms. */
 const RETRY_MS = 1_000;
 
-const HEADERS = {
-  // Nothing else will use this connection: so it does not outlive its stream when the server closes.
-  connection: "close",
-  "content-type": "text/event-stream; charset=utf-8",
-  "cache-control": "no-store",
-  "x-content-type-options": "nosniff",
-  "x-accel-buffering": "no",
-} as const;
+const HEADERS = [
+  // Nothing else will use this connection: it ends with its stream.
+  ["connection", "close"],
+  ["content-type", "text/event-stream; charset=utf-8"],
+  ["cache-control", "no-store"],
+  ["x-content-type-options", "nosniff"],
+  ["x-accel-buffering", "no"],
+] as const;
 
-const frames = new WeakMap<BusMessage, Buffer>();
+const SLOT = newSlot();
+const OPENING = Buffer.from(`retry: ${RETRY_MS}\n\n`);
 
 /** `data` holds no line breaks: what is published for browsers is JSON. */
-const SSE: Face = {
-  message(message) {
-    const known = frames.get(message);
-    if (known) return known;
-    const head = `id: ${positionText(message)}\nevent: message\ndata: `;
-    const frame = Buffer.concat([Buffer.from(head), message.data, Buffer.from("\n\n")]);
-    frames.set(message, frame);
-    return frame;
+function lineOf(message: BusMessage): Buffer {
+  const head = `id: ${positionText(message)}\nevent: message\ndata: `;
+  return (message.frames[SLOT] ??= Buffer.concat([Buffer.from(head), message.data, Buffer.from("\n\n")]));
+}
+
+function resetOf(head: Position): Buffer {
+  return Buffer.from(`id: ${head.epoch === "" ? "" : positionText(head)}\nevent: reset\ndata: {}\n\n`);
+}
+
+const LINES: Face = {
+  slot: SLOT,
+  shared: true,
+  first: (parts) => Buffer.concat([OPENING, ...parts.flatMap(lines)]),
+  more: (parts) => Buffer.concat(parts.flatMap(lines)),
+  messages: (_sub: Sub, messages) => {
+    const [only] = messages;
+    return messages.length === 1 && only !== undefined ? lineOf(only) : Buffer.concat(messages.map(lineOf));
   },
-  reset: (head) => Buffer.from(`id: ${head.epoch === "" ? "" : positionText(head)}\nevent: reset\ndata: {}\n\n`),
+  reset: (_sub: Sub, { head, recent }: Reset) => Buffer.concat([resetOf(head), ...recent.map(lineOf)]),
   idle: Buffer.from(": still here\n\n"),
 };
 
-class SseConn implements Conn {
-  readonly #response: ServerResponse;
+function lines({ recovered, at, messages }: Part): Buffer[] {
+  return [...(recovered ? [] : [resetOf(at)]), ...messages.map(lineOf)];
+}
 
-  constructor(response: ServerResponse) {
-    this.#response = response;
+class SseConn extends StreamConn {
+  protected override open({ response, headers }: Asking): Wire {
+    return takeOver(response, { headers, chunked: false, onGone: () => this.gone() });
   }
 
-  /** The first bytes at once, so that whoever is in between sees a living answer. */
-  open(): void {
-    if (this.#response.headersSent || this.#response.destroyed) return;
-    this.#response.writeHead(200, HEADERS);
-    this.#response.write(`retry: ${RETRY_MS}\n\n`);
-  }
+  protected override lastWords(): undefined {}
+}
 
-  send(frame: Buffer): void {
-    this.open();
-    this.#response.write(frame);
-  }
-
-  get bytesQueued(): number {
-    return this.#response.writableLength;
-  }
-
-  close(reason: CloseReason): void {
-    if (reason === "slow") this.#response.destroy();
-    else this.#response.end();
-  }
+export function sseConn(asking: Asking): StreamConn {
+  return new SseConn({ ...asking, headers: [...HEADERS, ...asking.headers] });
 }
 
 export interface SseRequest {
@@ -72,14 +76,18 @@ export interface SseRequest {
 }
 
 /** Resolves when the stream has begun. Throws before anything was written, so the caller can still answer with a status. */
-export async function streamSse(bus: Bus, request: SseRequest): Promise<void> {
-  const { response, channel, lastEventId, recent } = request;
+export async function streamSse(bus: Bus, { response, channel, lastEventId, recent }: SseRequest): Promise<void> {
   const after = lastEventId ? parsePosition(lastEventId) : undefined;
   if (lastEventId && !after) throw new AntiphonError("REQUEST_INVALID", "Last-Event-ID is no position.");
-  const conn = new SseConn(response);
-  const attached = await bus.attach({ channel, conn, face: SSE, recent, ...(after ? { after } : {}) });
-  if (response.destroyed) return attached.leave();
-  response.once("close", () => attached.leave());
-  response.on("error", () => {});
-  conn.open();
+  await readBody(response.req);
+  const conn = sseConn({ request: readRequest(response.req), response, headers: [] });
+  const stream = bus.open({ conn, face: LINES, reader: { client: undefined, user: undefined, groups: [] } });
+  conn.gone = () => stream.leave();
+  const from = after ? ({ kind: "after", ...after } as const) : ({ kind: "recent", count: recent } as const);
+  try {
+    await bus.add(stream, [{ channel, from }], recent);
+  } catch (error) {
+    stream.leave();
+    throw error;
+  }
 }

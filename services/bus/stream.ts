@@ -1,138 +1,198 @@
-// One open connection on one channel: first its backlog, then what arrived meanwhile, then live. Nothing twice, nothing
-// left out, in order. A connection that does not drain is closed; the others are never delayed by it.
+// One open connection and the channels that it reads: first what they hold, then live. Nothing twice, nothing left out, in
+// order. A connection that does not drain is closed; the others are never delayed by it.
 //
-//   attaching ──begin()──▶ live ──▶ closed
-//       └────────────────────────────▲
+//   attaching ──first page──▶ live ──▶ closed      each channel for itself: behind ──▶ live
+//       └─────────────────────────────▲
 
-import type { BusMessage, Position } from "./position.ts";
-
-/** What a face (SSE, later others) makes of its connection. */
-export interface Conn {
-  send(frame: Buffer): void;
-  /** Bytes sent that the peer has not taken yet. */
-  readonly bytesQueued: number;
-  close(reason: CloseReason): void;
-}
-
-/** ended: by us, the client may come back at once. slow: it did not drain. */
-export type CloseReason = "ended" | "slow";
-
-/** How a face writes. Frames are made once per message, however many connections there are. */
-export interface Face {
-  message(message: BusMessage): Buffer;
-  /** The reader missed something that cannot be told any more; what follows is the newest part of the channel. */
-  reset(head: Position): Buffer;
-  /** Sent when nothing else was for a while, so that nobody in between gives up. */
-  readonly idle: Buffer;
-}
-
-/** What a feed hands to its streams. */
-export type Item =
-  | { readonly kind: "message"; readonly message: BusMessage }
-  | { readonly kind: "reset"; readonly head: Position; readonly recent: readonly BusMessage[] };
-
-/** Where a stream begins. */
-export interface Beginning {
-  readonly recovered: boolean;
-  readonly messages: readonly BusMessage[];
-  readonly head: Position;
-}
+import type { Batch, CloseReason, Conn, Face, Part, Reset } from "./face.ts";
+import type { Feed } from "./feed.ts";
+import type { BusMessage } from "./message.ts";
+import type { Page } from "./page.ts";
+import { mayRead, type Reader } from "./targets.ts";
 
 const QUEUED_BYTES_MAX = 1024 * 1024;
 const STUCK_MS = 5_000;
 const IDLE_MS = 15_000;
+const MOVED_MS = 1_000;
+const RECHECK_MS = 60_000;
+
+/** One channel of a stream. */
+export class Sub {
+  readonly stream: Stream;
+  readonly feed: Feed;
+  epoch = "";
+  offset = 0;
+  /** It takes what the feed has. Before, it reads pages. */
+  live = false;
+  /** Its position moved without a word. */
+  moved = false;
+
+  constructor(stream: Stream, feed: Feed) {
+    this.stream = stream;
+    this.feed = feed;
+  }
+}
 
 export interface StreamOptions {
   readonly conn: Conn;
   readonly face: Face;
+  readonly reader: Reader;
   /** Called once, when the stream is closed by whomever. */
-  readonly onClosed: (reason: CloseReason | "left") => void;
+  readonly onClosed: (stream: Stream, reason: CloseReason | "left") => void;
+  /** And this after it. */
+  readonly afterwards?: (() => void) | undefined;
   readonly now: () => number;
+  /** Monotonic; then it is ended, and its client may come back. */
+  readonly endsAt?: number | undefined;
+  /** Asked now and then. */
+  readonly mayStay?: (() => Promise<boolean>) | undefined;
 }
 
 export class Stream {
+  readonly subs: Sub[] = [];
   readonly #options: StreamOptions;
   #state: "attaching" | "live" | "closed" = "attaching";
-  #early: Item[] = [];
-  #earlyBytes = 0;
-  #epoch = "";
-  #offset = 0;
   #sentAt: number;
+  #checkedAt: number;
+  #movedAt = 0;
+  /** Some channel's position moved without a word. */
+  #moved = false;
   /** Since when, and with how many bytes, the connection has not drained. */
-  #stuck: { since: number; bytes: number } | undefined;
+  #stuckSince = 0;
+  #stuckBytes = 0;
 
   constructor(options: StreamOptions) {
     this.#options = options;
-    this.#sentAt = options.now();
+    this.#sentAt = this.#checkedAt = options.now();
   }
 
-  /** The backlog, then what was offered meanwhile; from now on live. */
-  begin(from: Beginning): void {
-    if (this.#state !== "attaching") return;
-    this.#state = "live";
-    this.#epoch = from.head.epoch;
-    this.#offset = from.head.offset;
-    if (!from.recovered) this.#send(this.#options.face.reset(from.head));
-    for (const message of from.messages) this.#send(this.#options.face.message(message));
-    for (const item of this.#early.splice(0)) this.offer(item);
+  get reader(): Reader {
+    return this.#options.reader;
   }
 
-  /** Takes what the feed has, in its order; what was sent already is dropped. */
-  offer(item: Item): void {
-    if (this.#state === "attaching") return this.#keep(item);
+  get isClosed(): boolean {
+    return this.#state === "closed";
+  }
+
+  get face(): Face {
+    return this.#options.face;
+  }
+
+  get bytesQueued(): number {
+    return this.#options.conn.bytesQueued;
+  }
+
+  /** Pages of some of its channels: the backlog, bit by bit. */
+  pages(read: readonly (readonly [Sub, Page])[]): void {
     if (this.#state === "closed") return;
-    if (item.kind === "message") return this.#message(item.message);
-    const sameEpoch = item.head.epoch === this.#epoch;
-    if (!sameEpoch || this.#offset < item.head.offset) this.#send(this.#options.face.reset(item.head));
-    if (!sameEpoch) this.#offset = 0;
-    this.#epoch = item.head.epoch;
-    for (const message of item.recent) this.#message(message);
+    const parts = read.map(([sub, page]) => this.#part(sub, page));
+    const frame = this.#state === "attaching" ? this.face.first(parts, this) : this.face.more(parts, this);
+    this.#state = "live";
+    if (frame !== undefined) this.#send(frame);
   }
 
-  /** Once a second: closes what is stuck, says something where nothing was said. */
+  #part(sub: Sub, page: Page): Part {
+    const messages = page.messages.filter((message) => this.#sees(sub, message));
+    sub.epoch = page.at.epoch;
+    sub.offset = page.at.offset;
+    return { ...page, sub, messages, hidden: messages.length < page.messages.length };
+  }
+
+  /** Takes what a feed has, in its order; what was sent already is dropped. */
+  offer(sub: Sub, batch: Batch): void {
+    if (this.#state === "closed") return;
+    const { messages, plain } = batch;
+    const first = messages[0] as BusMessage;
+    const last = messages.at(-1) as BusMessage;
+    if (sub.epoch === last.epoch && sub.offset >= last.offset) return;
+    const follows = sub.offset < first.offset;
+    const before = sub.offset;
+    sub.epoch = last.epoch;
+    sub.offset = last.offset;
+    if (plain && follows) return this.#send(batch.frame(this.face, sub));
+    const seen = messages.filter((message) => message.offset > before && this.#sees(sub, message));
+    if (seen.length > 0) this.#send(this.face.messages(sub, seen));
+    else this.#moves(sub);
+  }
+
+  /** What could not be told is behind it now. */
+  reset(sub: Sub, { head, recent, fresh }: Reset): void {
+    if (this.#state === "closed" || (sub.epoch === head.epoch && sub.offset >= head.offset)) return;
+    sub.epoch = head.epoch;
+    sub.offset = head.offset;
+    const sees = (message: BusMessage): boolean => this.#sees(sub, message);
+    const frame = this.face.reset(sub, { head, recent: recent.filter(sees), fresh: fresh.filter(sees) });
+    if (frame !== undefined) this.#send(frame);
+  }
+
+  /** Every second or so: closes what is stuck or old, says something where nothing was said. */
   sweep(): void {
     if (this.#state !== "live") return;
-    const { conn, face, now } = this.#options;
-    const bytes = conn.bytesQueued;
-    if (bytes === 0) this.#stuck = undefined;
-    else if (this.#stuck === undefined || bytes < this.#stuck.bytes) this.#stuck = { since: now(), bytes };
-    else if (now() - this.#stuck.since >= STUCK_MS) return this.close("slow");
-    if (now() - this.#sentAt >= IDLE_MS) this.#send(face.idle);
+    const now = this.#options.now();
+    if (this.#isStuck(now)) return this.close("slow");
+    const { endsAt, mayStay } = this.#options;
+    if (endsAt !== undefined && now >= endsAt) return this.close("ended");
+    if (this.#moved && now - this.#movedAt >= MOVED_MS) this.#tellMoved(now);
+    if (this.face.idle !== undefined && now - this.#sentAt >= IDLE_MS) this.#send(this.face.idle);
+    if (mayStay === undefined || now - this.#checkedAt < RECHECK_MS) return;
+    this.#checkedAt = now;
+    void mayStay().then((may) => {
+      if (!may) this.close("revoked");
+    });
   }
 
   close(reason: CloseReason): void {
     if (this.#state === "closed") return;
+    const { conn, face } = this.#options;
+    if (reason !== "slow" && face.last !== undefined) conn.send(face.last(this));
     this.leave(reason);
-    this.#options.conn.close(reason);
+    conn.close(reason);
   }
 
   /** The connection is gone. */
   leave(reason: CloseReason | "left" = "left"): void {
     if (this.#state === "closed") return;
     this.#state = "closed";
-    this.#early = [];
-    this.#options.onClosed(reason);
+    for (const sub of this.subs) sub.live = false;
+    this.#options.onClosed(this, reason);
+    this.#options.afterwards?.();
   }
 
-  #message(message: BusMessage): void {
-    if (message.epoch === this.#epoch && message.offset <= this.#offset) return;
-    this.#epoch = message.epoch;
-    this.#offset = message.offset;
-    this.#send(this.#options.face.message(message));
+  #sees(sub: Sub, message: BusMessage): boolean {
+    if (this.#options.reader.isOurs === true) return true;
+    if (!sub.feed.passes(message)) return false;
+    return message.targets === undefined || mayRead(message.targets, this.#options.reader);
   }
 
-  #keep(item: Item): void {
-    this.#early.push(item);
-    const messages = item.kind === "message" ? [item.message] : item.recent;
-    for (const message of messages) this.#earlyBytes += message.data.byteLength;
-    if (this.#earlyBytes > QUEUED_BYTES_MAX) this.close("slow");
+  #isStuck(now: number): boolean {
+    const bytes = this.#options.conn.bytesQueued;
+    if (bytes === 0) this.#stuckBytes = 0;
+    else if (this.#stuckBytes === 0 || bytes < this.#stuckBytes) {
+      this.#stuckBytes = bytes;
+      this.#stuckSince = now;
+    } else return now - this.#stuckSince >= STUCK_MS;
+    return false;
+  }
+
+  #moves(sub: Sub): void {
+    if (this.face.moved === undefined) return;
+    sub.moved = true;
+    this.#moved = true;
+  }
+
+  #tellMoved(now: number): void {
+    const subs = this.subs.filter((sub) => sub.moved);
+    for (const sub of subs) sub.moved = false;
+    this.#moved = false;
+    this.#movedAt = now;
+    if (this.face.moved !== undefined && subs.length > 0) this.#send(this.face.moved(subs));
   }
 
   #send(frame: Buffer): void {
     const { conn, now } = this.#options;
     if (this.#state === "closed") return;
-    conn.send(frame);
     this.#sentAt = now();
+    conn.send(frame);
     if (conn.bytesQueued > QUEUED_BYTES_MAX) this.close("slow");
   }
 }

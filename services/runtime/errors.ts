@@ -95,6 +95,11 @@ export const ERROR_TABLE = {
     retryable: false,
     remedy: "Send the right one; compare the secrets of sender and receiver.",
   },
+  FORBIDDEN: {
+    sentence: "This is not for whoever asks.",
+    retryable: false,
+    remedy: "Ask as somebody who may; docs/authors/bus.md says how channels are opened to readers.",
+  },
   NOT_FOUND: {
     sentence: "There is nothing at this address.",
     retryable: false,
@@ -188,6 +193,11 @@ export const ERROR_TABLE = {
     retryable: false,
     remedy: "`antiphon cron ls` lists them; a leading master knows those of the handlers that it has loaded.",
   },
+  PUBLISH_FAILED: {
+    sentence: "A bus message could not be stored.",
+    retryable: false,
+    remedy: "See what the server says; a key of the channel may have been overwritten by something else.",
+  },
   CONFLICT: {
     sentence: "Others changed the same thing at the same moment.",
     retryable: true,
@@ -228,6 +238,31 @@ export const ERROR_TABLE = {
     sentence: "The delivery ended its process each time it ran.",
     retryable: false,
     remedy: "Mend the handler, then `antiphon dead retry`.",
+  },
+  KUBERNETES_UNAVAILABLE: {
+    sentence: "The API server of Kubernetes does not answer.",
+    retryable: true,
+    remedy: "Nothing of the bot waits for it; scaling goes on by itself when it is back.",
+  },
+  KUBERNETES_FORBIDDEN: {
+    sentence: "Kubernetes does not allow this to the masters' service account.",
+    retryable: true,
+    remedy: "Give it the Role that the chart renders; until then the bot goes on without this.",
+  },
+  KUBERNETES_MISSING: {
+    sentence: "Kubernetes does not know this object.",
+    retryable: true,
+    remedy: "Check the names in ANTIPHON_SCALE_TARGETS.",
+  },
+  KUBERNETES_CONFLICT: {
+    sentence: "An object of Kubernetes was changed by somebody else at the same moment.",
+    retryable: true,
+    remedy: "Nothing: it is read again and judged anew.",
+  },
+  KUBERNETES_REFUSED: {
+    sentence: "Kubernetes does not take this request.",
+    retryable: false,
+    remedy: "This is a defect of Antiphon, or a version of Kubernetes that it does not know: please report it.",
   },
   VALUE_TOO_LARGE: {
     sentence: "A value is over its size limit.",

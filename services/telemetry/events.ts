@@ -76,6 +76,7 @@ export interface EventFields {
   "dev.reload-failed": { files: string; problems: readonly string[] };
   log: { level: Level; text: string; route?: string; origin?: string; fields?: Readonly<Record<string, unknown>> };
 }
+  "bus.listener-failed": { channel: string; error: unknown };
 
 export type EventName = keyof EventFields;
 
@@ -139,3 +140,4 @@ export const LEVELS: Readonly<Record<Exclude<EventName, "log">, Level>> = {
   "dev.reload": "info",
   "dev.reload-failed": "error",
 };
+  "bus.listener-failed": "error",

@@ -1,14 +1,21 @@
 // What was said in the web chat's sessions, read from the channels that its pages read.
 
 import { channelOf, roomOf, type WebLine } from "../adapters/web/line.ts";
-import { readRecent, type Source } from "../bus/backlog.ts";
-import { RETENTION } from "../bus/bus.ts";
+import { RETENTION } from "../bus/backend.ts";
+import { RedisBackend } from "../bus/redis-backend.ts";
+import type { RedisClient } from "../redis/connect.ts";
+import type { Keys } from "../redis/keys.ts";
 import type { Room } from "../sdk/message.ts";
 import type { Line } from "./lines.ts";
 
 const SCAN_COUNT = 1000;
 /** The bot's lines can be edited, so their refs name Action and room. */
 const BOT_REF = /^[0-9A-Za-z]{22}@web:/;
+
+interface Source {
+  readonly client: RedisClient;
+  readonly keys: Keys;
+}
 
 /** Of all sessions in which anything was said. */
 export async function readSessions(source: Source): Promise<Line[]> {
@@ -31,8 +38,9 @@ async function sessions({ client, keys }: Source): Promise<string[]> {
   return [...found];
 }
 
-async function readSession(source: Source, session: string): Promise<Line[]> {
-  const { messages } = await readRecent(source, channelOf(session), RETENTION.messages);
+async function readSession({ client, keys }: Source, session: string): Promise<Line[]> {
+  const backend = new RedisBackend({ commands: client, subscriber: client, keys });
+  const { messages } = await backend.recent(channelOf(session), RETENTION.messages);
   const lines = new Map<string, Line>();
   for (const { data } of messages) {
     const line = JSON.parse(data.toString("utf8")) as WebLine;

@@ -8,6 +8,7 @@ import { registerRoutes } from "../broker/routes.ts";
 import { type Said, webChat } from "../adapters/web/routes.ts";
 import { Bus } from "../bus/bus.ts";
 import { streamSse } from "../bus/sse.ts";
+import { RedisBackend } from "../bus/redis-backend.ts";
 import type { Config } from "../config.ts";
 import type { Manifest } from "../handlers/manifest.ts";
 import { adminServer } from "../http/admin.ts";
@@ -58,7 +59,8 @@ export function httpParts(options: HttpPartsOptions): HttpParts {
   const limits = { deliveries: config.queueLimit, bytes: config.queueBytes };
   const producer = new Producer({ ...context(bodies), limits, random, clock });
   const numbers = new RouteNumbers(context(chat), manifest.routeIds);
-  const bus = new Bus({ commands: chat.client, subscriber: bells.client, keys, clock, random, emit });
+  const backend = new RedisBackend({ commands: chat.client, subscriber: bells.client, keys });
+  const bus = new Bus({ backend, clock, random, emit });
   const hooks = webhooks({
     routes: manifest.http,
     gate: new BodyGate({ clock }),
@@ -81,7 +83,7 @@ export function httpParts(options: HttpPartsOptions): HttpParts {
       chat.check();
       await streamSse(bus, listener);
     },
-    listeners: () => bus.streams,
+    listeners: () => bus.streams.size,
   });
   const shared = { emit, random };
   const plugins = config.adapters.includes("web") ? [hooks, web] : [hooks];

@@ -2,8 +2,9 @@
 
 import { afterEach, describe, expect, it } from "vitest";
 import { Bus, type Attach } from "../../../services/bus/bus.ts";
+import type { CloseReason, Conn, Face } from "../../../services/bus/face.ts";
 import { parsePosition, type Position, positionText } from "../../../services/bus/position.ts";
-import type { CloseReason, Conn, Face } from "../../../services/bus/stream.ts";
+import { RedisBackend } from "../../../services/bus/redis-backend.ts";
 import { closeRedis, openRedis, type RedisClient } from "../../../services/redis/connect.ts";
 import { Keys } from "../../../services/redis/keys.ts";
 import { type Clock, systemClock } from "../../../services/runtime/clock.ts";
@@ -16,18 +17,34 @@ class Recorder implements Conn {
   closed: CloseReason | undefined;
   bytesQueued = 0;
   send(frame: Buffer): void {
-    this.frames.push(frame.toString());
+    this.frames.push(...frame.toString().split("\n").slice(0, -1));
   }
   close(reason: CloseReason): void {
     this.closed = reason;
   }
 }
 
-const face: Face = {
-  message: (message) => Buffer.from(message.data),
-  reset: () => Buffer.from("RESET"),
-  idle: Buffer.from("IDLE"),
+const FRAMES: Face = {
+  slot: 0,
+  shared: true,
+  first: (parts) => joined(parts.flatMap(({ recovered, messages }) => [...(recovered ? [] : ["RESET"]), ...messages])),
+  more: (parts) => FRAMES.first(parts, undefined as never),
+  messages: (_sub, messages) => joined(messages) as Buffer,
+  reset: (_sub, { recent }) => joined(["RESET", ...recent]),
+  idle: Buffer.from("IDLE\n"),
 };
+
+function joined(parts: readonly (string | { readonly data: Buffer })[]): Buffer | undefined {
+  const lines = parts.map((part) => `${typeof part === "string" ? part : part.data.toString()}\n`);
+  return lines.length === 0 ? undefined : Buffer.from(lines.join(""));
+}
+
+const PLAIN = { face: FRAMES, reader: { client: undefined, user: undefined, groups: [] } };
+
+interface Asked extends Partial<Attach> {
+  readonly channel?: string;
+  readonly after?: Position;
+}
 
 let count = 0;
 
@@ -49,16 +66,21 @@ eachServer((server, getUrl) => {
       const keys = new Keys(o.namespace ?? `bus${++count}-${server}`, o.database ?? 0);
       const [commands, subscriber] = [client("commands"), client("subscriber")];
       const clock = o.clock ?? systemClock;
-      const bus = new Bus({ commands, subscriber, keys, clock, random: Math.random, emit: () => {} });
+      const backend = new RedisBackend({ commands, subscriber, keys });
+      const bus = new Bus({ backend, clock, random: Math.random, emit: () => {} });
       await bus.start();
       closers.push(() => bus.stop());
-      const attach = async (rest: Partial<Attach> = {}) => {
+      const attach = async ({ channel = "/c", after, recent = 0, ...rest }: Asked = {}) => {
         const conn = new Recorder();
-        const attached = await bus.attach({ channel: "/c", conn, face, recent: 0, ...rest });
+        const from = after ? ({ kind: "after", ...after } as const) : ({ kind: "recent", count: recent } as const);
+        const attached = await bus.attach({ ...PLAIN, wants: [{ channel, from }], conn, recent, ...rest });
         return { conn, attached };
       };
-      const say = (text: string | number, channel = "/c"): Promise<Position> =>
-        bus.publish(channel, Buffer.from(String(text)));
+      const say = async (text: string | number, channel = "/c"): Promise<Position> => {
+        const { status, ...position } = await bus.publish(channel, Buffer.from(String(text)));
+        expect(status).toBe("stored");
+        return position as Position;
+      };
       return { bus, keys, commands, subscriber, attach, say };
     }
 
@@ -229,7 +251,7 @@ eachServer((server, getUrl) => {
       await say(said++);
       const final = String(said - 1);
       await waitFor(() => readers.every(({ conn }) => conn.frames.at(-1) === final), { timeoutMs: 10_000 });
-      expect(bus.streams).toBe(readers.length);
+      expect(bus.streams.size).toBe(readers.length);
       for (const { conn, from } of readers) {
         const numbers = conn.frames.map(Number);
         const first = from === 0 ? 0 : (numbers[0] as number);

@@ -4,7 +4,7 @@
 local function write_effect(kind, args, at, origin)
   if kind == 'child' then -- prefix of the target queue, then a delivery as in enqueue
     return enqueue(args[at], args, at + 1, 1)[1]
-  elseif kind == 'publish' then -- channel, bell number, max length, max age ms, epoch for a new channel, payload
+  elseif kind == 'publish' then -- as in bus/lua/lib/publish
     publish(args, at)
   elseif kind == 'set' then -- hash, field, value
     redis.call('HSET', args[at], args[at + 1], args[at + 2])

@@ -1,0 +1,173 @@
+// Writes messages to the backend, in order: what is published meanwhile goes together in the next call. While the server is
+// away they wait in memory, a limited number of them, and are told to be buffered.
+
+import { backoffMs } from "../runtime/backoff.ts";
+import type { Clock, Random } from "../runtime/clock.ts";
+import { AntiphonError } from "../runtime/errors.ts";
+import { randomId } from "../runtime/ids.ts";
+import type { Backend, PublishCall, Retention } from "./backend.ts";
+import type { Position } from "./position.ts";
+
+/** `buffered`: the server is away; it is written when the server is back, unless this process ends before. */
+export type Published = ({ readonly status: "stored" } & Position) | { readonly status: "buffered" };
+
+export interface PublishRequest {
+  readonly channel: string;
+  readonly payload: Buffer;
+  readonly keep: Retention;
+  /** False: fails while the server is away, and is then perhaps written. */
+  readonly buffer: boolean;
+}
+
+export interface PublisherOptions {
+  readonly backend: Backend;
+  readonly clock: Clock;
+  readonly random: Random;
+  /** What waits at most. */
+  readonly limits: { readonly messages: number; readonly bytes: number };
+  /** Highest offset of the channel that this process knows of. */
+  readonly seen: (channel: string) => number;
+}
+
+interface Waiting extends PublishRequest {
+  readonly done: PromiseWithResolvers<Published>;
+}
+
+const CALL = { messages: 128, bytes: 1024 * 1024 } as const;
+const RETRY = { firstMs: 50, maxMs: 2_000 };
+
+export class Publisher {
+  readonly #options: PublisherOptions;
+  readonly #id = randomId();
+  readonly #stopping = new AbortController();
+  #queue: Waiting[] = [];
+  #bytes = 0;
+  #number = 0;
+  #failures = 0;
+  #running: Promise<void> | undefined;
+  #highest = new Map<string, number>();
+
+  constructor(options: PublisherOptions) {
+    this.#options = options;
+  }
+
+  /** How many messages wait. */
+  get waiting(): number {
+    return this.#queue.length;
+  }
+
+  /** The server was away at the last try. */
+  get isAway(): boolean {
+    return this.#failures > 0;
+  }
+
+  /** @throws REDIS_UNAVAILABLE when too much waits, or it is not to wait; VALUE_TOO_LARGE when it can never be stored */
+  publish(request: PublishRequest): Promise<Published> {
+    const { messages, bytes } = this.#options.limits;
+    const isFull = this.#queue.length >= messages || this.#bytes + request.payload.byteLength > bytes;
+    if (this.#stopping.signal.aborted) return refuse("This process is stopping.");
+    if (this.isAway && (isFull || !request.buffer)) return refuse("");
+    const waiting = { ...request, done: Promise.withResolvers<Published>() };
+    this.#queue.push(waiting);
+    this.#bytes += request.payload.byteLength;
+    if (this.isAway) waiting.done.resolve({ status: "buffered" });
+    this.#running ??= this.#run();
+    return waiting.done.promise;
+  }
+
+  /** Writes what waits, until the deadline. What is left is lost, as its publishers were told. */
+  async stop(deadlineMs: number): Promise<void> {
+    const { clock } = this.#options;
+    const late = new AbortController();
+    if (this.#running) await Promise.race([this.#running, clock.sleep(deadlineMs, late.signal)]);
+    late.abort();
+    this.#stopping.abort();
+    await this.#running;
+  }
+
+  async #run(): Promise<void> {
+    // What is published in the same turn of the event loop goes in one call.
+    await Promise.resolve();
+    while (this.#queue.length > 0 && !this.#stopping.signal.aborted) await this.#write(this.#next());
+    for (const { done } of this.#queue.splice(0)) done.reject(unavailable("This process is stopping."));
+    this.#running = undefined;
+  }
+
+  #next(): Waiting[] {
+    let bytes = 0;
+    let count = 0;
+    while (count < this.#queue.length && count < CALL.messages) {
+      bytes += this.#queue[count]?.payload.byteLength ?? 0;
+      if (bytes > CALL.bytes && count > 0) break;
+      count++;
+    }
+    return this.#queue.slice(0, count);
+  }
+
+  /** Repeats one call under one number until it is answered. */
+  async #write(messages: readonly Waiting[]): Promise<void> {
+    const call: PublishCall = {
+      publisher: this.#id,
+      number: ++this.#number,
+      messages: messages.map(({ channel, payload, keep }) => ({ channel, payload, keep, seen: this.#seen(channel) })),
+    };
+    for (;;) {
+      try {
+        const answers = await this.#options.backend.publish(call);
+        this.#failures = 0;
+        this.#queue.splice(0, messages.length);
+        for (const [index, message] of messages.entries()) this.#answer(message, answers[index]);
+        return;
+      } catch (error) {
+        if (this.#stopping.signal.aborted) return;
+        this.#failed(error);
+      }
+      await this.#options.clock.sleep(
+        backoffMs(this.#failures - 1, RETRY, this.#options.random),
+        this.#stopping.signal,
+      );
+      if (this.#stopping.signal.aborted) return;
+    }
+  }
+
+  #answer({ channel, payload, done }: Waiting, answer: Position | Error | undefined): void {
+    this.#bytes -= payload.byteLength;
+    if (answer === undefined || answer instanceof Error) {
+      const detail = `${channel}: ${answer?.message ?? "no answer"}`;
+      done.reject(new AntiphonError("PUBLISH_FAILED", detail, { cause: answer }));
+      return;
+    }
+    this.#remember(channel, answer.offset);
+    done.resolve({ status: "stored", ...answer });
+  }
+
+  /** Whoever waits is told; who does not want to wait is sent away, though it may be written. */
+  #failed(error: unknown): void {
+    this.#failures++;
+    for (const { buffer, done } of this.#queue) {
+      if (buffer) done.resolve({ status: "buffered" });
+      else done.reject(error);
+    }
+  }
+
+  #seen(channel: string): number {
+    return Math.max(this.#highest.get(channel) ?? 0, this.#options.seen(channel));
+  }
+
+  /** Of the channels published on last. */
+  #remember(channel: string, offset: number): void {
+    this.#highest.delete(channel);
+    this.#highest.set(channel, offset);
+    if (this.#highest.size <= 1000) return;
+    const [oldest] = this.#highest.keys();
+    if (oldest !== undefined) this.#highest.delete(oldest);
+  }
+}
+
+function unavailable(detail: string): AntiphonError {
+  return new AntiphonError("REDIS_UNAVAILABLE", detail);
+}
+
+function refuse(detail: string): Promise<never> {
+  return Promise.reject(unavailable(detail));
+}

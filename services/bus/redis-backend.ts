@@ -1,0 +1,166 @@
+// Channels in Redis: a hash with epoch and last offset, a stream with the messages, 64 doorbells that all channels share.
+
+import type { RedisClient } from "../redis/connect.ts";
+import { bellOf, type Keys } from "../redis/keys.ts";
+import { type Argument, loadScript, runScript, utf8 } from "../redis/scripts.ts";
+import { AntiphonError } from "../runtime/errors.ts";
+import { randomId } from "../runtime/ids.ts";
+import { type Backend, type OnBell, type PublishCall, RETENTION, type Stored, type ToPublish } from "./backend.ts";
+import { BusMessage } from "./message.ts";
+import { NOWHERE, type Position } from "./position.ts";
+
+const PUBLISH = loadScript(new URL("./lua/publish.lua", import.meta.url));
+const ROTATE = loadScript(new URL("./lua/rotate.lua", import.meta.url));
+
+/** The index of all channels; not to be read from the web. */
+export const EVERYTHING = "/__all";
+const EVERYTHING_MESSAGES = 2000;
+const NO_CLOCK_OFFSET = 0;
+const LF = 10;
+
+export interface RedisBackendOptions {
+  readonly commands: RedisClient;
+  readonly subscriber: RedisClient;
+  readonly keys: Keys;
+  /** Each message has a place among all messages of the bus too. */
+  readonly globalIndex?: boolean;
+  /** Offsets of new channels begin at 1, as other programs' tests expect; such positions can come twice. */
+  readonly idSeed?: "zero" | "time";
+}
+
+type Entry = readonly [id: Buffer, fields: readonly Buffer[]];
+
+export class RedisBackend implements Backend {
+  readonly #options: RedisBackendOptions;
+  readonly #bells = new Map<string, Promise<unknown>>();
+  #onBell: OnBell | undefined;
+  #onGap: (() => void) | undefined;
+
+  constructor(options: RedisBackendOptions) {
+    this.#options = options;
+  }
+
+  async start(on: { readonly bell: OnBell; readonly gap: () => void }): Promise<void> {
+    this.#onBell = on.bell;
+    this.#onGap = on.gap;
+    this.#options.subscriber.on("smessageBuffer", this.#onRung);
+    this.#options.subscriber.on("ready", this.#onReady);
+  }
+
+  async stop(): Promise<void> {
+    this.#options.subscriber.off("smessageBuffer", this.#onRung);
+    this.#options.subscriber.off("ready", this.#onReady);
+  }
+
+  get hears(): boolean {
+    return this.#options.subscriber.status === "ready";
+  }
+
+  async listen(channel: string): Promise<void> {
+    const bell = this.#options.keys.busBell(bellOf(channel));
+    let listening = this.#bells.get(bell);
+    if (listening === undefined) {
+      listening = this.#options.subscriber.ssubscribe(bell);
+      this.#bells.set(bell, listening);
+      listening.catch(() => this.#bells.delete(bell));
+    }
+    await listening.catch(unavailable);
+  }
+
+  /** On one connection a later `ssubscribe` of the same bell wins. */
+  async listenOnly(channels: Iterable<string>): Promise<void> {
+    const { keys, subscriber } = this.#options;
+    const wanted = new Set<string>();
+    for (const channel of channels) wanted.add(keys.busBell(bellOf(channel)));
+    for (const bell of this.#bells.keys()) {
+      if (wanted.has(bell)) continue;
+      this.#bells.delete(bell);
+      await subscriber.sunsubscribe(bell);
+    }
+  }
+
+  async publish({ publisher, number, messages }: PublishCall): Promise<(Position | Error)[]> {
+    const { commands, keys, globalIndex = false } = this.#options;
+    const index = { channel: EVERYTHING, payload: Buffer.alloc(0), seen: 0 };
+    const keep = { ...RETENTION, messages: EVERYTHING_MESSAGES };
+    const args = [NO_CLOCK_OFFSET, publisher, number, globalIndex ? 1 : 0, ...this.#arguments({ ...index, keep })];
+    for (const message of messages) args.push(...this.#arguments(message));
+    const reply = await runScript(commands, { script: PUBLISH, keys: [keys.bus()], args }).catch(unavailable);
+    return utf8(reply).split("\n").map(readAnswer);
+  }
+
+  #arguments({ channel, payload, keep, seen }: ToPublish): Argument[] {
+    const bell = this.#options.keys.busBell(bellOf(channel));
+    const least = seen === 0 && this.#options.idSeed === "zero" ? -1 : seen;
+    return [channel, bell, keep.messages, keep.ageMs, randomId(), payload, least];
+  }
+
+  after(channel: string, offset: number, limit: number): Promise<Stored> {
+    return this.#read(channel, ["XRANGE", `${offset + 1}-0`, "+"], limit);
+  }
+
+  async recent(channel: string, limit: number): Promise<Stored> {
+    const { head, messages } = await this.#read(channel, ["XREVRANGE", "+", "-"], limit);
+    return { head, messages: messages.toReversed() };
+  }
+
+  async heads(channels: readonly string[]): Promise<Position[]> {
+    const { commands, keys } = this.#options;
+    const asks = channels.map((channel) => commands.hmget(`${keys.bus()}:m:${channel}`, "e", "o"));
+    const heads = await Promise.all(asks).catch(unavailable);
+    return heads.map(([epoch, offset]) => (epoch && offset ? { epoch, offset: Number(offset) } : NOWHERE));
+  }
+
+  async rotate(channel: string, seen: Position): Promise<void> {
+    const { commands, keys } = this.#options;
+    const args = [NO_CLOCK_OFFSET, channel, seen.epoch, seen.offset, randomId()];
+    await runScript(commands, { script: ROTATE, keys: [keys.bus()], args }).catch(unavailable);
+  }
+
+  /** Head and messages are of one moment. */
+  async #read(channel: string, [command, from, to]: readonly [string, string, string], limit: number): Promise<Stored> {
+    const { commands, keys } = this.#options;
+    const multi = commands.multi();
+    multi.callBuffer("HMGET", `${keys.bus()}:m:${channel}`, "e", "o");
+    multi.callBuffer(command, `${keys.bus()}:s:${channel}`, from, to, "COUNT", limit);
+    const replies = await multi.exec().catch(unavailable);
+    const failure = replies === null ? new Error("MULTI was discarded") : replies.find(([error]) => error)?.[0];
+    if (replies === null || failure) return unavailable(failure);
+    const [epoch, offset] = (replies[0]?.[1] ?? []) as (Buffer | null)[];
+    if (!epoch || !offset) return { head: NOWHERE, messages: [] };
+    const head = { epoch: epoch.toString(), offset: Number(offset) };
+    const entries = (replies[1]?.[1] ?? []) as readonly Entry[];
+    return { head, messages: entries.map((entry) => readEntry(head.epoch, entry)) };
+  }
+
+  readonly #onRung = (_bell: Buffer, rung: Buffer): void => {
+    const end = rung.indexOf(LF);
+    const head = rung.toString("utf8", 0, end);
+    const first = head.indexOf("|");
+    const second = head.indexOf("|", first + 1);
+    const position = { offset: Number(head.slice(0, first)), epoch: head.slice(first + 1, second) };
+    // A copy: what was received with it would stay in memory as long as it is kept.
+    this.#onBell?.(head.slice(second + 1), position, new BusMessage(position, Buffer.from(rung.subarray(end + 1))));
+  };
+
+  /** The subscriber is back: messages may have passed meanwhile. */
+  readonly #onReady = (): void => {
+    this.#bells.clear();
+    this.#onGap?.();
+  };
+}
+
+function readEntry(epoch: string, [id, fields]: Entry): BusMessage {
+  const offset = Number.parseInt(id.toString("latin1"), 10);
+  return new BusMessage({ epoch, offset }, fields[1] ?? Buffer.alloc(0));
+}
+
+function readAnswer(answer: string): Position | Error {
+  if (answer.startsWith("!")) return new Error(answer.slice(1));
+  const [offset, epoch = ""] = answer.split("|");
+  return { epoch, offset: Number(offset) };
+}
+
+function unavailable(cause: unknown): never {
+  throw new AntiphonError("REDIS_UNAVAILABLE", "", { cause });
+}
