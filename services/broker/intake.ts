@@ -42,7 +42,7 @@ export type TakenIn = Stored | { readonly kind: "fenced" };
 /** Throws QUEUE_FULL, REDIS_UNAVAILABLE or DURABILITY_UNMET: then the platform must get no acknowledgement. */
 export async function intake(context: BrokerContext, call: IntakeCall): Promise<TakenIn> {
   const { delivery, publish, ...around } = call;
-  const args = publish ? publishArguments(context, publish) : [];
+  const args = publish ? publishArguments(context, publish.channel, publish.payload) : [];
   const taken = await run(context, { ...around, deliveries: [delivery] }, args);
   if (taken === "fenced") return { kind: taken };
   await proven(context, delivery.durability);
