@@ -37,7 +37,7 @@ export default defineConfig({
         extends: true,
         test: {
           name: "integration",
-          include: ["test/integration/**/*.test.ts"],
+          include: ["test/integration/**/*.test.ts", "test/conformance/**/*.test.ts"],
           maxWorkers: 2,
           testTimeout: 180_000,
           hookTimeout: 60_000,

@@ -1,9 +1,11 @@
-// Builds dist/, or the folder that is named: JavaScript and types by tsc, beside them the files that are read at run time.
+// Builds dist/, or the folder that is named: JavaScript and types by tsc, beside them the files that are read at run time
+// and the browser's client as one file.
 
 import { spawnSync } from "node:child_process";
 import { chmodSync, copyFileSync, globSync, mkdirSync, rmSync } from "node:fs";
 import { dirname, join, relative, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
+import { writeClient } from "./client.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const source = join(root, "services");
@@ -21,5 +23,6 @@ for (const file of globSync(ASSETS, { cwd: source })) {
   mkdirSync(join(target, dirname(file)), { recursive: true });
   copyFileSync(join(source, file), join(target, file));
 }
+await writeClient(join(target, "client", "built"));
 chmodSync(join(target, "main.js"), 0o755);
 console.log(`built ${relative(process.cwd(), target) || "."}: ${globSync("**/*", { cwd: target }).length} files`);

@@ -13,6 +13,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   sdk: [],
   runtime: [],
   builtin: ["sdk"],
+  client: [],
   telemetry: ["sdk", "runtime"],
   redis: ["sdk", "runtime"],
   ...Object.fromEntries(PARTS.map((part) => [part, BELOW])),
