@@ -33,21 +33,12 @@ export const FIGURES: readonly Figure[] = [
     alerts: [
       {
         name: "AntiphonBacklogGrows",
-        expression: `max by (namespace, queue) (antiphon_queue_oldest_age_seconds{queue!~"outbox/.*",${SCOPE}}) > 300`,
+        expression: `max by (namespace, queue) (antiphon_queue_oldest_age_seconds{${SCOPE}}) > 300`,
         minutes: 5,
         severity: "warning",
         summary:
           "What is first in line in the queue {{ $labels.queue }} has waited for {{ $value | humanizeDuration }}.",
         runbook: "backlog-grows",
-      },
-      {
-        name: "AntiphonNobodySpeaks",
-        expression: `max by (namespace, queue) (antiphon_queue_oldest_age_seconds{queue=~"outbox/.*",${SCOPE}}) > 60`,
-        minutes: 2,
-        severity: "critical",
-        summary:
-          "Words wait in {{ $labels.queue }} for {{ $value | humanizeDuration }}: nobody leads it, or the service is away.",
-        runbook: "no-leader",
       },
     ],
   },

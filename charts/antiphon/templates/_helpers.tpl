@@ -22,7 +22,7 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | 
 
 {{/* Of pods too. The chart's version is not among them: a new chart alone rolls nothing. */}}
 {{- define "antiphon.podMarks" -}}
-app.kubernetes.io/version: {{ .Values.image.tag | default .Chart.AppVersion | trunc 63 | trimSuffix "-" | quote }}
+app.kubernetes.io/version: {{ regexReplaceAll "[^A-Za-z0-9._-].*$" (include "antiphon.tag" (list .Values.image .Chart.AppVersion)) "" | trunc 63 | trimAll "-._" | quote }}
 app.kubernetes.io/managed-by: {{ .Release.Service }}
 app.kubernetes.io/part-of: antiphon
 {{- with .Values.commonLabels }}
@@ -55,16 +55,21 @@ annotations:
 {{- end }}
 {{- end -}}
 
+{{/* (list image presetTag): whole numbers as they were written. */}}
+{{- define "antiphon.tag" -}}
+{{- $tag := (index . 0).tag | default (index . 1) -}}
+{{- if kindIs "float64" $tag }}{{ printf "%.0f" $tag }}{{ else }}{{ toString $tag }}{{ end -}}
+{{- end -}}
+
 {{/* (list image presetTag) */}}
 {{- define "antiphon.image" -}}
 {{- $image := index . 0 -}}
 {{- $name := $image.repository -}}
 {{- with $image.registry }}{{ $name = printf "%s/%s" . $name }}{{ end -}}
-{{- $tag := $image.tag | default (index . 1) | toString -}}
 {{- if $image.digest -}}
 {{- printf "%s@%s" $name $image.digest -}}
 {{- else -}}
-{{- printf "%s:%s" $name $tag -}}
+{{- printf "%s:%s" $name (include "antiphon.tag" .) -}}
 {{- end -}}
 {{- end -}}
 
