@@ -125,6 +125,8 @@ function contradictions(values: Values, purpose: ConfigFor): string[] {
     problems.push(`ANTIPHON_OUTBOX_REDIRECT names a room of ${target}, which is none of ANTIPHON_ADAPTERS.`);
   if ((purpose === "master" || purpose === "worker") && values.redisUrl === undefined)
     problems.push("REDIS_URL is missing: a master and a worker need one (only `antiphon dev` brings its own Redis).");
+  if (purpose === "master" && (values.metricsApiPort === undefined) !== (values.metricsApiCertificate === undefined))
+    problems.push("ANTIPHON_METRICS_API_PORT and ANTIPHON_METRICS_API_CERTIFICATE go together.");
   if (purpose === "worker" || purpose === "dev") {
     if (values.httpPort !== 0 && values.httpPort === values.adminPort)
       problems.push(`ANTIPHON_HTTP_PORT and ANTIPHON_ADMIN_PORT are both ${values.httpPort}.`);

@@ -51,12 +51,15 @@ export interface Values {
   readonly adminHost: string;
   readonly adminPort: number;
   readonly adminToken: string | undefined;
+  readonly metricsApiPort: number | undefined;
+  readonly metricsApiCertificate: string | undefined;
   readonly workerThreads: number;
   readonly workerConcurrency: number;
   readonly recycleJobs: number;
   readonly recycleHeapMb: number;
   readonly queues: readonly Served[];
   readonly tags: ServedTags;
+  readonly pool: string;
   readonly drainMs: number;
   readonly leaseMs: number;
   readonly revision: string;
@@ -194,6 +197,18 @@ export const SETTINGS: { readonly [K in keyof Values]: Row<Values[K]> } = {
     preset: always(undefined),
     sentence: "The bearer token of the dashboard and its API, which refuse everybody without one.",
   },
+  metricsApiPort: {
+    variable: "ANTIPHON_METRICS_API_PORT",
+    kind: wholeNumber({ min: 0, max: 65_535 }),
+    preset: always(undefined),
+    sentence: "The port of a master's external metrics API for Kubernetes; without one there is none.",
+  },
+  metricsApiCertificate: {
+    variable: "ANTIPHON_METRICS_API_CERTIFICATE",
+    kind: text,
+    preset: always(undefined),
+    sentence: "The folder with `tls.crt` and `tls.key` of that API.",
+  },
   workerThreads: {
     variable: "ANTIPHON_WORKER_THREADS",
     kind: wholeNumber({ min: 2, max: 64 }),
@@ -232,6 +247,12 @@ export const SETTINGS: { readonly [K in keyof Values]: Row<Values[K]> } = {
     preset: always({ all: true, untagged: false, only: [], never: [] }),
     presetSaid: "`*`",
     sentence: "Which tags it serves: `gpu,eu` (only these), `*,!gpu` (all but these), `-` (what has none).",
+  },
+  pool: {
+    variable: "ANTIPHON_POOL",
+    kind: named("a name of 1 to 63 lower-case letters, digits and hyphens", /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/),
+    preset: always("default"),
+    sentence: "The pool that a worker belongs to: workers that serve the same queues and are scaled together.",
   },
   drainMs: {
     variable: "ANTIPHON_DRAIN_MS",

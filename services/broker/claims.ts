@@ -4,6 +4,7 @@ import { type Argument, loadScript, type Reply, text } from "../redis/scripts.ts
 import { type BrokerContext, callBroker } from "./connection.ts";
 import type { Element } from "./delivery.ts";
 import type { Effect } from "./effects.ts";
+import type { Serves } from "./served.ts";
 import { encodeSettlements } from "./settling.ts";
 import { claimText, decodeHeld, decodeTaken, dueOf } from "./taken.ts";
 
@@ -98,6 +99,19 @@ export interface Beat {
   readonly unreadable: number;
 }
 
+/** Of one queue, since this claimer's last beat. */
+export interface Ran {
+  /** Deliveries that came to an outcome. */
+  readonly finished: number;
+  /** How long those had held their slots. */
+  readonly runMs: number;
+  /** How long slots were taken, by these and by others that go on. */
+  readonly heldMs: number;
+  /** How long threads were busy for that. */
+  readonly busyMs: number;
+}
+
+const NOTHING_RAN: Ran = { finished: 0, runMs: 0, heldMs: 0, busyMs: 0 };
 const HISTORY_LENGTH = 1000;
 const HISTORY_AGE_MS = 86_400_000;
 
@@ -119,6 +133,19 @@ export interface WorkerFacts {
   readonly startedAtMs: number;
   readonly threads: number;
   /** Deliveries that it runs at once. */
+  readonly slots: number;
+  /** Absent, as all below: an earlier release did not say so. */
+  readonly pool?: string;
+  /** What it was told to serve. */
+  readonly serves?: Serves;
+  /** The newest version of the envelope that it reads. */
+  readonly envelope?: number;
+  /** Threads and slots of Messages, and of everything else. */
+  readonly shares?: Readonly<Partial<Record<"chat" | "work", Share>>>;
+}
+
+export interface Share {
+  readonly threads: number;
   readonly slots: number;
 }
 
@@ -164,9 +191,11 @@ export class Claims {
   }
 
   /** Renews every claim; due once a second. Throws FENCED. */
-  async beat(): Promise<Beat> {
+  async beat(ran = NOTHING_RAN): Promise<Beat> {
     const { historyAgeMs = HISTORY_AGE_MS } = this.#options;
-    const [held, nextDue, order, ready, bad] = (await this.#call("beat", [this.wid, historyAgeMs])) as Reply[];
+    const times = [ran.runMs, ran.heldMs, ran.busyMs].map((ms) => ms.toFixed(2));
+    const args = [this.wid, historyAgeMs, ran.finished, ...times];
+    const [held, nextDue, order, ready, bad] = (await this.#call("beat", args)) as Reply[];
     return {
       held: Number(held),
       nextDueMs: dueOf(nextDue),

@@ -64,6 +64,9 @@ export function claimedAtMs(fence: string): number {
 
 export type Kind = "message" | "webhook" | "event" | "job" | "cron";
 
+/** The newest version of the envelope that this release reads and writes. */
+export const ENVELOPE_VERSION = 1;
+
 /** What a producer says about a delivery. When it was enqueued is in its id: `enqueuedAtMs`. */
 export interface EnvelopeHeader {
   readonly v: 1;

@@ -30,6 +30,9 @@ export interface Answer {
   readonly settled: Settled;
   /** The deliveries of the run that end with this one, unstarted. */
   readonly dropped: readonly Claim[];
+  /** How long it held its slot, and how much of that was not counted before; 0 when it had none. */
+  readonly ranMs: number;
+  readonly heldMs: number;
   /** Where the next delivery of the run waits until this outcome is written; then this is to be called. */
   readonly written?: () => void;
 }
@@ -48,6 +51,9 @@ export class ActiveRun {
   #sent = 0;
   #orphaned = false;
   #failuresLost = 0;
+  /** By main's monotonic clock: since when the present delivery holds a slot, and until when that is counted. NaN: it holds none. */
+  #sinceMs = Number.NaN;
+  #countedMs = Number.NaN;
   /** Serials of deliveries that somebody wants to end. */
   #cancelled: Set<number> | undefined;
   /** Where its segment went. */
@@ -133,8 +139,21 @@ export class ActiveRun {
     return this.#claims.slice(from, to).map((claim, index) => ({ serial: this.#firstSerial + from + index, claim }));
   }
 
-  /** One delivery was answered. Afterwards the run is over, idle, or goes on where it is. */
-  answer(settled: Settled): void {
+  /** It has a slot from now on. */
+  begin(atMs: number): void {
+    this.#sinceMs = atMs;
+    this.#countedMs = atMs;
+  }
+
+  /** How long it held its slot since it was asked last. */
+  heldMs(atMs: number): number {
+    const ms = atMs - this.#countedMs;
+    this.#countedMs = atMs;
+    return ms > 0 ? ms : 0;
+  }
+
+  /** One delivery was answered, now if it ran. Afterwards the run is over, idle, or goes on where it is. */
+  answer(settled: Settled, atMs = Number.NaN): void {
     const claim = this.head;
     if (claim === undefined || settled.serial !== this.#firstSerial + this.#answered) {
       throw new Error(`delivery ${settled.serial} was answered out of turn`);
@@ -144,15 +163,19 @@ export class ActiveRun {
     const dropped = endsRun(settled.kind) ? this.#claims.splice(this.#answered) : [];
     this.#sent = Math.min(this.#sent, this.#claims.length);
     const next = settled.serial + 1;
+    const ranMs = Math.max(0, atMs - this.#sinceMs) || 0;
+    const heldMs = this.heldMs(atMs);
+    this.begin(this.isIdle ? Number.NaN : atMs);
     const place = holdsRun(settled) && !this.isIdle ? this.place : undefined;
-    if (!this.#orphaned)
-      this.owner.answered({ claim, settled, dropped, ...(place && { written: () => place.go(next) }) });
+    const answer = { claim, settled, dropped, ranMs, heldMs };
+    if (!this.#orphaned) this.owner.answered(place ? { ...answer, written: () => place.go(next) } : answer);
     if (this.isOver && !this.#orphaned) this.owner.over(this);
   }
 
   /** Its thread is gone: what was sent and not answered is to be sent again. */
   recall(): void {
     this.#sent = this.#answered;
+    this.begin(Number.NaN);
     if (this.failure !== undefined) this.#failuresLost++;
     if (this.isHeadCancelled) this.failure ??= CANCELLED;
   }

@@ -4,6 +4,7 @@ import { adapterKind } from "../adapters/index.ts";
 import { type AdapterFacts, adapterFacts } from "../adapters/load.ts";
 import type { WorkerFacts } from "../broker/claims.ts";
 import { type BrokerContext, serverNowMs } from "../broker/connection.ts";
+import { ENVELOPE_VERSION } from "../broker/delivery.ts";
 import { keepOrders, orderWorker } from "../broker/orders.ts";
 import { ServerClock } from "../broker/server-clock.ts";
 import type { Config } from "../config.ts";
@@ -194,7 +195,10 @@ function queuesOf(options: HandlingOptions, choice: QueueChoice, pools: Pools): 
 /** The same for all its queues; the first registration asks the server for the time. */
 function factsOf({ broker, config }: HandlingOptions, pools: Pools): () => Promise<WorkerFacts> {
   const slots = [...pools.values()].reduce((sum, pool) => sum + pool.slots, 0);
-  const fixed = { process: randomId(), threads: config.workerThreads, slots };
+  const shares = Object.fromEntries([...pools].map(([kind, { threads, slots }]) => [kind, { threads, slots }]));
+  const { queues, tags, pool } = config;
+  const said = { pool, serves: { queues, tags }, shares, envelope: ENVELOPE_VERSION };
+  const fixed = { process: randomId(), threads: config.workerThreads, slots, ...said };
   let startedAtMs: number | undefined;
   return async () => ({ ...fixed, startedAtMs: (startedAtMs ??= await serverNowMs(broker)) });
 }

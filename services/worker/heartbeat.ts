@@ -3,6 +3,7 @@
 import type { Clock, Random } from "../runtime/clock.ts";
 import { Loop } from "../runtime/loop.ts";
 import type { Emit } from "../telemetry/events.ts";
+import { shareBusy } from "./figures.ts";
 import type { Orders } from "./orders.ts";
 import type { Pulse } from "./pulse.ts";
 import type { ServedQueue } from "./served-queue.ts";
@@ -29,6 +30,7 @@ export function heartbeat(options: HeartbeatOptions): Loop {
     intervalMs: BEAT_MS,
     tick: async () => {
       if (!isRedisThere()) return;
+      shareBusy(queues, clock.monotonic());
       const beats = await Promise.allSettled(queues.map((queue) => queue.beat()));
       orders.heard(queues.map(({ order }) => order));
       const failure = beats.find((beat) => beat.status === "rejected");

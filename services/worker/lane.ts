@@ -51,6 +51,9 @@ export class Lane implements Place {
   readonly #gauge: HeapGauge;
   #busy = 0;
   #handled = 0;
+  /** When the first run of the outbox was assigned: those of one tick share it. */
+  #assignedAtMs = 0;
+  #busyMs = 0;
   #outbox: OutgoingRun[] = [];
   #state: "starting" | "ready" | "retired" | "stopping" | "gone" = "starting";
   #stop: Promise<void> | undefined;
@@ -105,12 +108,23 @@ export class Lane implements Place {
     return this.#slots.flatMap((slot) => slot?.run ?? []);
   }
 
+  /** How long its thread was busy since this was asked last, or since it was ready. */
+  takeBusyMs(): number {
+    if (this.#state === "starting" || this.#state === "gone") return 0;
+    const ms = this.#host.busyMs?.() ?? 0;
+    const more = ms - this.#busyMs;
+    this.#busyMs = ms;
+    return Math.max(0, more);
+  }
+
   /** Takes a free slot. Everything given in one tick goes to the thread as one message. */
   assign(run: ActiveRun): void {
     const slot = this.#slots.indexOf(undefined);
     if (slot < 0) throw new Error("no free slot");
     const claims = run.takeSegment();
     run.place = this;
+    if (this.#outbox.length === 0) this.#assignedAtMs = this.#options.clock.monotonic();
+    run.begin(this.#assignedAtMs);
     const serials = claims.map(({ serial }) => serial);
     this.#slots[slot] = { run, serials, aborted: undefined };
     this.#busy++;
@@ -203,9 +217,9 @@ export class Lane implements Place {
   #onMessage(message: FromThread): void {
     switch (message.type) {
       case "settled":
-        for (const settled of message.list) this.#onSettled(settled);
-        return;
+        return this.#onAnswers(message.list);
       case "ready":
+        this.#busyMs = this.#host.busyMs?.() ?? 0;
         if (this.#state === "starting") this.#state = "ready";
         return this.#options.events.ready(this);
       case "unfit":
@@ -224,11 +238,16 @@ export class Lane implements Place {
     this.#memory.begin(0, { ...started, sinceMs: this.#options.clock.now() });
   }
 
-  #onSettled(settled: Settled): void {
+  #onAnswers(list: readonly Settled[]): void {
+    const atMs = this.#options.clock.monotonic();
+    for (const settled of list) this.#onSettled(settled, atMs);
+  }
+
+  #onSettled(settled: Settled, atMs: number): void {
     const slot = this.#slotOf(settled.serial);
     if (slot === undefined) return; // its run has left: handed back or dropped
     this.#handled++;
-    slot.run.answer(settled);
+    slot.run.answer(settled, atMs);
     if (slot.run.isIdle) {
       this.#vacate(slot);
       this.#options.events.left(slot.run);

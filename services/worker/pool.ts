@@ -68,12 +68,21 @@ export class Pool implements Part, LaneEvents {
     }
   }
 
+  get threads(): number {
+    return this.#options.threads.length;
+  }
+
   get slots(): number {
     return this.#options.threads.reduce((sum, { slots }) => sum + slots, 0);
   }
 
   get busy(): number {
     return this.#active.size;
+  }
+
+  /** How long its threads were busy since this was asked last. */
+  takeBusyMs(): number {
+    return this.#lanes.all.reduce((sum, lane) => sum + lane.takeBusyMs(), 0);
   }
 
   /** Slots that a take may fill. */

@@ -1,6 +1,6 @@
 // Deliveries that this worker cannot run, though another may: of an unknown route, or in an envelope of a later release.
 
-import { claimedAtMs, enqueuedAtMs } from "../broker/delivery.ts";
+import { claimedAtMs, ENVELOPE_VERSION, enqueuedAtMs } from "../broker/delivery.ts";
 import { backoffMs } from "../runtime/backoff.ts";
 import type { Settled } from "./protocol.ts";
 import type { Underway } from "./underway.ts";
@@ -8,7 +8,6 @@ import { buried } from "./verdict.ts";
 
 const DELAY = { firstMs: 5_000, maxMs: 5_000 };
 const UNKNOWN_AGE_MAX_MS = 3_600_000;
-const VERSION = 1;
 
 /** In a rolling deploy another worker knows the route. */
 export function waiting(underway: Underway, unknown: readonly string[]): Promise<Settled> | Settled {
@@ -20,7 +19,7 @@ export function waiting(underway: Underway, unknown: readonly string[]): Promise
 
 /** Whether a later release wrote it. Each of them says its version in the first line. */
 export function isOfLaterRelease(header: { readonly v: number }): boolean {
-  return typeof header.v === "number" && header.v > VERSION;
+  return typeof header.v === "number" && header.v > ENVELOPE_VERSION;
 }
 
 /** However long it takes until a worker comes that can read it. Its key waits with it, so that its order stays. */

@@ -1,19 +1,13 @@
 // Which queues a worker serves and how often each comes first: what ANTIPHON_QUEUES and ANTIPHON_TAGS say. Pure.
 
+import { CHAT, kindOf, servedAs } from "../broker/served.ts";
 import type { Config } from "../config.ts";
 
-/** What is in a queue: Messages have threads of their own, everything else shares. */
-export type WorkKind = "chat" | "work";
+export type WorkKind = ReturnType<typeof kindOf>;
+export { kindOf };
 
 /** A worker that serves every queue has joined these before it looks for others. */
-const ALWAYS = ["chat", "default"];
-/** Of Messages. They have no tags. */
-const CHAT = "chat";
-const OUTBOX = /^outbox\//;
-
-export function kindOf(queue: string): WorkKind {
-  return queue === CHAT ? "chat" : "work";
-}
+const ALWAYS = [CHAT, "default"];
 
 export class QueueChoice {
   readonly #queues: Config["queues"];
@@ -26,11 +20,7 @@ export class QueueChoice {
 
   /** Undefined: it is not served here. A tagged delivery lies in `<queue>+<tag>`. */
   weightOf(queue: string): number | undefined {
-    if (OUTBOX.test(queue)) return undefined;
-    const [base = "", tag] = queue.split("+", 2);
-    if (!this.#servesTag(tag) || (base === CHAT && tag !== undefined)) return undefined;
-    const named = this.#queues.find((one) => one.queue === base) ?? this.#queues.find((one) => one.queue === "*");
-    return named?.weight;
+    return servedAs({ queues: this.#queues, tags: this.#tags }, queue)?.weight;
   }
 
   /** Those to be served from the start, whether they exist or not. */
@@ -56,11 +46,5 @@ export class QueueChoice {
 
   get #isOpen(): boolean {
     return this.#queues.some(({ queue }) => queue === "*");
-  }
-
-  #servesTag(tag: string | undefined): boolean {
-    const { all, untagged, only, never } = this.#tags;
-    if (tag === undefined) return all || untagged;
-    return all ? !never.includes(tag) : only.includes(tag);
   }
 }

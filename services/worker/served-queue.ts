@@ -12,7 +12,9 @@ import { Table } from "../runtime/table.ts";
 import { ActiveRun, type RunOwner } from "./active-run.ts";
 import { Cancels } from "./cancels.ts";
 import { Fetcher } from "./fetcher.ts";
+import { Figures } from "./figures.ts";
 import { Holdings } from "./holdings.ts";
+import type { Pool } from "./pool.ts";
 import type { ServedQueueOptions } from "./served-queue-options.ts";
 import { settlementOf } from "./settlement.ts";
 import { Settler } from "./settler.ts";
@@ -29,6 +31,7 @@ interface Registration {
 export class ServedQueue {
   readonly queue: string;
   readonly fetcher: Fetcher;
+  readonly figures = new Figures();
   readonly #options: ServedQueueOptions;
   readonly #holdings = new Holdings();
   /** By serial. */
@@ -62,6 +65,11 @@ export class ServedQueue {
     });
   }
 
+  /** Whose threads run what is taken here. */
+  get pool(): Pool {
+    return this.#options.pool;
+  }
+
   get isRegistered(): boolean {
     return this.#registration !== undefined;
   }
@@ -74,6 +82,11 @@ export class ServedQueue {
   /** Deliveries handed back so far. */
   get returned(): number {
     return this.#returned;
+  }
+
+  /** Counts how long runs have held their slots until now. */
+  count(atMs: number): void {
+    for (const run of this.#active.values()) this.figures.held(run.heldMs(atMs));
   }
 
   /** Joins the queue under a new wid and begins to take. */
@@ -90,7 +103,7 @@ export class ServedQueue {
     try {
       if (!registration.isTold) await this.#tell(registration);
       if (!registration.isHeard) await this.#listen(registration);
-      const { held, nextDueMs, order, hasWork, unreadable } = await claims.beat();
+      const { held, nextDueMs, order, hasWork, unreadable } = await this.figures.tell((ran) => claims.beat(ran));
       this.#order = order;
       if (registration !== this.#registration) return;
       if (unreadable > this.#unreadable)
@@ -235,8 +248,10 @@ export class ServedQueue {
     return {
       queue: this.queue,
       wid: claims.wid,
-      answered: ({ claim, settled, dropped, written }) => {
+      answered: ({ claim, settled, dropped, written, ranMs, heldMs }) => {
         const { kind } = settled;
+        this.figures.held(heldMs);
+        if (kind !== "interrupted" && kind !== "lost") this.figures.finished(ranMs);
         const gone = [claim, ...dropped];
         if (kind === "interrupted") this.#handBack(settler, gone);
         else if (kind === "lost") this.#holdings.left(gone);

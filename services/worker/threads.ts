@@ -18,6 +18,8 @@ export interface Host {
   end(): void;
   /** Of its heap and its buffers, in use; answered also while it spins. Absent or undefined where nobody can tell. */
   heapBytes?(): Promise<number | undefined>;
+  /** How long its loop has been busy since it began. Absent where nobody can tell. */
+  busyMs?(): number;
 }
 
 export type Spawn = (data: ThreadData, events: HostEvents) => Host;
@@ -70,6 +72,10 @@ class ThreadHost implements Host {
   async heapBytes(): Promise<number> {
     const { used_heap_size: heap, external_memory: buffers } = await this.#worker.getHeapStatistics();
     return heap + buffers;
+  }
+
+  busyMs(): number {
+    return this.#worker.performance.eventLoopUtilization().active;
   }
 }
 

@@ -76,6 +76,7 @@ describe("defaults", () => {
       recycleHeapMb: 0,
       queues: [{ queue: "*", weight: 1 }],
       tags: { all: true, untagged: false, only: [], never: [] },
+      pool: "default",
       drainMs: 25_000,
       leaseMs: 6_000,
       revision: VERSION,
@@ -144,6 +145,8 @@ describe("each setting", () => {
     adminHost: [["localhost", "localhost"]],
     adminPort: [["65535", 65_535]],
     adminToken: [["t", "t"]],
+    metricsApiPort: [["6443", 6443]],
+    metricsApiCertificate: [["/tls", "/tls"]],
     workerThreads: [["8", 8]],
     workerConcurrency: [["100", 100]],
     recycleJobs: [["5000", 5000]],
@@ -170,6 +173,7 @@ describe("each setting", () => {
       ["-", { all: false, untagged: true, only: [], never: [] }],
       ["gpu,-", { all: false, untagged: true, only: ["gpu"], never: [] }],
     ],
+    pool: [["heavy-2", "heavy-2"]],
     drainMs: [["0", 0]],
     leaseMs: [["3000", 3000]],
     revision: [["7f9c", "7f9c"]],
@@ -204,12 +208,15 @@ describe("each setting", () => {
     adminHost: ["  "],
     adminPort: ["x"],
     adminToken: ["  "],
+    metricsApiPort: ["65536", "x"],
+    metricsApiCertificate: ["  "],
     workerThreads: ["1", "65", "two"],
     workerConcurrency: ["7", "1e9"],
     recycleJobs: ["-1"],
     recycleHeapMb: ["a lot"],
     queues: ["high:0", "high:1000", "high:5,high", "a b", "default+gpu", "outbox/irc", "high:"],
     tags: ["*,gpu", "!gpu", "*,-", "a b", "gpu,gpu", "!"],
+    pool: ["Heavy", "a b", "-a", "a".repeat(64)],
     drainMs: ["-1", "25s"],
     leaseMs: ["499", "600001"],
     revision: ["  "],
@@ -384,6 +391,12 @@ describe("contradictions", () => {
     const env = { REDIS_URL: "redis://x", ANTIPHON_HTTP_PORT: "9090" };
     expect(await problems({ purpose: "worker", env })).toContain("are both 9090");
     await read({ purpose: "worker", env: { ...env, ANTIPHON_HTTP_PORT: "0", ANTIPHON_ADMIN_PORT: "0" } });
+  });
+
+  test("a metrics API without a certificate, or the other way round", async () => {
+    const env = { REDIS_URL: "redis://x", ANTIPHON_METRICS_API_PORT: "6443" };
+    expect(await problems({ purpose: "master", env })).toContain("ANTIPHON_METRICS_API_CERTIFICATE go together");
+    await read({ purpose: "master", env: { ...env, ANTIPHON_METRICS_API_CERTIFICATE: "/tls" } });
   });
 
   test("fewer slots than threads", async () => {

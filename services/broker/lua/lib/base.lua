@@ -10,7 +10,7 @@
 --   em          origins that have such a memory
 --   o           origin -> present id where they differ   pr:<producer>  batch -> reply
 --   u:<uid>     dedupe id -> id    h  history, newest first: <lines> <ms> <wid>, then the lines, …    i  bells of idle workers    x, xe  dead letters
---   m           bodyBytes, beatAt, graceUntil, history (lines)
+--   m           bodyBytes, beatAt, graceUntil, history (lines), flow (lib/flow.lua)
 --   s           schedule -> next slot ms; in the queue `default` for all queues, and with it, by schedule: sd definition,
 --               si description, sl last slot, so what an operator edited ('' -> version of the edits)
 --   unreadable  what was found in a line and could not be read, newest first: place NUL key NUL text
@@ -21,7 +21,7 @@
 --   a:<id>      origins that this id waits for
 --   limits      r<route> | q<queue> -> limits     gcra    limiter -> when its next turn is due (ms)
 --   l:<limit>   what runs under a concurrency limit: prefix NUL worker NUL id
---   orders      pod -> quiet | stop
+--   orders      pod -> quiet | stop | quiet <until ms>
 --
 -- Invariant: a key with a non-empty list is in exactly one of {ring, one worker's claim, parked}; one with an empty list
 -- is in none. A script that errors half-way is not rolled back, so everything is checked before the first write.
