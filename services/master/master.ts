@@ -2,7 +2,9 @@
 
 import type { Config } from "../config.ts";
 import { adapterFacts, type LoadedAdapter, loadAdapters } from "../adapters/load.ts";
+import { workload } from "../broker/workload.ts";
 import { adminServer } from "../http/admin.ts";
+import { figures } from "../http/figures.ts";
 import type { Leader } from "../leader/leader.ts";
 import { Masters } from "../leader/masters.ts";
 import { leaseTiming } from "../leader/timing.ts";
@@ -12,6 +14,7 @@ import { checkDurability } from "../redis/durable.ts";
 import { Keys } from "../redis/keys.ts";
 import { type Clock, type Random, systemClock } from "../runtime/clock.ts";
 import { randomId } from "../runtime/ids.ts";
+import { Recent } from "../runtime/recent.ts";
 import { startAll, stopAll } from "../runtime/part.ts";
 import type { Emit } from "../telemetry/events.ts";
 import { Connections, leaderOf } from "./connections.ts";
@@ -47,6 +50,8 @@ export interface Running {
 /** What each part may take to stop; a handover needs about half of it. */
 const STOP_MS = 5_000;
 const DAY_MS = 86_400_000;
+/** However many scrape and scale: Redis is asked once in as long. */
+const FIGURES_MS = 1_000;
 
 interface Loaded {
   readonly adapters: readonly LoadedAdapter[];
@@ -89,7 +94,9 @@ export function masterParts(options: MasterOptions, loaded: Loaded, stopping: Ab
   const leaders = (): readonly Leader[] => [controlLeader, ...connections.leaders];
   const stands = (): boolean => masters.isKnown && connections.isComplete && leaders().every(({ listens }) => listens);
   const health = masterHealth({ redis, leaders, adapters: () => connections.checks, stands, stopping, clock });
-  const admin = adminServer({ host: config.adminHost, port: config.adminPort, health, emit, random });
+  const load = new Recent({ read: () => workload(broker), maxAgeMs: FIGURES_MS, clock });
+  const plugins = [figures(() => load.get())];
+  const admin = adminServer({ host: config.adminHost, port: config.adminPort, health, plugins, emit, random });
   const durability = { level: config.durability, key: broker.keys.proof() };
   const checked = (): Promise<void> => checkDurability(redis.commands, durability, { clock, random, stopping });
   return { parts: [redis, admin, ...watchdog, masters, controlLeader, connections], admin, checked };

@@ -5,6 +5,7 @@ import type { BrokerContext } from "../broker/connection.ts";
 import { encodeEnvelope, UNMATCHED } from "../broker/delivery.ts";
 import { Producer } from "../broker/producer.ts";
 import { registerRoutes } from "../broker/routes.ts";
+import { workload } from "../broker/workload.ts";
 import { type Said, webChat } from "../adapters/web/routes.ts";
 import { Bus } from "../bus/bus.ts";
 import { streamSse } from "../bus/sse.ts";
@@ -13,12 +14,14 @@ import type { Config } from "../config.ts";
 import type { Manifest } from "../handlers/manifest.ts";
 import { adminServer } from "../http/admin.ts";
 import { BodyGate } from "../http/body-gate.ts";
+import { figures } from "../http/figures.ts";
 import { HttpServer } from "../http/server.ts";
 import { databaseOf } from "../redis/connect.ts";
 import { Keys } from "../redis/keys.ts";
 import type { Clock, Random } from "../runtime/clock.ts";
 import { AntiphonError } from "../runtime/errors.ts";
 import type { Part } from "../runtime/part.ts";
+import { Recent } from "../runtime/recent.ts";
 import type { Emit } from "../telemetry/events.ts";
 import { workerHealth } from "./health.ts";
 import { HttpConnection } from "./http-connection.ts";
@@ -44,6 +47,8 @@ export interface HttpParts {
 }
 
 const CHAT_QUEUE = "chat";
+/** However many scrape and scale: Redis is asked once in as long. */
+const FIGURES_MS = 1_000;
 
 export function httpParts(options: HttpPartsOptions): HttpParts {
   const { config, manifest, clock, random, emit } = options;
@@ -95,7 +100,18 @@ export function httpParts(options: HttpPartsOptions): HttpParts {
     plugins,
   });
   const health = workerHealth({ pulse: options.pulse, connections: [bodies, chat, bells], clock });
-  const admin = adminServer({ ...shared, host: config.adminHost, port: config.adminPort, health });
+  const load = new Recent({ read: () => workload(context(chat)), maxAgeMs: FIGURES_MS, clock });
+  const look = async () => {
+    chat.check();
+    return load.get();
+  };
+  const admin = adminServer({
+    ...shared,
+    host: config.adminHost,
+    port: config.adminPort,
+    health,
+    plugins: [figures(look)],
+  });
   return { parts: [bodies, chat, bells, bus, admin, publicServer], publicServer, admin, bus };
 }
 

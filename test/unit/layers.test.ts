@@ -34,6 +34,7 @@ const ONLY_IN: Readonly<Record<string, readonly string[]>> = {
   redlock: ["leader"],
   fastify: ["http", "adapters", "bus", "worker"],
   pino: ["telemetry"],
+  "prom-client": ["telemetry"],
   croner: ["master", "runtime"],
   yaml: ["config"],
   vitest: ["testing"],
