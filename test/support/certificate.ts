@@ -1,36 +1,74 @@
-// A self-signed certificate for `localhost`, and not for 127.0.0.1, made when it is needed, so that no private key lies in the repository.
+// Certificates made when they are needed, so that no private key lies in the repository: a self-signed one for `localhost`, and not
+// for 127.0.0.1; and authorities that issue others.
 
-import { generateKeyPairSync, sign } from "node:crypto";
+import { generateKeyPairSync, type KeyObject, randomBytes, sign } from "node:crypto";
 
 export interface Certificate {
   readonly key: string;
   readonly cert: string;
 }
 
-/** X.509 in DER is nested (tag, length, content); nothing more than a client checks is in here. */
 export function makeCertificate(): Certificate {
-  const { publicKey, privateKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
+  return makeAuthority("localhost", ["localhost"]);
+}
+
+export interface Authority extends Certificate {
+  /** A certificate of that common name, for servers of these names and for clients. */
+  issue(name: string, names?: readonly string[]): Certificate;
+}
+
+/** Its own certificate is its word for the others. */
+export function makeAuthority(name: string, names: readonly string[] = []): Authority {
+  const own = generateKeyPairSync("ec", { namedCurve: "P-256" });
+  const issuer = nameOf(name);
+  return {
+    ...encoded({ subject: issuer, issuer, names, publicKey: own.publicKey, isAuthority: names.length === 0 }, own),
+    issue: (other, itsNames = []) => {
+      const pair = generateKeyPairSync("ec", { namedCurve: "P-256" });
+      const about = { subject: nameOf(other), issuer, names: itsNames, publicKey: pair.publicKey, isAuthority: false };
+      return encoded(about, own, pair.privateKey);
+    },
+  };
+}
+
+interface About {
+  readonly subject: Buffer;
+  readonly issuer: Buffer;
+  readonly names: readonly string[];
+  readonly publicKey: KeyObject;
+  readonly isAuthority: boolean;
+}
+
+/** X.509 in DER is nested (tag, length, content); nothing more than a client checks is in here. */
+function encoded(about: About, signer: { readonly privateKey: KeyObject }, key = signer.privateKey): Certificate {
+  const { subject, issuer, names, publicKey, isAuthority } = about;
   const algorithm = sequence(oid("2a8648ce3d040302")); // ecdsa-with-SHA256
-  const name = sequence(set(sequence(oid("550403"), der(0x0c, Buffer.from("localhost")))));
   const validity = sequence(utcTime("700101000000Z"), utcTime("491231235959Z"));
-  const names = sequence(der(0x82, Buffer.from("localhost")));
-  const extensions = der(0xa3, sequence(sequence(oid("551d11"), der(0x04, names)))); // subjectAltName
+  const list = names.map((name) => der(0x82, Buffer.from(name)));
+  const extensions = [
+    ...(list.length > 0 ? [sequence(oid("551d11"), der(0x04, sequence(...list)))] : []), // subjectAltName
+    ...(isAuthority ? [sequence(oid("551d13"), der(0x04, sequence(der(0x01, Buffer.from([0xff])))))] : []), // basicConstraints
+  ];
   const body = sequence(
     der(0xa0, der(0x02, Buffer.from([2]))), // version 3
-    der(0x02, Buffer.from([1])), // serial number
+    der(0x02, Buffer.from([1, ...randomBytes(7)])), // serial number
     algorithm,
-    name,
+    issuer,
     validity,
-    name,
+    subject,
     publicKey.export({ type: "spki", format: "der" }),
-    extensions,
+    ...(extensions.length > 0 ? [der(0xa3, sequence(...extensions))] : []),
   );
-  const signature = der(0x03, Buffer.concat([Buffer.from([0]), sign("sha256", body, privateKey)]));
-  const cert = sequence(body, algorithm, signature).toString("base64");
+  const signature = der(0x03, Buffer.concat([Buffer.from([0]), sign("sha256", body, signer.privateKey)]));
+  const lines = sequence(body, algorithm, signature).toString("base64").match(/.{1,64}/g) ?? [];
   return {
-    key: privateKey.export({ type: "pkcs8", format: "pem" }).toString(),
-    cert: `-----BEGIN CERTIFICATE-----\n${cert.replaceAll(/.{64}/g, "$&\n")}\n-----END CERTIFICATE-----\n`,
+    key: key.export({ type: "pkcs8", format: "pem" }).toString(),
+    cert: `-----BEGIN CERTIFICATE-----\n${lines.join("\n")}\n-----END CERTIFICATE-----\n`,
   };
+}
+
+function nameOf(commonName: string): Buffer {
+  return sequence(set(sequence(oid("550403"), der(0x0c, Buffer.from(commonName)))));
 }
 
 function der(tag: number, ...parts: Buffer[]): Buffer {
