@@ -24,7 +24,10 @@ export const queue: Command = verbsCommand({
     limit: { type: "string", value: "N", help: "entries of the history (10)" },
   },
   verbs: {
-    ls: { help: "all queues: ready, claimed by a worker, due later, held back, dead", run: list },
+    ls: {
+      help: "all queues: ready, claimed by a worker, due later, held back, dead; how many come, how long they run",
+      run: list,
+    },
     show: {
       words: "NAME",
       takes: "one",
@@ -68,13 +71,19 @@ async function list({ queue }: Given): Promise<Answer> {
   const rows = infos.map((info) => [
     info.name,
     ...[info.ready, info.claimed, info.delayed, info.held, info.paused, info.dead, info.workers.length].map(String),
+    ...rates(info),
     heldBack(info),
   ]);
-  const head = ["QUEUE", "READY", "CLAIMED", "DELAYED", "HELD", "PAUSED", "DEAD", "WORKERS", ""];
+  const head = ["QUEUE", "READY", "CLAIMED", "DELAYED", "HELD", "PAUSED", "DEAD", "WORKERS", "PER S", "MEAN MS", ""];
   return { json: infos, lines: [columns([head, ...rows])] };
 }
 
 const NO_INFO = { workers: [], pauses: [], limits: {} } as const;
+
+/** How many come in a second, and how long they run. Nobody counts it of outboxes. */
+function rates({ arrivalsPerSecond, meanRunMs }: Partial<QueueInfo>): string[] {
+  return [arrivalsPerSecond?.toFixed(1) ?? "", meanRunMs?.toFixed(meanRunMs < 10 ? 1 : 0) ?? ""];
+}
 
 function heldBack({ pauses, limits }: Pick<QueueInfo, "pauses" | "limits">): string {
   const words = [];
@@ -90,6 +99,7 @@ async function show({ queue, words: [name = ""], options }: Given): Promise<Answ
     queue.history(name, { limit: countOf(options, "limit", HISTORY_MAX) ?? 10 }),
   ]);
   const { ready, claimed, delayed, held, paused, dead, workers, pauses, limits } = info;
+  const [perSecond = "", meanMs = ""] = rates(info);
   const facts = [
     ["ready", String(ready)],
     ["claimed", String(claimed)],
@@ -97,6 +107,8 @@ async function show({ queue, words: [name = ""], options }: Given): Promise<Answ
     ["held", String(held)],
     ["set aside", String(paused)],
     ["dead", String(dead)],
+    ["come in a second", perSecond],
+    ["run for", meanMs === "" ? "nobody knows yet" : `${meanMs} ms`],
     ["workers", workers.join(" ") || "none"],
     ...pauses.map(({ kind, route, key, since }) => [
       "paused",

@@ -21,12 +21,12 @@ export const WORKERS: VerbsOptions = {
 
 async function list({ queue }: Given): Promise<Answer> {
   const workers = await queue.workers.list();
-  return { json: workers, lines: [columns([["WORKER", "SINCE", "RUNS", "QUEUES", ""], ...workers.map(row)])] };
+  return { json: workers, lines: [columns([["WORKER", "POOL", "SINCE", "RUNS", "QUEUES", ""], ...workers.map(row)])] };
 }
 
-function row({ pod, claimed, slots, startedAt, queues, order }: WorkerInfo): string[] {
+function row({ pod, pool = "", claimed, slots, startedAt, queues, order }: WorkerInfo): string[] {
   const runs = slots === undefined ? String(claimed) : `${claimed} of ${slots}`;
-  return [pod, startedAt === undefined ? "" : ago(startedAt), runs, queues.join(" "), order];
+  return [pod, pool, startedAt === undefined ? "" : ago(startedAt), runs, queues.join(" "), order];
 }
 
 function tell(order: "quiet" | "resume" | "stop", what: string): Verb {

@@ -3,6 +3,7 @@
 import { type HistoryLine, readHistory } from "../broker/history.ts";
 import type { BrokerContext } from "../broker/connection.ts";
 import { queueDepth, type QueueDepth } from "../broker/depth.ts";
+import { figuresOf } from "../broker/figures.ts";
 import { queueLimitsOf, type QueueRates, setQueueLimits } from "../broker/limits.ts";
 import { pause, type Paused, pausesOf, resume } from "../broker/pauses.ts";
 import { queueNames, registeredWorkers } from "../broker/reap.ts";
@@ -35,6 +36,10 @@ export interface QueueInfo extends QueueDepth {
   readonly workers: readonly string[];
   readonly pauses: readonly PauseInfo[];
   readonly limits: Limits;
+  /** Over the last half minute. */
+  readonly arrivalsPerSecond: number;
+  /** How long a delivery holds its slot; undefined before the first one. */
+  readonly meanRunMs?: number;
 }
 
 /** What became of one run. */
@@ -78,15 +83,18 @@ export class Queues {
   }
 
   async show(name: string): Promise<QueueInfo> {
-    const [depth, registered, pauses, limits] = await Promise.all([
+    const [depth, registered, pauses, limits, figures] = await Promise.all([
       this.depth(name),
       registeredWorkers(this.#context, [name]),
       pausesOf(this.#context, name),
       queueLimitsOf(this.#context, name),
+      figuresOf(this.#context, name),
     ]);
     const workers = [...new Set(registered.map(({ wid }) => wid.slice(0, wid.lastIndexOf("."))))].sort();
     const told = await Promise.all(pauses.map((one) => this.#told(one)));
-    return { ...depth, workers, pauses: told, limits: limitsOf(limits) };
+    const { arrivalsPerSecond, meanRunMs } = figures;
+    const rates = { arrivalsPerSecond, ...(meanRunMs !== null && { meanRunMs }) };
+    return { ...depth, workers, pauses: told, limits: limitsOf(limits), ...rates };
   }
 
   /** Nothing new of it begins, what runs runs on, nothing is lost. */

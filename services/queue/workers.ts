@@ -16,6 +16,8 @@ export interface WorkerInfo {
   /** How many it runs at once; undefined where it does not say so. */
   readonly slots?: number;
   readonly threads?: number;
+  /** Those that are scaled together with it. */
+  readonly pool?: string;
   /** By the server's clock. */
   readonly startedAt?: Date;
   /** `quiet`: it takes nothing more. `stop`: it was told to end. */
@@ -73,14 +75,16 @@ export class Workers {
   }
 }
 
-type Size = Pick<WorkerInfo, "slots" | "threads" | "startedAt">;
+type Size = Pick<WorkerInfo, "slots" | "threads" | "startedAt" | "pool">;
 
 /** Of all processes that go by the same name. */
 function sizeOf(served: readonly RegisteredWorker[]): Size {
   const processes = new Map(served.flatMap(({ facts }) => (facts === undefined ? [] : [[facts.process, facts]])));
   if (processes.size === 0) return {};
   const all = [...processes.values()];
+  const [{ pool } = {}] = all;
   return {
+    ...(pool !== undefined && { pool }),
     slots: all.reduce((sum, { slots }) => sum + slots, 0),
     threads: all.reduce((sum, { threads }) => sum + threads, 0),
     startedAt: new Date(Math.min(...all.map(({ startedAtMs }) => startedAtMs))),
