@@ -71,12 +71,12 @@ export interface EventFields {
   "cron.invalid": { route: string; problem: string };
   "tracker.dropped": { tracker: string; reports: number; problem: string };
   "bus.closed": { channel: string; reason: string };
+  "bus.listener-failed": { channel: string; error: unknown };
   "dev.child-ended": { process: string; how: string; againInMs: number };
   "dev.reload": { files: string };
   "dev.reload-failed": { files: string; problems: readonly string[] };
   log: { level: Level; text: string; route?: string; origin?: string; fields?: Readonly<Record<string, unknown>> };
 }
-  "bus.listener-failed": { channel: string; error: unknown };
 
 export type EventName = keyof EventFields;
 
@@ -136,8 +136,8 @@ export const LEVELS: Readonly<Record<Exclude<EventName, "log">, Level>> = {
   "cron.invalid": "warn",
   "tracker.dropped": "warn",
   "bus.closed": "debug",
+  "bus.listener-failed": "error",
   "dev.child-ended": "warn",
   "dev.reload": "info",
   "dev.reload-failed": "error",
 };
-  "bus.listener-failed": "error",
