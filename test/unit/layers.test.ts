@@ -5,7 +5,7 @@ import { dirname, join, normalize } from "node:path";
 import { expect, test } from "vitest";
 
 const BELOW = ["sdk", "runtime", "telemetry", "redis"];
-const PARTS = ["broker", "leader", "bus", "store", "adapters", "http", "handlers"];
+const PARTS = ["broker", "leader", "bus", "store", "adapters", "http", "handlers", "kubernetes"];
 const ALL = [...BELOW, ...PARTS, "config", "builtin"];
 
 /** Folder (or file) of services/ -> what it may import of ours. */
@@ -37,6 +37,7 @@ const ONLY_IN: Readonly<Record<string, readonly string[]>> = {
   "prom-client": ["telemetry"],
   croner: ["master", "runtime"],
   yaml: ["config"],
+  "@kubernetes/client-node": ["kubernetes"],
   vitest: ["testing"],
 };
 
@@ -80,6 +81,16 @@ const imports = globSync("services/**/*.ts").flatMap(importsOf);
 test("every folder imports only what the table allows", () => {
   expect(imports.length).toBeGreaterThan(50);
   expect(imports.map(problemOf).filter(Boolean)).toEqual([]);
+});
+
+test("only a thread loads the client of Kubernetes, which is as large as a whole master", () => {
+  const loaded = /^import (?!type\b)[^;]*"@kubernetes\/client-node"/m;
+  expect(globSync("services/**/*.ts").filter((file) => loaded.test(readFileSync(file, "utf8")))).toEqual([]);
+  const opens = /^import (?!type\b)[^;]*"\.\.?\/(kubernetes\/)?client\.ts"/m;
+  const openers = globSync("services/{kubernetes,master,cli}/*.ts").filter((file) =>
+    opens.test(readFileSync(file, "utf8")),
+  );
+  expect(openers).toEqual([join("services", "kubernetes", "thread.ts")]);
 });
 
 test("an upward import is caught", () => {
