@@ -13,6 +13,7 @@ import { underLoad } from "../support/under-load.ts";
 
 const LEASE_MS = 6_000;
 const MOVE_MS = 60_000;
+const ROUNDS = 6;
 
 /** `kubectl drain`, only of the release's own pods: others of the cluster are not ours to move. */
 export async function drained(release: Release, nodes: readonly string[]): Promise<Finding> {
@@ -129,24 +130,32 @@ export async function cutOff(release: Release, { holdMs, anchor }: CutOptions): 
   }
 }
 
-/** The pod that leads `control`; moved in order when it is on this node. */
+/** The pod that leads `control`, away from this node and from another master; moved in order until it is so. */
 async function leaderAwayFrom(release: Release, anchor: string): Promise<Pod> {
-  const { cluster, pods, namespace } = release;
-  const away = async (): Promise<Pod | undefined> => {
-    const pod = pods.named(await release.leader());
-    if (pod === undefined || pod.object.spec.nodeName === anchor) {
-      if (pod !== undefined && pod.deletedAt === undefined)
-        await cluster.kubectl("--namespace", namespace, "delete", "pod", pod.name, "--wait=true");
-      await release.settled();
-      return undefined;
-    }
-    return pod;
-  };
-  await cluster.kubectl("cordon", anchor);
+  const { pods } = release;
+  for (let round = 0; round < ROUNDS; round++) {
+    const leader = pods.named(await release.leader());
+    const node = leader?.object.spec.nodeName ?? anchor;
+    const others = pods.ready("master").filter(({ name }) => name !== leader?.name);
+    if (node === anchor) await moved(release, { pod: leader, from: [anchor] });
+    else if (others.some(({ object }) => object.spec.nodeName !== node)) return leader as Pod;
+    else await moved(release, { pod: others[0], from: [node] });
+  }
+  throw new Error(`no master leads away from ${anchor} and from the others`);
+}
+
+/** Ended in order; another one comes in its place, on none of these nodes. */
+async function moved(
+  release: Release,
+  { pod, from }: { pod: Pod | undefined; from: readonly string[] },
+): Promise<void> {
+  const { cluster, namespace } = release;
+  for (const node of from) await cluster.kubectl("cordon", node);
   try {
-    return await waitFor(away, { timeoutMs: MOVE_MS * 3, what: `a master away from ${anchor} leads` });
+    if (pod !== undefined) await cluster.kubectl("--namespace", namespace, "delete", "pod", pod.name, "--wait=true");
+    await release.settled();
   } finally {
-    await cluster.kubectl("uncordon", anchor);
+    for (const node of from) await cluster.kubectl("uncordon", node);
   }
 }
 

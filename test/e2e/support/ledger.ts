@@ -29,11 +29,13 @@ export async function problemsOf(load: Load, store: Store, { failuresAllowed = f
   const written = await store.client.hgetall(store.keys.store(HANDLER));
   const found = (field: string): string[] => JSON.parse(written[field] ?? "[]") as string[];
   const problems = [
+    ...(failuresAllowed
+      ? []
+      : load.failures.map(({ at, what }) => `refused at ${new Date(at).toISOString()}: ${what}`)),
     ...load.unsent.map((id) => `${id} was never accepted`),
     ...[...load.hooks, ...load.jobs].filter(({ key }) => key === "").flatMap((sent) => onceProblems(sent, found)),
     ...orderProblems(load.hooks, found),
     ...(await letters(store)),
-    ...(failuresAllowed ? [] : load.failures.map(({ what }) => `refused: ${what}`)),
   ];
   return problems.length > TOLD * 4
     ? [...problems.slice(0, TOLD * 4), `and ${problems.length - TOLD * 4} more`]

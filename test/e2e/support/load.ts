@@ -51,6 +51,8 @@ export class Load {
   readonly #answered: Answered[] = [];
   readonly #tails = new Map<string, Promise<void>>();
   readonly #since = Date.now();
+  /** Sets these apart from the events of earlier loads. */
+  readonly #mark = this.#since.toString(36).slice(-5);
   readonly #timer: NodeJS.Timeout;
   #begun = { hooks: 0, jobs: 0 };
 
@@ -83,15 +85,15 @@ export class Load {
   }
 
   #hook(number: number): void {
-    const key = number % 2 === 0 ? `key${number % (2 * KEYS)}` : "";
-    const sent = { id: `hook-${number}`, key };
+    const key = number % 2 === 0 ? `${this.#mark}-key${number % (2 * KEYS)}` : "";
+    const sent = { id: `${this.#mark}-hook-${number}`, key };
     const uid = randomUUID();
     this.#chain(key === "" ? sent.id : key, () => this.#until(sent, this.hooks, () => this.#post(sent, uid)));
   }
 
   #job(number: number): void {
     const { queue, jobMs } = this.#options;
-    const sent = { id: `job-${number}`, key: "" };
+    const sent = { id: `${this.#mark}-job-${number}`, key: "" };
     const input = { event: sent.id, ms: Math.floor(Math.random() * jobMs) };
     const enqueue = (): Promise<unknown> => queue.enqueue("e2e.work", input, { unique: { id: sent.id } });
     this.#chain(sent.id, () => this.#until(sent, this.jobs, enqueue));

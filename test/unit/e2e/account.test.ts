@@ -44,7 +44,9 @@ test.each([
 });
 
 test("a refusal counts where none is allowed", async () => {
-  expect(await account([], {}, ["hook-1: status 503"])).toEqual(["refused: hook-1: status 503"]);
+  expect(await account([], {}, ["hook-1: status 503"])).toEqual([
+    "refused at 1970-01-01T00:00:00.000Z: hook-1: status 503",
+  ]);
 });
 
 test("a unit that moved twice, or whose Lease ran out, is told", () => {
