@@ -149,11 +149,16 @@ export class Lease {
     return Math.max(0, Math.min(this.#deadline.monotonic - clock.monotonic(), this.#deadline.wall - clock.now()));
   }
 
-  /** When an acquire may succeed: how long Redis keeps the Lease of whoever has it. 0 when nobody has and it may be taken. */
+  /**
+   * When an acquire may succeed: how long Redis keeps the Lease of whoever has it. 0 when nobody has and it may be taken, and
+   * when it is ours by an acquire whose answer was lost: as one that a frozen Redis does when it goes on.
+   */
   async freeInMs(): Promise<number> {
     const { client } = this.#options;
-    const [keptMs, quietMs] = await this.#told(Promise.all([client.pttl(this.#keys[0]), this.#granter.quietMs()]));
-    return Math.max(0, keptMs, quietMs);
+    const [key] = this.#keys;
+    const asked = Promise.all([client.mget(key), client.pttl(key), this.#granter.quietMs()]);
+    const [[token], keptMs, quietMs] = await this.#told(asked);
+    return Math.max(0, token === this.#token ? 0 : keptMs, quietMs);
   }
 
   /** Whether it was this one that gave the Lease back. */

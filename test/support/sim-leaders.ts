@@ -13,6 +13,8 @@ const UNIT = "unit";
 const KEYS = new Keys("sim", 0);
 const RUN_MS = 16_000;
 const TIMING = leaseTiming(6_000);
+/** How long a master may let others try first. */
+const COURTESIES_MS = [0, 0, 50, 500];
 
 /** A mistake that the simulation has to notice. */
 export type Planted = "leads on without grace" | "server hides that it is another" | "writes are not fenced";
@@ -81,10 +83,12 @@ export class Simulation {
       begin: async (tenure) => this.#begin(master, tenure),
       end: async () => void (master.tenure = undefined),
     };
+    const delayMs = COURTESIES_MS[Math.floor(world.random() * COURTESIES_MS.length)] ?? 0;
     const leader = new Leader({
       ...common,
       lease,
       duty,
+      courtesy: { delayMs: async () => delayMs, changed: () => {} },
       subscriber: subscriber.asClient,
       freeChannel: KEYS.leaseFree(UNIT),
       random: world.random,

@@ -27,9 +27,9 @@ eachServer((_name, getUrl) => {
     return client;
   }
 
-  async function candidate(unit: string, clock: Clock = systemClock): Promise<Lease> {
+  async function candidate(unit: string, clock: Clock = systemClock, newId = randomId): Promise<Lease> {
     const client = await connected();
-    return new Lease({ client, keys, unit, owner: "pod", newId: randomId, timing, clock });
+    return new Lease({ client, keys, unit, owner: "pod", newId, timing, clock });
   }
 
   test("one of two candidates gets the Lease", async () => {
@@ -37,6 +37,19 @@ eachServer((_name, getUrl) => {
     const won = await Promise.all([a.acquire(), b.acquire()]);
     expect(won.filter(Boolean)).toHaveLength(1);
     expect([a.held(), b.held()].filter(Boolean)).toHaveLength(1);
+  });
+
+  test("a Lease that is ours by an acquire whose answer was lost is free to us, and to nobody else", async () => {
+    const sameId = (): string => "same";
+    const [unseen, us] = [
+      await candidate("unseen", systemClock, sameId),
+      await candidate("unseen", systemClock, sameId),
+    ];
+    await unseen.acquire();
+    expect(await us.freeInMs()).toBe(0);
+    expect(await (await candidate("unseen")).freeInMs()).toBeGreaterThan(0);
+    expect(await us.acquire()).toBe(true);
+    expect(us.epoch).toBe(unseen.epoch);
   });
 
   test("the epoch grows with each tenure and stays when the same tenure acquires again", async () => {
@@ -80,7 +93,7 @@ eachServer((_name, getUrl) => {
     await a.acquire();
     await waitFor(() => !a.held());
     expect(() => a.assert()).toThrow(expect.objectContaining({ code: "FENCED" }));
-    expect(await a.freeInMs()).toBeGreaterThan(0);
+    expect(await (await candidate("deadline")).freeInMs()).toBeGreaterThan(0);
   });
 
   test("an expired Lease is never extended", async () => {
@@ -89,9 +102,10 @@ eachServer((_name, getUrl) => {
     const a = await candidate("expired", clock);
     await a.acquire();
     skipMs = timing.deadlineMs;
-    const before = await a.freeInMs();
+    const other = await candidate("expired");
+    const before = await other.freeInMs();
     expect(await a.extend()).toBe(false);
-    expect(await a.freeInMs()).toBeLessThanOrEqual(before);
+    expect(await other.freeInMs()).toBeLessThanOrEqual(before);
   });
 
   test("the earlier of the two clocks decides", async () => {
