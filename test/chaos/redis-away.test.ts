@@ -1,11 +1,13 @@
-// What we break: Redis is frozen for 1 s, killed and away for 10 and 60 s, and started again empty, under a steady load of
-// webhooks. What must hold: senders hear of it, nobody is taken for dead because of it, what was accepted is handled once
-// and in order, and a bot on an empty Redis goes on by itself.
+// What we break: Redis is frozen for 1 s, killed and away for 10 and 60 s, and started again empty, or all masters are down for
+// 60 s, under a steady load of webhooks. What must hold: senders hear of an absent Redis, nobody is taken for dead because of
+// it, what was accepted is handled once and in order, and a bot on an empty Redis goes on by itself. Nobody but who waits for
+// words notices that there is no master.
 
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect, test, type TestContext } from "vitest";
 import { queueDepth } from "../../services/broker/inspect.ts";
 import { readJobs, readRoutes } from "../../services/broker/routes.ts";
+import { FakeChat } from "../support/fake-chat.ts";
 import { withServer } from "../support/redis.ts";
 import { waitFor } from "../support/wait-for.ts";
 import { AwayBot } from "./away/bot.ts";
@@ -18,8 +20,8 @@ const TEST_MS = 300_000;
 let starting: Promise<unknown> = Promise.resolve();
 
 /** Tests run side by side, because most of their time is waiting; so each ends its own bot. They start one after another. */
-async function start({ onTestFinished }: TestContext): Promise<AwayBot> {
-  const started = starting.then(() => AwayBot.start());
+async function start({ onTestFinished }: TestContext, chat?: FakeChat): Promise<AwayBot> {
+  const started = starting.then(() => AwayBot.start(chat));
   starting = started.catch(() => {});
   const bot = await started;
   onTestFinished(() => bot.stop());
@@ -39,6 +41,16 @@ function explained<T>(bot: AwayBot, waiting: Promise<T>): Promise<T> {
   return waiting.catch((error: unknown) => {
     throw new Error(`${String(error)}\n${bot.lastLines}`, { cause: error });
   });
+}
+
+/** A webhook of which the handler says its id in the lobby. Resolves when it is accepted. */
+async function says(bot: AwayBot, id: string, expires: "5s" | "1h"): Promise<void> {
+  const answer = await fetch(`${bot.urls[0]}/away?key=says`, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify({ id, key: "says", ms: 0, expires }),
+  });
+  expect(answer.status).toBe(202);
 }
 
 /** All that was accepted is settled, each once, under each key in order. */
@@ -86,6 +98,42 @@ withServer("redis-server", () => {
       expect(load.refused).toBeGreaterThan(0);
       await bot.startServer("kept");
       await flows(load, bot);
+      await accounted(load, bot);
+      nobodyReaped(bot);
+    },
+    TEST_MS,
+  );
+
+  test.concurrent(
+    "all masters down for 60 s: what is accepted is done at once; its words wait and are said in order, unless they expired",
+    async (context) => {
+      const chat = await FakeChat.start();
+      context.onTestFinished(() => chat.stop());
+      const bot = await start(context, chat);
+      const load = new AwayLoad("e", bot.urls);
+      await flows(load, bot);
+      await says(bot, "before", "1h");
+      await explained(
+        bot,
+        waitFor(() => chat.said("lobby").length === 1, { timeoutMs: BACK_MS }),
+      );
+      await bot.killMaster();
+      const ids = Array.from({ length: 20 }, (_, n) => String(n));
+      for (const id of ids) await says(bot, id, Number(id) % 4 === 3 ? "5s" : "1h");
+      const settled = async (): Promise<unknown> => (await bot.store()).get("says");
+      const areDone = async (): Promise<boolean> => ((await settled()) as string[]).length === 21;
+      await explained(bot, waitFor(areDone, { timeoutMs: BACK_MS, what: "all is done without a master" }));
+      await sleep(60_000);
+      await flows(load, bot);
+      expect([load.refused, chat.said("lobby")]).toEqual([0, ["before"]]);
+      const tick = async (): Promise<number> => Number((await bot.store()).get("tick") ?? 0);
+      const last = await tick();
+      await bot.startMaster();
+      const said = ["before", ...ids.filter((id) => Number(id) % 4 !== 3)];
+      const areSaid = (): boolean => chat.said("lobby").length >= said.length;
+      await explained(bot, waitFor(areSaid, { timeoutMs: BACK_MS, what: "what waited is said" }));
+      expect(chat.said("lobby")).toEqual(said);
+      await waitFor(async () => (await tick()) > last, { timeoutMs: BACK_MS, what: "schedules fire again" });
       await accounted(load, bot);
       nobodyReaped(bot);
     },

@@ -9,6 +9,7 @@ import { fileURLToPath } from "node:url";
 import { closeRedis, openRedis, type RedisClient } from "../../../services/redis/connect.ts";
 import { Keys } from "../../../services/redis/keys.ts";
 import { randomId } from "../../../services/runtime/ids.ts";
+import type { FakeChat } from "../../support/fake-chat.ts";
 import { type RedisServer, startRedisServer } from "../../support/redis.ts";
 import { type SpawnedNode, spawnNode } from "../../support/spawn.ts";
 
@@ -21,21 +22,23 @@ export class AwayBot {
   readonly #port: number;
   readonly #folders: string[] = [];
   readonly #processes: SpawnedNode[] = [];
+  readonly #chat: FakeChat | undefined;
   #server: RedisServer;
   #client: RedisClient | undefined;
   #urls: readonly string[] = [];
 
-  private constructor(namespace: string, server: RedisServer, folder: string) {
-    this.keys = new Keys(namespace, 0);
+  private constructor(server: RedisServer, folder: string, chat: FakeChat | undefined) {
+    this.keys = new Keys(`away-${randomId()}`, 0);
     this.#server = server;
+    this.#chat = chat;
     this.#port = server.port;
     this.#folders.push(folder);
   }
 
-  /** Two workers and a master that leads. */
-  static async start(): Promise<AwayBot> {
+  /** Two workers and a master that leads; it speaks in a chat service if there is one. */
+  static async start(chat?: FakeChat): Promise<AwayBot> {
     const folder = newFolder();
-    const bot = new AwayBot(`away-${randomId()}`, await startServer(await lastingPort(), folder), folder);
+    const bot = new AwayBot(await startServer(await lastingPort(), folder), folder, chat);
     const processes = ["master", "worker", "worker"].map((mode) => bot.#spawn(mode));
     bot.#processes.push(...processes);
     try {
@@ -82,6 +85,17 @@ export class AwayBot {
     await this.#server.stop();
   }
 
+  async killMaster(): Promise<void> {
+    await this.#processes[0]?.kill("SIGKILL");
+  }
+
+  /** Another one. */
+  async startMaster(): Promise<void> {
+    const master = this.#spawn("master");
+    this.#processes.push(master);
+    await master.waitForLine('"process.started"', START_MS);
+  }
+
   /** With everything that it had written, or on another folder. */
   async startServer(kept: "kept" | "empty"): Promise<void> {
     if (kept === "empty") this.#folders.push(newFolder());
@@ -113,6 +127,7 @@ export class AwayBot {
         REDIS_URL: this.#server.url,
         ANTIPHON_NAMESPACE: this.keys.tag.slice(1, this.keys.tag.indexOf(":")),
         ANTIPHON_HANDLERS: HANDLER,
+        ...(this.#chat && { ANTIPHON_ADAPTERS: "web,fake", FAKE_URL: this.#chat.url }),
         ANTIPHON_LEASE_MS: "3000",
         ANTIPHON_WORKER_THREADS: "2",
         ANTIPHON_HTTP_HOST: "127.0.0.1",

@@ -1,4 +1,5 @@
-// The handler of the tests in which Redis is away: a store that shows whether each event was settled once, and in its order.
+// The handler of the tests in which Redis or all masters are away: a store that shows whether each event was settled once,
+// and in its order; and words for a chat service.
 
 import { setTimeout as sleep } from "node:timers/promises";
 import { defineHandler, job } from "antiphon";
@@ -12,10 +13,11 @@ export default defineHandler({
   routes: (r) => ({
     hook: r.post("/away", {
       key: ({ query }) => String(query["key"] ?? ""),
-      body: z.object({ id: z.string(), key: z.string(), ms: z.number() }),
-      run: async ({ body: { id, key, ms }, store, enqueue }) => {
+      body: z.object({ id: z.string(), key: z.string(), ms: z.number(), expires: z.enum(["5s", "1h"]).optional() }),
+      run: async ({ body: { id, key, ms, expires }, store, enqueue, send }) => {
         const settled = (await store.get(key, texts)) ?? [];
         await sleep(ms);
+        if (expires) await send("fake:lobby", id, { expires });
         await enqueue(child, { of: id });
         store.set(key, [...settled, id]);
       },
