@@ -125,7 +125,10 @@ test("a value of a mode goes before that of the release, variables of both are t
   expect(at(worker, `${POD}.priorityClassName`)).toBe("high");
   expect(at(worker, `${POD}.hostUsers`)).toBe(true);
   expect(at(master, `${POD}.hostUsers`)).toBe(false);
-  expect(at(worker, `${POD}.securityContext`)).toEqual({ runAsNonRoot: true });
+  expect(at(worker, `${POD}.securityContext`)).toEqual({
+    runAsNonRoot: true,
+    seccompProfile: { type: "RuntimeDefault" },
+  });
   expect(env(master)).toMatchObject({ GREETING: { value: "from antiphon" }, ONLY_MASTERS: { value: "1" } });
   expect(env(worker)).not.toHaveProperty("ONLY_MASTERS");
   expect(at(worker, `${CONTAINER}.lifecycle`)).toEqual({ preStop: { sleep: { seconds: 15 } } });

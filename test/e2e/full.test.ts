@@ -10,6 +10,7 @@ import { jobsThroughUpgrade } from "./scenarios/jobs.ts";
 import { killed } from "./scenarios/kills.ts";
 import { cutOff, drained } from "./scenarios/nodes.ts";
 import { newcomer } from "./scenarios/newcomer.ts";
+import { objectsTaken } from "./scenarios/objects.ts";
 import { requestsAtRest, spread } from "./scenarios/quiet.ts";
 import { skaffoldReplayed } from "./scenarios/skaffold.ts";
 import { upgraded } from "./scenarios/upgrade.ts";
@@ -29,6 +30,7 @@ const CUT_MS = 60_000;
 afterAll(() => cluster.close());
 
 const RUNS: Readonly<Record<string, Run>> = {
+  objects: (cluster) => objectsTaken(cluster, spaceOf("objects")),
   install: (cluster) => installed(cluster, spaceOf("install")),
   newcomer: () => newcomer(),
   upgrade: (cluster) =>

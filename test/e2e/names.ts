@@ -1,6 +1,7 @@
 // The scenarios of the full form.
 
 export const NAMES: Readonly<Record<string, string>> = {
+  objects: "all that the chart renders, taken by the API server",
   install: "from nothing to an answer",
   newcomer: "the transcript of docs/operators/install.md",
   upgrade: "helm upgrade of 10 workers and 3 masters under load",

@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe } from "vitest";
 import { installed } from "./scenarios/install.ts";
 import { killed } from "./scenarios/kills.ts";
 import { cutOff, drained } from "./scenarios/nodes.ts";
+import { objectsTaken } from "./scenarios/objects.ts";
 import { upgraded } from "./scenarios/upgrade.ts";
 import { needs, scenario, spaceOf } from "./support/around.ts";
 import { Cluster } from "./support/cluster.ts";
@@ -18,6 +19,8 @@ const KILL_MS = 30_000;
 const CUT_MS = 15_000;
 
 afterAll(() => cluster.close());
+
+scenario("the API server takes all that the chart renders", () => objectsTaken(cluster, spaceOf("objects")));
 
 scenario("a plain install is ready within a minute, and answers in chat and to webhooks", () =>
   installed(cluster, spaceOf("install")),
