@@ -44,6 +44,7 @@ export async function redisFrozen(options: ChaosOptions): Promise<Finding> {
       ...distribution(
         `${title}, its return → all that was said meanwhile is taken in and the bot speaks`,
         found.backMs,
+        { max: BACK_MS },
       ),
       ...accountRows(title, accounts),
     ],
@@ -99,7 +100,9 @@ export async function redisRestarted(options: ChaosOptions): Promise<Finding> {
     ],
     rows: [
       ...distribution(`${title}, its return → events are taken in again`, intakeMs, { max: BACK_MS }),
-      ...distribution(`${title}, its return → all that was said meanwhile is taken in and the bot speaks`, backMs),
+      ...distribution(`${title}, its return → all that was said meanwhile is taken in and the bot speaks`, backMs, {
+        max: BACK_MS,
+      }),
       ...accountRows(title, accounts),
     ],
     problems: problems(accounts),
