@@ -72,7 +72,8 @@ export function withServer(program: string, suite: () => void): void {
 }
 
 export function isOnPath(program: string): boolean {
-  return spawnSync(program, ["--version"], { stdio: "ignore" }).status === 0;
+  // nginx knows the short form only.
+  return ["--version", "-v"].some((option) => spawnSync(program, [option], { stdio: "ignore" }).status === 0);
 }
 
 export interface RedisServer {
