@@ -20,6 +20,7 @@ import {
   trackers,
   wholeNumber,
 } from "./config-kinds.ts";
+import { type ScaleTarget, scaleTargets } from "./config-scale.ts";
 import { VERSION } from "./runtime/version.ts";
 
 /** `tool` is every command that is no mode: it needs no Redis until it asks for one. */
@@ -63,6 +64,7 @@ export interface Values {
   readonly drainMs: number;
   readonly leaseMs: number;
   readonly revision: string;
+  readonly scaleTargets: readonly ScaleTarget[];
   readonly queueLimit: number;
   readonly queueBytes: number;
   readonly historyLength: number;
@@ -272,6 +274,13 @@ export const SETTINGS: { readonly [K in keyof Values]: Row<Values[K]> } = {
     preset: always(VERSION),
     presetSaid: "the version of Antiphon",
     sentence: "What is deployed: while masters of two revisions run, those of the one started last lead.",
+  },
+  scaleTargets: {
+    variable: "ANTIPHON_SCALE_TARGETS",
+    kind: scaleTargets,
+    preset: always([]),
+    sentence:
+      "In Kubernetes: the Deployment of each pool that the masters scale, and within what bounds: `default=antiphon-worker:2-10`.",
   },
   queueLimit: {
     variable: "ANTIPHON_QUEUE_LIMIT",

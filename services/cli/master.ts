@@ -2,6 +2,7 @@
 
 import { hostname } from "node:os";
 import { setFlagsFromString } from "node:v8";
+import { placeOf } from "../kubernetes/place.ts";
 import { startMaster } from "../master/master.ts";
 import type { Command } from "./command.ts";
 import { MODE_OPTIONS, runMode } from "./mode.ts";
@@ -18,7 +19,9 @@ export const master: Command = {
       name: "master",
       config,
       start: ({ emit, died }) => {
-        const { ready, stop } = startMaster({ config, pod: hostname(), emit, died });
+        const pod = hostname();
+        const place = config.dev ? undefined : placeOf(context.env, pod);
+        const { ready, stop } = startMaster({ config, pod, place, emit, died });
         return { ready: ready.then(({ adminPort }) => ({ admin: adminPort })), stop };
       },
     });

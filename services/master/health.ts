@@ -10,6 +10,8 @@ export interface MasterHealthOptions {
   readonly leaders: () => readonly Part[];
   /** What became of the connections to chat services. */
   readonly adapters: () => readonly Check[];
+  /** What it does as a scaler, for people; undefined where it is none. */
+  readonly scaling?: () => string | undefined;
   /** Whether it hears of each Lease that is given back, and is known to the other masters. */
   readonly stands: () => boolean;
   /** Aborted from SIGTERM on. */
@@ -21,7 +23,7 @@ export interface MasterHealthOptions {
 const STANDS_MS = 10_000;
 
 export function masterHealth(options: MasterHealthOptions): HealthSource {
-  const { redis, leaders, adapters, stopping } = options;
+  const { redis, leaders, adapters, scaling, stopping } = options;
   const phase = (): Check => ({
     name: "phase",
     ok: !stopping.aborted,
@@ -43,9 +45,14 @@ export function masterHealth(options: MasterHealthOptions): HealthSource {
     leaders().map((leader) => ({ name: leader.name, ...(leader.health?.() ?? { ok: true, detail: "" }) }));
   return {
     live,
-    ready: () => [phase(), ...connections(), ...adapters()],
+    ready: () => [phase(), ...connections(), ...adapters(), ...scalingOf(scaling?.())],
     serving: () => [contact(), standing(), phase()],
   };
+}
+
+/** Held or not, the bot goes on: that is no reason not to be ready. */
+function scalingOf(detail: string | undefined): Check[] {
+  return detail === undefined ? [] : [{ name: "scaler", ok: true, detail }];
 }
 
 /** Once it is so, it stays so: where Redis is away later, nobody else would do better. */

@@ -6,6 +6,7 @@ import { workload } from "../broker/workload.ts";
 import { adminServer } from "../http/admin.ts";
 import { figures } from "../http/figures.ts";
 import type { Leader } from "../leader/leader.ts";
+import type { Place } from "../kubernetes/place.ts";
 import { Masters } from "../leader/masters.ts";
 import { leaseTiming } from "../leader/timing.ts";
 import { Watchdog } from "../leader/watchdog.ts";
@@ -20,7 +21,10 @@ import type { Emit } from "../telemetry/events.ts";
 import { Connections, leaderOf } from "./connections.ts";
 import { Control } from "./control.ts";
 import { masterHealth } from "./health.ts";
+import { surroundingsOf } from "./in-cluster.ts";
+import { metricsApiOf } from "./metrics-api.ts";
 import { MasterRedis } from "./redis.ts";
+import type { Pace } from "./scaled-pool.ts";
 import { loadSchedules } from "./schedules.ts";
 import type { TimedRoute } from "./timetable.ts";
 
@@ -36,6 +40,10 @@ export interface MasterOptions {
   readonly random?: Random;
   /** [0] is added to the server's clock inside the scripts, ms; for tests. */
   readonly clockOffset?: Float64Array;
+  /** The cluster that it runs in, if it has a service account there. */
+  readonly place?: Place | undefined;
+  /** For tests: how fast it scales down. */
+  readonly pace?: Pace;
   /** What becomes of a process that leads and is silent for too long; `bear` where it is not the master's alone. */
   readonly onSilence?: "kill" | "bear";
 }
@@ -88,18 +96,29 @@ export function masterParts(options: MasterOptions, loaded: Loaded, stopping: Ab
   const only = config.outboxRedirect;
   const connections = new Connections({ around, adapters: loaded.adapters, limits, only });
   const retention = { length: config.deadLength, ageMs: config.deadDays * DAY_MS };
-  const control = new Control({ ...common, routes: loaded.routes, retention, thereSince: () => redis.thereSince });
+  const load = new Recent({ read: () => workload(broker), maxAgeMs: FIGURES_MS, clock });
+  const kubernetes = surroundingsOf(options, timing.leaseMs, async () => (await load.get()).pools);
+  const duties = { routes: loaded.routes, retention, thereSince: () => redis.thereSince, kubernetes };
+  const control = new Control({ ...common, ...duties });
   redis.onOutage(() => control.outage());
   const controlLeader = leaderOf("control", control, around);
   const leaders = (): readonly Leader[] => [controlLeader, ...connections.leaders];
   const stands = (): boolean => masters.isKnown && connections.isComplete && leaders().every(({ listens }) => listens);
-  const health = masterHealth({ redis, leaders, adapters: () => connections.checks, stands, stopping, clock });
-  const load = new Recent({ read: () => workload(broker), maxAgeMs: FIGURES_MS, clock });
+  const health = masterHealth({
+    redis,
+    leaders,
+    scaling: () => control.scaling,
+    adapters: () => connections.checks,
+    stands,
+    stopping,
+    clock,
+  });
   const plugins = [figures(() => load.get())];
   const admin = adminServer({ host: config.adminHost, port: config.adminPort, health, plugins, emit, random });
+  const api = metricsApiOf({ config, place: options.place, look: () => load.get(), clock, random, emit });
   const durability = { level: config.durability, key: broker.keys.proof() };
   const checked = (): Promise<void> => checkDurability(redis.commands, durability, { clock, random, stopping });
-  return { parts: [redis, admin, ...watchdog, masters, controlLeader, connections], admin, checked };
+  return { parts: [redis, admin, ...api, ...watchdog, masters, controlLeader, connections], admin, checked };
 }
 
 /** Returns at once; see `ready`. */

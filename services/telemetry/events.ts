@@ -65,6 +65,11 @@ export interface EventFields {
   "dead.trimmed": { queue: string; letters: number };
   "queue.unreadable": { queue: string; elements: number };
   "queue.unserved": { queue: string; waiting: number };
+  "scale.up": { deployment: string; from: number; to: number; required: number };
+  /** `idle` and `busy`: of those that were chosen, which had nothing in hand, and which did for too long. */
+  "scale.down": { deployment: string; from: number; to: number; required: number; idle: number; busy: number };
+  "scale.held": { deployment: string; why: string };
+  "kubernetes.failed": { error: unknown };
   "cron.fired": { route: string; slot: number };
   "cron.missed": { route: string; slots: number };
   "cron.overlapped": { route: string; slot: number };
@@ -130,6 +135,10 @@ export const LEVELS: Readonly<Record<Exclude<EventName, "log">, Level>> = {
   "dead.trimmed": "warn",
   "queue.unreadable": "error",
   "queue.unserved": "warn",
+  "scale.up": "info",
+  "scale.down": "info",
+  "scale.held": "warn",
+  "kubernetes.failed": "warn",
   "cron.fired": "debug",
   "cron.missed": "warn",
   "cron.overlapped": "info",
