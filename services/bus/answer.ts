@@ -27,7 +27,14 @@ export const BASE_HEADERS = [
 ] as const;
 
 /** What MessageBus' clients send besides. */
-const CORS_HEADERS = ["X-SILENCE-LOGGER", "X-Shared-Session-Key", "Dont-Chunk", "Content-Type", "X-Bus-Token", "Last-Event-ID"];
+const CORS_HEADERS = [
+  "X-SILENCE-LOGGER",
+  "X-Shared-Session-Key",
+  "Dont-Chunk",
+  "Content-Type",
+  "X-Bus-Token",
+  "Last-Event-ID",
+];
 const CORS_AGE_SECONDS = 7200;
 
 export type Headers = (readonly [name: string, value: string])[];
@@ -35,7 +42,9 @@ export type Headers = (readonly [name: string, value: string])[];
 /** Line breaks would end a header; the type of the body is ours to say. */
 export function extraHeaders(given: Readonly<Record<string, unknown>>): Headers {
   return Object.entries(given)
-    .filter(([name]) => !["content-type", "content-length", "transfer-encoding", "connection"].includes(name.toLowerCase()))
+    .filter(
+      ([name]) => !["content-type", "content-length", "transfer-encoding", "connection"].includes(name.toLowerCase()),
+    )
     .map(([name, value]) => [name.toLowerCase(), String(value).replaceAll(/[\r\n]/g, " ")] as const);
 }
 
@@ -105,6 +114,10 @@ export function answerError(response: ServerResponse, error: unknown, o: { rando
 }
 
 /** What the author's `onError` gave. */
-export function answerAs(response: ServerResponse, { status, headers = {}, body = "" }: BusAnswer, more: Headers): void {
+export function answerAs(
+  response: ServerResponse,
+  { status, headers = {}, body = "" }: BusAnswer,
+  more: Headers,
+): void {
   answer(response, { status, headers: [...more, ...(Object.entries(headers) as [string, string][])], body });
 }

@@ -2,7 +2,7 @@
 // visible in their order; a doorbell may be lost or come twice.
 
 import type { BusMessage } from "./message.ts";
-import type { Position } from "./position.ts";
+import type { Head, Position } from "./position.ts";
 
 /** What a channel keeps. */
 export interface Retention {
@@ -32,7 +32,7 @@ export interface PublishCall {
 
 /** What a channel holds at one moment, from some place on. */
 export interface Stored {
-  readonly head: Position;
+  readonly head: Head;
   readonly messages: readonly BusMessage[];
 }
 
@@ -47,15 +47,15 @@ export interface Backend {
   readonly hears: boolean;
   /** Resolves when the channel's doorbell is heard. */
   listen(channel: string): Promise<void>;
-  /** Which doorbells are still wanted. */
-  listenOnly(channels: Iterable<string>): Promise<void>;
+  /** Which doorbells are still wanted; asked before each that is given up. */
+  listenOnly(channels: () => Iterable<string>): Promise<void>;
   /** A message that could not be stored has an Error in its place. Throws REDIS_UNAVAILABLE: perhaps written, repeat it. */
   publish(call: PublishCall): Promise<(Position | Error)[]>;
   /** The first `limit` messages with a higher offset. */
   after(channel: string, offset: number, limit: number): Promise<Stored>;
   /** The newest `limit` messages, oldest first. */
   recent(channel: string, limit: number): Promise<Stored>;
-  heads(channels: readonly string[]): Promise<Position[]>;
+  heads(channels: readonly string[]): Promise<Head[]>;
   /** The channel goes on above `seen`, in another epoch, if it stands below it. */
   rotate(channel: string, seen: Position): Promise<void>;
 }

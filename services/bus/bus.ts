@@ -7,12 +7,12 @@ import { Loop } from "../runtime/loop.ts";
 import type { Part as RuntimePart } from "../runtime/part.ts";
 import type { Emit } from "../telemetry/events.ts";
 import { type Backend, RETENTION, type Retention } from "./backend.ts";
-import { readerName } from "./channel.ts";
 import type { CloseReason, Conn, Face } from "./face.ts";
-import { Feed } from "./feed.ts";
+import type { Feed } from "./feed.ts";
+import { Feeds } from "./feeds.ts";
 import { Filters } from "./filters.ts";
 import { type Page, readPage } from "./page.ts";
-import type { From, Position } from "./position.ts";
+import type { From } from "./position.ts";
 import { type Published, Publisher } from "./publisher.ts";
 import { Stream, Sub } from "./stream.ts";
 import type { Reader } from "./targets.ts";
@@ -69,7 +69,7 @@ export class Bus implements RuntimePart {
   readonly #options: BusOptions;
   readonly #loop: Loop;
   readonly #publisher: Publisher;
-  readonly #feeds = new Map<string, Feed>();
+  readonly #feeds: Feeds;
   readonly #streams = new Set<Stream>();
   readonly #now = (): number => this.#options.clock.monotonic();
   #comparedAt = 0;
@@ -79,16 +79,17 @@ export class Bus implements RuntimePart {
     this.#options = options;
     this.backend = options.backend;
     const { clock, random, emit, sweepMs = SWEEP_MS, backend } = options;
+    this.#feeds = new Feeds({ backend, filters: this.filters, emit });
     const onError = (error: unknown): void => emit("loop.failed", { loop: "bus", error });
     this.#loop = new Loop({ name: "bus", intervalMs: sweepMs, tick: () => this.#tick(), onError, clock, random });
-    const seen = (channel: string): number => this.#feeds.get(channel)?.at?.offset ?? 0;
+    const seen = (channel: string): number => this.#feeds.all.get(channel)?.at?.offset ?? 0;
     this.#publisher = new Publisher({ backend, clock, random, limits: BUFFER, seen });
   }
 
   async start(): Promise<void> {
     await this.backend.start({
-      bell: (channel, position, message) => this.#feeds.get(channel)?.ring(position, message),
-      gap: () => this.#compareNow(),
+      bell: (channel, position, message) => this.#feeds.all.get(channel)?.ring(position, message),
+      gap: () => this.#gapHappened(),
     });
     await this.#loop.start();
   }
@@ -119,7 +120,7 @@ export class Bus implements RuntimePart {
   }
 
   get feeds(): ReadonlyMap<string, Feed> {
-    return this.#feeds;
+    return this.#feeds.all;
   }
 
   get publisher(): Pick<Publisher, "waiting" | "isAway"> {
@@ -171,7 +172,7 @@ export class Bus implements RuntimePart {
 
   /** More channels for an open stream. Resolves when all of them are live. */
   async add(stream: Stream, wants: readonly Want[], recent = 0): Promise<void> {
-    let behind = wants.map(({ channel, from }) => ({ sub: this.#subscribe(stream, channel), channel, from }));
+    let behind = wants.map(({ channel, from }) => ({ sub: this.#feeds.subscribe(stream, channel), channel, from }));
     await Promise.all(
       behind.map(async ({ sub, channel }) => {
         await this.backend.listen(channel);
@@ -198,49 +199,24 @@ export class Bus implements RuntimePart {
     const stream = new Stream({ conn, face, reader, now: () => 0, onClosed: () => {} });
     const pages = await Promise.all(o.wants.map((want) => readPage(this.backend, { ...want, recent })));
     this.gaps += pages.filter(({ recovered }) => !recovered).length;
-    const subs = o.wants.map(({ channel }) => new Sub(stream, this.#newFeed(channel)));
+    const subs = o.wants.map(({ channel }) => new Sub(stream, this.#feeds.newFeed(channel)));
     stream.pages(subs.map((sub, index) => [sub, pages[index] as Page]));
     return said;
   }
 
   /** Ends one channel of an open stream. */
   remove(stream: Stream, channel: string): boolean {
-    const feed = this.#feeds.get(channel);
+    const feed = this.#feeds.all.get(channel);
     const sub = stream.subs.find((one) => one.feed === feed);
     if (feed === undefined || sub === undefined) return false;
     stream.subs.splice(stream.subs.indexOf(sub), 1);
-    this.#unsubscribe(channel, sub);
+    this.#feeds.unsubscribe(sub);
     return true;
-  }
-
-  #subscribe(stream: Stream, channel: string): Sub {
-    const feed = this.#feeds.get(channel) ?? this.#newFeed(channel);
-    this.#feeds.set(channel, feed);
-    const sub = new Sub(stream, feed);
-    feed.subs.add(sub);
-    stream.subs.push(sub);
-    return sub;
-  }
-
-  #newFeed(channel: string): Feed {
-    return new Feed({
-      backend: this.backend,
-      channel,
-      name: readerName(channel),
-      passes: (name, message) => this.filters.pass(name, message),
-      onError: (error) => this.#options.emit("loop.failed", { loop: "bus", error }),
-    });
-  }
-
-  #unsubscribe(channel: string, sub: Sub): void {
-    sub.live = false;
-    sub.feed.subs.delete(sub);
-    if (sub.feed.subs.size === 0 && this.#feeds.get(channel) === sub.feed) this.#feeds.delete(channel);
   }
 
   readonly #onClosed = (stream: Stream, reason: CloseReason | "left"): void => {
     this.#streams.delete(stream);
-    for (const sub of stream.subs) this.#unsubscribe(sub.feed.channel, sub);
+    for (const sub of stream.subs) this.#feeds.unsubscribe(sub);
     this.closed.set(reason, (this.closed.get(reason) ?? 0) + 1);
     if (reason !== "left") this.#options.emit("bus.closed", { channel: stream.subs[0]?.feed.channel ?? "", reason });
   };
@@ -249,7 +225,7 @@ export class Bus implements RuntimePart {
   async #page({ sub, channel, from }: Want & { sub: Sub }, recent: number): Promise<Page> {
     const { at } = sub.feed;
     const found = { recovered: true, tell: false, more: false };
-    if (at !== undefined && this.backend.hears) {
+    if (at !== undefined && this.#feeds.areTrusted) {
       if (from.kind === "now") return { ...found, tell: from.tell === true, messages: [], at };
       if (from.kind === "after") {
         const messages = sub.feed.since({ epoch: from.epoch ?? at.epoch, offset: from.offset });
@@ -281,7 +257,8 @@ export class Bus implements RuntimePart {
     while (!stream.isClosed && stream.bytesQueued > DRAINED_BYTES) await this.#options.clock.sleep(DRAIN_POLL_MS);
   }
 
-  #compareNow(): void {
+  #gapHappened(): void {
+    this.#feeds.gap();
     this.#comparedAt = 0;
     this.#loop.wake();
   }
@@ -289,18 +266,9 @@ export class Bus implements RuntimePart {
   async #tick(): Promise<void> {
     for (const stream of this.#streams) stream.sweep();
     const now = this.#options.clock.monotonic();
-    if (this.#feeds.size === 0 || (this.#comparedAt !== 0 && now - this.#comparedAt < COMPARE_MS)) return;
+    if (this.#feeds.all.size === 0 || (this.#comparedAt !== 0 && now - this.#comparedAt < COMPARE_MS)) return;
     this.#comparedAt = now;
-    await this.#compare();
-  }
-
-  /** Doorbells can be lost: looks where the channels stand. */
-  async #compare(): Promise<void> {
-    const feeds = [...this.#feeds];
-    await Promise.all(feeds.map(([channel]) => this.backend.listen(channel)));
-    await this.backend.listenOnly(this.#feeds.keys());
-    const heads = await this.backend.heads(feeds.map(([channel]) => channel));
-    for (const [index, [, feed]] of feeds.entries()) feed.seen(heads[index] as Position);
+    await this.#feeds.compare();
   }
 }
 

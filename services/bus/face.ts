@@ -28,6 +28,8 @@ export interface Reset {
   readonly recent: readonly BusMessage[];
   /** What of it was not given before. */
   readonly fresh: readonly BusMessage[];
+  /** The offset at which live readers stood at least; what is new below it took the place of something lost. */
+  readonly before: number;
 }
 
 /**

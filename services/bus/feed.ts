@@ -138,7 +138,8 @@ export class Feed {
     const fresh = newest.messages.filter((message) => message.offset > after.offset || !this.#isKnown(message));
     const restarted = newest.head.offset <= after.offset;
     this.#begin(newest.head, newest.messages);
-    this.#reset({ head: newest.head, recent: newest.messages, fresh: restarted ? newest.messages : fresh });
+    const before = after.offset;
+    this.#reset({ head: newest.head, recent: newest.messages, fresh: restarted ? newest.messages : fresh, before });
   }
 
   /** Given before, as far as memory tells. */

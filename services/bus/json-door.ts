@@ -12,7 +12,7 @@ const RECENT_MAX = 300;
 const EPOCH = /^[A-Za-z0-9_-]{0,64}$/;
 
 export async function answerJsonPoll(door: Door, asking: Asking): Promise<void> {
-  const { request, response } = asking;
+  const { request } = asking;
   if (request.method !== "POST") throw new AntiphonError("REQUEST_INVALID", "Use POST.");
   const { channels, waitMs, recent } = readAsked(jsonObject((await readBody(request.raw)) || "{}"));
   door.limits.channels(channels.size);

@@ -161,7 +161,12 @@ export class MessageBus {
     this.#needsIndex();
     const { messages } = await this.#parts.bus.backend.after(EVERYTHING, after, BACKLOG_MAX);
     const { decode } = this.#parts.codec;
-    return messages.map((message) => inner(heard(EVERYTHING, message, (text) => text), decode));
+    return messages.map((message) =>
+      inner(
+        heard(EVERYTHING, message, (text) => text),
+        decode,
+      ),
+    );
   }
 
   /** The id of the last message; 0 of a channel that holds none. */

@@ -2,6 +2,7 @@
 // the channel is.
 
 import type { Backend } from "./backend.ts";
+import { isTrimmed } from "./backlog.ts";
 import type { BusMessage } from "./message.ts";
 import type { From, Position } from "./position.ts";
 
@@ -41,7 +42,7 @@ export async function readPage(backend: Backend, { channel, from, recent }: Page
     return { ...(await newest(backend, channel, recent)), recovered: false };
   }
   const next = messages[0]?.offset ?? head.offset;
-  const hole = from.offset > 0 && next > from.offset + (messages.length > 0 ? 1 : 0);
+  const hole = from.offset === 0 ? isTrimmed(head, messages) : next > from.offset + (messages.length > 0 ? 1 : 0);
   if (hole && from.epoch !== undefined) {
     return { ...(await newest(backend, channel, recent)), recovered: false };
   }

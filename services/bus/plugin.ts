@@ -1,7 +1,14 @@
 // `antiphon/bus`: the bus for any Node program, with Fastify, Express or Node's own server. Opens its connections and puts
 // the parts together.
 
-import { closeRedis, databaseOf, openRedis, type Purpose, type RedisClient, type RedisState } from "../redis/connect.ts";
+import {
+  closeRedis,
+  databaseOf,
+  openRedis,
+  type Purpose,
+  type RedisClient,
+  type RedisState,
+} from "../redis/connect.ts";
 import { type EmbeddedServer, startEmbedded } from "../redis/embedded.ts";
 import { isName, Keys } from "../redis/keys.ts";
 import { systemClock } from "../runtime/clock.ts";

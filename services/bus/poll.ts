@@ -43,7 +43,8 @@ export class PollDoor {
     limits.channels(channels.size);
     limits.request(client);
     const { known, reader, wants, denied } = await this.#door.admit(asking, { client, channels });
-    const chunked = request.raw.httpVersion === "1.1" && request.headers["dont-chunk"] === undefined && settings.chunked;
+    const chunked =
+      request.raw.httpVersion === "1.1" && request.headers["dont-chunk"] === undefined && settings.chunked;
     const long =
       settings.longPolling && request.query.get("dlp") !== "t" && limits.connections < settings.maxActiveClients;
     const gaps = request.query.get("gaps") === "t";
@@ -54,7 +55,7 @@ export class PollDoor {
       return answerJson(asking, said ?? Buffer.from("[]"));
     }
     const face = new PollFace({ ...options, chunked });
-    const conn = chunked ? new ChunkConn(asking) : new WholeConn(asking);
+    const conn = chunked ? new ChunkConn(asking) : new WholeConn(asking, [CLOSE]);
     const place = (stream: Stream): (() => void) => this.#place(client, { stream, sequence });
     const kind = chunked ? "stream" : "poll";
     const lifeMs = settings.longPollMs;
@@ -92,7 +93,8 @@ async function readPoll(raw: IncomingMessage): Promise<Poll> {
 function formOf(body: string): Record<string, string> {
   const given: Record<string, string> = {};
   for (const [name, value] of new URLSearchParams(body)) {
-    if (/\[[^\]]*\]$/.test(name)) throw new AntiphonError("REQUEST_INVALID", "Keys are names of channels, without [ ].");
+    if (/\[[^\]]*\]$/.test(name))
+      throw new AntiphonError("REQUEST_INVALID", "Keys are names of channels, without [ ].");
     given[name] = value;
   }
   return given;
@@ -118,6 +120,8 @@ const STREAM_HEADERS = [
   ["transfer-encoding", "chunked"],
   ["x-content-type-options", "nosniff"],
 ] as const;
+/** As MessageBus does after a poll that was held. */
+const CLOSE = ["connection", "close"] as const;
 const LAST_CHUNK = Buffer.from("0\r\n\r\n");
 
 /** Streams arrays, each in a chunk of its own. */

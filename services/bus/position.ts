@@ -6,8 +6,14 @@ export interface Position {
   readonly offset: number;
 }
 
+/** Where a channel stands. */
+export interface Head extends Position {
+  /** The first offset of its epoch; undefined where that is not known. */
+  readonly first?: number | undefined;
+}
+
 /** Where a channel stands that nobody has published on: before everything. */
-export const NOWHERE: Position = { epoch: "", offset: 0 };
+export const NOWHERE: Head = { epoch: "", offset: 0 };
 
 /**
  * From where a reader wants a channel: from now on; what follows a position, or an offset where the reader knows no epochs;

@@ -7,7 +7,7 @@ import { AntiphonError } from "../runtime/errors.ts";
 import { randomId } from "../runtime/ids.ts";
 import { type Backend, type OnBell, type PublishCall, RETENTION, type Stored, type ToPublish } from "./backend.ts";
 import { BusMessage } from "./message.ts";
-import { NOWHERE, type Position } from "./position.ts";
+import { type Head, NOWHERE, type Position } from "./position.ts";
 
 const PUBLISH = loadScript(new URL("./lua/publish.lua", import.meta.url));
 const ROTATE = loadScript(new URL("./lua/rotate.lua", import.meta.url));
@@ -43,6 +43,8 @@ export class RedisBackend implements Backend {
   async start(on: { readonly bell: OnBell; readonly gap: () => void }): Promise<void> {
     this.#onBell = on.bell;
     this.#onGap = on.gap;
+    // We do it ourselves, because ioredis leaves the failure of its own renewal unhandled, which ends the process.
+    Object.assign(this.#options.subscriber.options, { autoResubscribe: false });
     this.#options.subscriber.on("smessageBuffer", this.#onRung);
     this.#options.subscriber.on("ready", this.#onReady);
   }
@@ -68,15 +70,17 @@ export class RedisBackend implements Backend {
   }
 
   /** On one connection a later `ssubscribe` of the same bell wins. */
-  async listenOnly(channels: Iterable<string>): Promise<void> {
-    const { keys, subscriber } = this.#options;
-    const wanted = new Set<string>();
-    for (const channel of channels) wanted.add(keys.busBell(bellOf(channel)));
+  async listenOnly(channels: () => Iterable<string>): Promise<void> {
     for (const bell of this.#bells.keys()) {
-      if (wanted.has(bell)) continue;
+      if (this.#isWanted(bell, channels())) continue;
       this.#bells.delete(bell);
-      await subscriber.sunsubscribe(bell);
+      await this.#options.subscriber.sunsubscribe(bell);
     }
+  }
+
+  #isWanted(bell: string, channels: Iterable<string>): boolean {
+    for (const channel of channels) if (this.#options.keys.busBell(bellOf(channel)) === bell) return true;
+    return false;
   }
 
   async publish({ publisher, number, messages }: PublishCall): Promise<(Position | Error)[]> {
@@ -104,11 +108,16 @@ export class RedisBackend implements Backend {
     return { head, messages: messages.toReversed() };
   }
 
-  async heads(channels: readonly string[]): Promise<Position[]> {
+  async heads(channels: readonly string[]): Promise<Head[]> {
     const { commands, keys } = this.#options;
-    const asks = channels.map((channel) => commands.hmget(`${keys.bus()}:m:${channel}`, "e", "o"));
-    const heads = await Promise.all(asks).catch(unavailable);
-    return heads.map(([epoch, offset]) => (epoch && offset ? { epoch, offset: Number(offset) } : NOWHERE));
+    const asks = channels.map((channel) => commands.hmget(`${keys.bus()}:m:${channel}`, "e", "o", "f"));
+    const heads = (await Promise.all(asks).catch(unavailable)).map(readHead);
+    // A channel without a hash may still have a stream.
+    const unknown = channels.filter((_, index) => heads[index] === NOWHERE);
+    if (unknown.length === 0) return heads;
+    const found = await Promise.all(unknown.map(async (channel) => [channel, (await this.recent(channel, 1)).head]));
+    const mended = new Map(found as [string, Head][]);
+    return heads.map((head, index) => mended.get(channels[index] ?? "") ?? head);
   }
 
   async rotate(channel: string, seen: Position): Promise<void> {
@@ -121,16 +130,18 @@ export class RedisBackend implements Backend {
   async #read(channel: string, [command, from, to]: readonly [string, string, string], limit: number): Promise<Stored> {
     const { commands, keys } = this.#options;
     const multi = commands.multi();
-    multi.callBuffer("HMGET", `${keys.bus()}:m:${channel}`, "e", "o");
+    multi.callBuffer("HMGET", `${keys.bus()}:m:${channel}`, "e", "o", "f");
     multi.callBuffer(command, `${keys.bus()}:s:${channel}`, from, to, "COUNT", limit);
     const replies = await multi.exec().catch(unavailable);
     const failure = replies === null ? new Error("MULTI was discarded") : replies.find(([error]) => error)?.[0];
     if (replies === null || failure) return unavailable(failure);
-    const [epoch, offset] = (replies[0]?.[1] ?? []) as (Buffer | null)[];
-    if (!epoch || !offset) return { head: NOWHERE, messages: [] };
-    const head = { epoch: epoch.toString(), offset: Number(offset) };
+    const head = readHead((replies[0]?.[1] ?? []) as (Buffer | null)[]);
     const entries = (replies[1]?.[1] ?? []) as readonly Entry[];
-    return { head, messages: entries.map((entry) => readEntry(head.epoch, entry)) };
+    if (head !== NOWHERE) return { head, messages: entries.map((entry) => readEntry(head.epoch, entry)) };
+    if (entries.length === 0) return { head, messages: [] };
+    // The hash was lost alone: what is kept belongs to an epoch that nobody knows.
+    await this.rotate(channel, NOWHERE);
+    return this.#read(channel, [command, from, to], limit);
   }
 
   readonly #onRung = (_bell: Buffer, rung: Buffer): void => {
@@ -153,6 +164,11 @@ export class RedisBackend implements Backend {
 function readEntry(epoch: string, [id, fields]: Entry): BusMessage {
   const offset = Number.parseInt(id.toString("latin1"), 10);
   return new BusMessage({ epoch, offset }, fields[1] ?? Buffer.alloc(0));
+}
+
+function readHead([epoch, offset, first]: readonly (Buffer | string | null | undefined)[]): Head {
+  if (!epoch || !offset) return NOWHERE;
+  return { epoch: String(epoch), offset: Number(offset), first: first ? Number(first) : undefined };
 }
 
 function readAnswer(answer: string): Position | Error {

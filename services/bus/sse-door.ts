@@ -40,7 +40,9 @@ export async function answerSse(door: Door, asking: Asking, random: () => number
 }
 
 function resumed<W extends { readonly from: From }>(wants: readonly W[], cursor: string): W[] {
-  const positions = cursor.split(",").map((text) => (text === NOTHING ? { epoch: "", offset: 0 } : parsePosition(text)));
+  const positions = cursor
+    .split(",")
+    .map((text) => (text === NOTHING ? { epoch: "", offset: 0 } : parsePosition(text)));
   if (positions.includes(undefined)) throw new AntiphonError("REQUEST_INVALID", "Last-Event-ID is no cursor.");
   const fits = positions.length === wants.length;
   return wants.map((want, index) => ({
@@ -68,7 +70,8 @@ class SseFace implements Face {
   }
 
   first(parts: readonly Part[]): Buffer {
-    const opening = this.#denied === undefined ? OPENING : `${OPENING}event: denied\ndata: ${JSON.stringify(this.#denied)}\n\n`;
+    const opening =
+      this.#denied === undefined ? OPENING : `${OPENING}event: denied\ndata: ${JSON.stringify(this.#denied)}\n\n`;
     return Buffer.concat([Buffer.from(opening), this.more(parts)]);
   }
 

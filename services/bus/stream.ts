@@ -116,12 +116,15 @@ export class Stream {
   }
 
   /** What could not be told is behind it now. */
-  reset(sub: Sub, { head, recent, fresh }: Reset): void {
+  reset(sub: Sub, { head, recent, fresh, before }: Reset): void {
     if (this.#state === "closed" || (sub.epoch === head.epoch && sub.offset >= head.offset)) return;
+    // It may have read further than the feed.
+    const had = sub.offset;
     sub.epoch = head.epoch;
     sub.offset = head.offset;
     const sees = (message: BusMessage): boolean => this.#sees(sub, message);
-    const frame = this.face.reset(sub, { head, recent: recent.filter(sees), fresh: fresh.filter(sees) });
+    const unheard = fresh.filter((message) => (message.offset > had || message.offset <= before) && sees(message));
+    const frame = this.face.reset(sub, { head, recent: recent.filter(sees), fresh: unheard, before });
     if (frame !== undefined) this.#send(frame);
   }
 

@@ -35,7 +35,10 @@ export function readTargets(channel: string, options: TargetOptions): Targets | 
   const groups = readIds("groupIds", groupIds);
   const clients = readIds("clientIds", clientIds);
   if (channel.startsWith("/global/") && (users ?? groups) !== undefined) {
-    throw new AntiphonError("OPTIONS_INVALID", "A message on /global/ is for all sites, so it cannot name users or groups.");
+    throw new AntiphonError(
+      "OPTIONS_INVALID",
+      "A message on /global/ is for all sites, so it cannot name users or groups.",
+    );
   }
   if ((users ?? groups ?? clients) === undefined) return undefined;
   return { ...(users && { users }), ...(groups && { groups }), ...(clients && { clients }) };
@@ -45,7 +48,10 @@ function readIds(name: string, ids: readonly Id[] | undefined): string[] | undef
   if (ids === undefined) return undefined;
   const fit = Array.isArray(ids) && ids.every((id) => typeof id === "string" || typeof id === "number");
   if (fit && ids.length > 0 && ids.length <= IDS_MAX) return ids.map(String);
-  throw new AntiphonError("OPTIONS_INVALID", `${name} must be 1 to ${IDS_MAX} texts or numbers; leave it out for everybody.`);
+  throw new AntiphonError(
+    "OPTIONS_INVALID",
+    `${name} must be 1 to ${IDS_MAX} texts or numbers; leave it out for everybody.`,
+  );
 }
 
 export function mayRead({ users, groups, clients }: Targets, reader: Reader): boolean {

@@ -49,9 +49,7 @@ export function readToken(token: string, { secret, nowMs }: { secret: string; no
 }
 
 export function covers(token: ChannelToken, channel: string): boolean {
-  return token.channels.some((name) =>
-    name.endsWith("*") ? channel.startsWith(name.slice(0, -1)) : channel === name,
-  );
+  return token.channels.some((name) => (name.endsWith("*") ? channel.startsWith(name.slice(0, -1)) : channel === name));
 }
 
 function signature(body: string, secret: string): string {

@@ -1,6 +1,6 @@
 // A connection that is answered once, whole: with the first thing that there is to say.
 
-import { answer, BASE_HEADERS, JSON_TYPE } from "./answer.ts";
+import { answer, BASE_HEADERS, type Headers, JSON_TYPE } from "./answer.ts";
 import type { Asking } from "./door.ts";
 import type { HttpConn } from "./http-conn.ts";
 
@@ -9,8 +9,8 @@ export class WholeConn implements HttpConn {
   gone: () => void = () => {};
   readonly #asking: Asking;
 
-  constructor(asking: Asking) {
-    this.#asking = asking;
+  constructor({ headers, ...asking }: Asking, own: Headers = []) {
+    this.#asking = { ...asking, headers: [...headers, ...own] };
     asking.response.once("close", () => this.gone());
   }
 

@@ -144,7 +144,7 @@ class ResponseWire implements Wire {
 /** What is in the HTTP chunks that were made for a socket. */
 function unchunked(bytes: Buffer): Buffer[] {
   const payloads: Buffer[] = [];
-  for (let at = 0; at < bytes.length; ) {
+  for (let at = 0; at < bytes.length;) {
     const line = bytes.indexOf("\r\n", at);
     const size = Number.parseInt(bytes.toString("latin1", at, line), 16);
     if (size > 0) payloads.push(bytes.subarray(line + 2, line + 2 + size));
