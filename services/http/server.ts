@@ -3,7 +3,7 @@
 import { type FastifyInstance, type FastifyPluginAsync, type FastifyReply, fastify } from "fastify";
 import type { IncomingMessage } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
-import type { Random } from "../runtime/clock.ts";
+import { type Clock, type Random, systemClock } from "../runtime/clock.ts";
 import type { Part } from "../runtime/part.ts";
 import { portProblem } from "../runtime/port-problem.ts";
 import type { Emit } from "../telemetry/events.ts";
@@ -18,6 +18,12 @@ export interface HttpServerOptions {
   readonly plugins: readonly FastifyPluginAsync[];
   readonly emit: Emit;
   readonly random: Random;
+  readonly clock?: Clock;
+  /**
+   * At the end, so long a connection that was just used may bring one more request, which is answered and told to be its
+   * last. Closed at once, a sender that keeps its connections may be writing just then, and sees it reset. Default: not at all.
+   */
+  readonly lingerMs?: number;
 }
 
 /** Longer than a load balancer keeps an idle connection (60 s): so that it is never we who close one it is about to use. */
@@ -28,6 +34,7 @@ const BACKLOG = 4096;
 const PARAM_CHARS_MAX = 256;
 /** Small, because a body that waits for its place is to wait in the socket. */
 const HIGH_WATER_BYTES = 16 * 1024;
+const LINGER_LOOK_MS = 20;
 
 export class HttpServer implements Part {
   readonly name: string;
@@ -35,11 +42,15 @@ export class HttpServer implements Part {
   readonly #app: FastifyInstance;
   /** Connections on which nothing was asked yet, such as browsers open in advance. Node counts them as busy. */
   readonly #unused = new Set<Socket>();
+  /** When each connection began its last request. */
+  readonly #used = new Map<Socket, number>();
+  readonly #clock: Clock;
   #draining = false;
 
   constructor(options: HttpServerOptions) {
     this.name = options.name;
     this.#options = options;
+    this.#clock = options.clock ?? systemClock;
     this.#app = fastify({
       logger: false,
       // Senders differ in whether they repeat after a 503; late requests are served.
@@ -65,9 +76,15 @@ export class HttpServer implements Part {
     answerErrors(this.#app, options);
     this.#app.server.on("connection", (socket: Socket) => {
       this.#unused.add(socket);
-      socket.once("close", () => this.#unused.delete(socket));
+      socket.once("close", () => {
+        this.#unused.delete(socket);
+        this.#used.delete(socket);
+      });
     });
-    this.#app.server.on("request", ({ socket }: IncomingMessage) => this.#unused.delete(socket));
+    this.#app.server.on("request", ({ socket }: IncomingMessage) => {
+      this.#unused.delete(socket);
+      this.#used.set(socket, this.#clock.monotonic());
+    });
   }
 
   /** Listens. Throws CONFIG_INVALID when the port cannot be had. */
@@ -96,11 +113,19 @@ export class HttpServer implements Part {
     this.drain();
     const late = setTimeout(() => this.#app.server.closeAllConnections(), deadlineMs);
     try {
+      await this.#linger(Math.min(this.#options.lingerMs ?? 0, deadlineMs / 2));
       const closed = this.#app.close();
       for (const socket of this.#unused) socket.destroy();
       await closed;
     } finally {
       clearTimeout(late);
     }
+  }
+
+  /** Until no connection was used within this time: each is told `Connection: close` with its next answer. */
+  async #linger(ms: number): Promise<void> {
+    const until = this.#clock.monotonic() + ms;
+    const isUsed = (): boolean => [...this.#used.values()].some((at) => this.#clock.monotonic() - at < ms);
+    while (this.#clock.monotonic() < until && isUsed()) await this.#clock.sleep(LINGER_LOOK_MS);
   }
 }

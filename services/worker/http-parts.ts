@@ -8,8 +8,8 @@ import { registerRoutes } from "../broker/routes.ts";
 import { workload } from "../broker/workload.ts";
 import { type Said, webChat } from "../adapters/web/routes.ts";
 import { Bus } from "../bus/bus.ts";
-import { streamSse } from "../bus/sse.ts";
 import { RedisBackend } from "../bus/redis-backend.ts";
+import { streamSse } from "../bus/sse.ts";
 import type { Config } from "../config.ts";
 import type { Manifest } from "../handlers/manifest.ts";
 import { adminServer } from "../http/admin.ts";
@@ -46,6 +46,8 @@ export interface HttpParts {
   readonly bus: Bus;
 }
 
+/** Senders that keep their connections use each of them more often than this, or hardly at the very moment of our end. */
+const LINGER_MS = 1_000;
 const CHAT_QUEUE = "chat";
 /** However many scrape and scale: Redis is asked once in as long. */
 const FIGURES_MS = 1_000;
@@ -98,6 +100,8 @@ export function httpParts(options: HttpPartsOptions): HttpParts {
     host: config.httpHost,
     port: config.httpPort,
     plugins,
+    clock,
+    lingerMs: config.dev ? 0 : LINGER_MS,
   });
   const health = workerHealth({ pulse: options.pulse, connections: [bodies, chat, bells], clock });
   const load = new Recent({ read: () => workload(context(chat)), maxAgeMs: FIGURES_MS, clock });

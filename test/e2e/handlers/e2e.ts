@@ -29,7 +29,7 @@ async function done(ctx: Ctx, { event, key = "", ms = 0 }: Work) {
   const field = key === "" ? `once ${event}` : `order ${key}`;
   const settled = ((await ctx.store.get(field)) ?? []) as string[];
   if (ms > 0) await pause(ms, undefined, { signal: ctx.signal });
-  ctx.store.set(field, [...settled, key === "" ? `${ctx.attempt}` : event]);
+  ctx.store.set(field, [...settled, `${key === "" ? ctx.attempt : event} on ${hostname()}, fence ${ctx.fence}`]);
   return { first, last: hostname(), attempt: ctx.attempt };
 }
 

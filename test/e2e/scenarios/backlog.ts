@@ -94,6 +94,7 @@ export async function backlog(release: Release, { min, max }: Scaling): Promise<
   await settled(store, DONE_MS);
   await release.settled();
   await counts.stop();
+  await pods.read();
   const drains = drainsOf((event) => pods.logged(event));
   const idle = drains.filter(({ drainMs, returned }) => returned === 0 && drainMs < IDLE_MS).length;
   const dead = (await store.queue.search({ states: ["dead"], limit: 5 })).found.length;

@@ -25,10 +25,12 @@ export async function brokenDeploy(release: Release): Promise<Finding> {
     act: async () => {
       await release.helm("upgrade", merged(good, { handlers: { inline: { "broken.ts": BROKEN } } }));
       const fresh = () => pods.of("worker").filter((pod) => !before.has(pod.name));
-      const why = (): string | undefined =>
-        fresh()
-          .flatMap(({ logs }) => logs)
+      const why = async (): Promise<string | undefined> => {
+        await pods.read();
+        return fresh()
+          .flatMap(({ logs, logsBefore }) => [...logsBefore, ...logs])
           .find((line) => line.includes("this handler is broken"));
+      };
       reason = await waitFor(why, { timeoutMs: SEEN_MS, what: "a new pod says why" });
       await pause(HOLD_MS);
       becameReady = fresh().filter(({ readyAt }) => readyAt !== undefined).length;

@@ -26,6 +26,7 @@ export async function jobsThroughUpgrade(release: Release): Promise<Finding> {
   const long = await longJob(release);
   await release.upgrade({ worker: { drainSeconds: LONG_DRAIN_SECONDS } });
   const patient = await longJob(release);
+  await release.pods.read();
   const drains = drainsOf((event) => release.pods.logged(event));
   const exits = release.pods.all.filter(({ component, goneAt }) => component === "worker" && goneAt !== undefined);
   const killed = exits
@@ -86,6 +87,7 @@ async function longJob(
   await running(release, 1);
   await restart(release);
   const { first, last, attempt } = (await queue.result(id, { timeout: "6m" })) as Done;
+  await release.pods.read();
   const interrupted = release.pods.logged("run.interrupted").filter(({ origin }) => origin === id).length;
   return { moved: first !== last, attempt, interrupted };
 }

@@ -27,6 +27,7 @@ export async function inRelease(
   const release = await Release.install(options);
   try {
     const finding = await run(release);
+    await release.pods.read();
     const where = finding.problems.length > 0 ? [`logs in ${release.pods.keepLogs()}`] : [];
     return { ...finding, problems: [...finding.problems, ...where] };
   } catch (error) {

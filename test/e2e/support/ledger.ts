@@ -45,8 +45,8 @@ export async function problemsOf(load: Load, store: Store, { failuresAllowed = f
 function onceProblems({ id }: Sent, found: (field: string) => string[]): string[] {
   const attempts = found(`once ${id}`);
   if (attempts.length === 0) return [`${id} is lost`];
-  if (attempts.length > 1) return [`${id} was settled ${attempts.length} times`];
-  return attempts[0] === "1" ? [] : [`${id} failed before attempt ${attempts[0]}`];
+  if (attempts.length > 1) return [`${id} was settled ${attempts.length} times: ${attempts.join("; ")}`];
+  return wordOf(attempts[0]) === "1" ? [] : [`${id} failed before attempt ${attempts[0]}`];
 }
 
 function orderProblems(hooks: readonly Sent[], found: (field: string) => string[]): string[] {
@@ -56,11 +56,20 @@ function orderProblems(hooks: readonly Sent[], found: (field: string) => string[
   );
   return [...keys].flatMap(([key, sent]) => {
     const settledIds = found(`order ${key}`);
-    const at = sent.findIndex(({ id }, index) => settledIds[index] !== id);
-    if (at < 0 && settledIds.length === sent.length) return [];
+    const first = sent.findIndex(({ id }, index) => wordOf(settledIds[index]) !== id);
+    if (first < 0 && settledIds.length === sent.length) return [];
+    const at = first < 0 ? sent.length : first;
     const told = `${key}: ${settledIds.length} of ${sent.length} settled`;
-    return [`${told}, number ${at + 1} is ${settledIds[at] ?? "missing"} and should be ${sent[at]?.id ?? "nothing"}`];
+    const before = at === 0 ? "" : ` after ${settledIds[at - 1]}`;
+    return [
+      `${told}, number ${at + 1} is ${settledIds[at] ?? "missing"} and should be ${sent[at]?.id ?? "nothing"}${before}`,
+    ];
   });
+}
+
+/** The handler adds where it ran. */
+function wordOf(settledOne: string | undefined): string | undefined {
+  return settledOne?.split(" ", 1)[0];
 }
 
 async function letters({ queue }: Store): Promise<string[]> {

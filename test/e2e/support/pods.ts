@@ -41,8 +41,10 @@ export interface Pod {
   deletedAt?: number;
   goneAt?: number;
   exitCode?: number;
+  /** Of its container, and of those before that ended. */
   readonly logs: string[];
-  isFollowed: boolean;
+  readonly logsBefore: string[];
+  logRound: number;
 }
 
 export interface LogLine {
@@ -57,7 +59,9 @@ interface Change {
   readonly object: PodObject;
 }
 
-const AGAIN_MS = 200;
+const AGAIN_MS = 250;
+/** Rounds of reading: all pods each ten seconds, those that go each time. */
+const READ_ALL_EACH = 40;
 const LABEL = "app.kubernetes.io";
 
 export class Pods {
@@ -65,7 +69,7 @@ export class Pods {
   readonly #path: string;
   readonly #all = new Map<string, Pod>();
   readonly #stop = new AbortController();
-  #watching: Promise<void> | undefined;
+  #working: Promise<unknown> | undefined;
 
   constructor(cluster: Cluster, namespace: string) {
     this.#cluster = cluster;
@@ -73,12 +77,12 @@ export class Pods {
   }
 
   start(): void {
-    this.#watching = this.#watch();
+    this.#working = Promise.all([this.#watch(), this.#readOn()]);
   }
 
   async stop(): Promise<void> {
     this.#stop.abort();
-    await this.#watching;
+    await this.#working;
   }
 
   /** All that ever were. */
@@ -105,11 +109,17 @@ export class Pods {
     await waitFor(() => left().length === 0, { timeoutMs, what: `${component} pods are gone` });
   }
 
-  /** What all of them logged under this event, in the order of time. */
+  /** Reads the logs of those that are there, up to now. */
+  async read(which: (pod: Pod) => boolean = () => true): Promise<void> {
+    const there = this.all.filter((pod) => pod.goneAt === undefined && pod.object.status.phase !== "Pending");
+    await Promise.all(there.filter(which).map((pod) => this.#read(pod)));
+  }
+
+  /** What all of them logged under this event until they were read last, in the order of time. */
   logged(event: string): LogLine[] {
     return this.all
-      .flatMap(({ name, logs }) =>
-        logs
+      .flatMap(({ name, logs, logsBefore }) =>
+        [...logsBefore, ...logs]
           .filter((line) => line.includes(`"${event}"`))
           .map((line) => ({ ...(parsed(line) as LogLine), pod: name }))
           .filter((line) => line.event === event),
@@ -121,7 +131,8 @@ export class Pods {
   keepLogs(): string {
     const file = join(mkdtempSync(join(tmpdir(), "antiphon-e2e-")), "logs");
     const lines = this.all.flatMap((pod) => [
-      `== ${pod.name} on ${pod.object.spec.nodeName ?? "no node"} ${JSON.stringify({ ...pod, object: undefined, logs: undefined })}`,
+      `== ${pod.name} on ${pod.object.spec.nodeName ?? "no node"} ${JSON.stringify({ ...pod, object: undefined, logs: undefined, logsBefore: undefined })}`,
+      ...pod.logsBefore,
       ...pod.logs,
     ]);
     writeFileSync(file, lines.join("\n"));
@@ -161,7 +172,8 @@ export class Pods {
       object,
       seenAt: now,
       logs: [],
-      isFollowed: false,
+      logsBefore: [],
+      logRound: restartsIn(object),
     };
     this.#all.set(uid, pod);
     pod.object = object;
@@ -170,31 +182,33 @@ export class Pods {
     const [main] = object.status.containerStatuses ?? [];
     const ended = main?.state.terminated;
     if (ended !== undefined) pod.exitCode ??= ended.exitCode;
-    if (main?.state.running !== undefined && !pod.isFollowed) void this.#follow(pod);
     return pod;
   }
 
-  /** Until it has gone. A log that breaks off (its node is cut off) is read on; that of a restarted container begins anew. */
-  async #follow(pod: Pod): Promise<void> {
-    pod.isFollowed = true;
-    const { signal } = this.#stop;
-    let [skip, round] = [0, restartsOf(pod)];
-    while (pod.goneAt === undefined && !signal.aborted) {
-      if (restartsOf(pod) !== round) [skip, round] = [0, restartsOf(pod)];
-      let seen = 0;
-      try {
-        for await (const line of this.#cluster.lines(`${this.#path}/${pod.name}/log?follow=true`, signal))
-          if (++seen > skip) pod.logs.push(line);
-      } catch {
-        // What was read is what there is, for now.
-      }
-      skip = Math.max(skip, seen);
-      await new Promise((resolve) => setTimeout(resolve, AGAIN_MS * 5));
+  /** A pod that was told to go may be gone a moment after its last word. */
+  async #readOn(): Promise<void> {
+    for (let round = 0; !this.#stop.signal.aborted; round++) {
+      const all = round % READ_ALL_EACH === 0;
+      await this.read((pod) => all || pod.deletedAt !== undefined);
+      await new Promise((resolve) => setTimeout(resolve, AGAIN_MS));
     }
+  }
+
+  async #read(pod: Pod): Promise<void> {
+    const round = restartsOf(pod);
+    const text = await this.#cluster.text(`${this.#path}/${pod.name}/log`).catch(() => "");
+    const lines = text.split("\n").slice(0, -1);
+    if (pod.logRound !== round) pod.logsBefore.push(...pod.logs.splice(0));
+    pod.logRound = round;
+    if (lines.length > pod.logs.length) pod.logs.push(...lines.slice(pod.logs.length));
   }
 }
 
 function restartsOf({ object }: Pod): number {
+  return restartsIn(object);
+}
+
+function restartsIn(object: PodObject): number {
   return object.status.containerStatuses?.[0]?.restartCount ?? 0;
 }
 

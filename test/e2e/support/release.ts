@@ -155,6 +155,7 @@ export class Release {
   /** The error, with where the logs of the pods are and what the cluster has to say. */
   async explained(error: unknown): Promise<Error> {
     const said = await this.#events();
+    await this.pods.read();
     return new Error(`${String(error)}\nlogs in ${this.pods.keepLogs()}\n${said}`, { cause: error });
   }
 

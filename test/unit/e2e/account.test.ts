@@ -34,7 +34,12 @@ test.each([
   ["lost", [hook("a")], {}, "a is lost"],
   ["doubled", [hook("a")], { "once a": ["1", "1"] }, "a was settled 2 times"],
   ["failed", [hook("a")], { "once a": ["2"] }, "a failed before attempt 2"],
-  ["lost under a key", [hook("b", "k"), hook("c", "k")], { "order k": ["b"] }, "number 2 is missing and should be c"],
+  [
+    "lost under a key",
+    [hook("b", "k"), hook("c", "k")],
+    { "order k": ["b"] },
+    "number 2 is missing and should be c after b",
+  ],
   ["out of order", [hook("b", "k"), hook("c", "k")], { "order k": ["c", "b"] }, "number 1 is c and should be b"],
   ["doubled under a key", [hook("b", "k")], { "order k": ["b", "b"] }, "2 of 1 settled"],
 ])("what is %s is found", async (_what, hooks, written, problem) => {

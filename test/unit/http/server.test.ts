@@ -1,5 +1,7 @@
 // The servers themselves: probes, refusals in one form, and an end that waits for nobody who has nothing to say.
 
+import type { FastifyPluginAsync } from "fastify";
+import { Agent, get } from "node:http";
 import { connect } from "node:net";
 import { afterEach, describe, expect, it } from "vitest";
 import { adminServer } from "../../../services/http/admin.ts";
@@ -17,6 +19,20 @@ afterEach(async () => {
 });
 
 const base = { host: "127.0.0.1", port: 0, random: () => 0.5 };
+
+const answering: FastifyPluginAsync = async (app) => {
+  app.get("/", () => "here");
+};
+
+/** What the answer says of its connection. */
+function ask(url: string, agent: Agent): Promise<string | undefined> {
+  return new Promise((resolve, reject) => {
+    const asked = get(url, { agent }, (answer) =>
+      answer.resume().once("end", () => resolve(answer.headers.connection)),
+    );
+    asked.once("error", reject);
+  });
+}
 
 async function open(server: HttpServer): Promise<string> {
   await server.start();
@@ -51,6 +67,18 @@ describe("the public server", () => {
         },
       ],
     });
+
+  it("lets connections that are in use bring one more request, so that none is reset while it is written", async () => {
+    const waiting = new HttpServer({ ...base, name: "http", emit: () => {}, lingerMs: 400, plugins: [answering] });
+    const url = await open(waiting);
+    const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+    expect(await ask(url, agent)).toBe("keep-alive");
+    const stopped = waiting.stop(2_000);
+    await systemClock.sleep(50);
+    expect(await ask(url, agent)).toBe("close");
+    await stopped;
+    agent.destroy();
+  });
 
   it("tells the log what went wrong and the sender only that something did", async () => {
     const url = await open(server());
