@@ -199,8 +199,15 @@ function factsOf({ broker, config }: HandlingOptions, pools: Pools): () => Promi
   const { queues, tags, pool } = config;
   const said = { pool, serves: { queues, tags }, shares, envelope: ENVELOPE_VERSION };
   const fixed = { process: randomId(), threads: config.workerThreads, slots, ...said };
-  let startedAtMs: number | undefined;
-  return async () => ({ ...fixed, startedAtMs: (startedAtMs ??= await serverNowMs(broker)) });
+  let asked: Promise<number> | undefined;
+  const startedAt = (): Promise<number> => {
+    asked ??= serverNowMs(broker).catch((error: unknown) => {
+      asked = undefined;
+      throw error;
+    });
+    return asked;
+  };
+  return async () => ({ ...fixed, startedAtMs: await startedAt() });
 }
 
 function turnsOf(pool: Pool): Turns {

@@ -92,11 +92,11 @@ test("a worker process is listed; told to stop, it drains and ends with 0", asyn
   };
   const main = new URL("../../services/main.ts", import.meta.url);
   const child = spawnNode(main, { args: ["worker"], env });
-  await child.waitForLine("process.started", 20_000);
+  await child.waitForLine("process.started", 60_000);
   const [worker] = await registeredWorkers(lab.broker, ["default"]);
   const list = spawnNode(main, { args: ["worker", "ls"], env });
   expect(await list.exited).toMatchObject({ code: 0 });
-  const line = new RegExp(`^ *${worker?.pod} +\\d+ s ago +0 of 32 +chat default`);
+  const line = new RegExp(`^ *${worker?.pod} +default +\\d+ s ago +0 of 32 +chat default`);
   expect(list.lines).toEqual([expect.stringContaining("SINCE"), expect.stringMatching(line)]);
   await orderWorker(lab.broker, worker?.pod ?? "", "stop");
   expect(await child.exited).toEqual({ code: 0, signal: null });

@@ -23,8 +23,10 @@ export class Owner implements RunOwner {
   readonly wid = "pod.1";
   readonly told: string[] = [];
   readonly written: (() => void)[] = [];
+  readonly times: Pick<Answer, "ranMs" | "heldMs">[] = [];
 
-  answered({ claim, settled, dropped, written }: Answer): void {
+  answered({ claim, settled, dropped, written, ranMs, heldMs }: Answer): void {
+    this.times.push({ ranMs, heldMs });
     if (written !== undefined) this.written.push(written);
     this.told.push(`${settled.kind} ${claim.id}${dropped.map(({ id }) => ` -${id}`).join("")}`);
   }
