@@ -15,7 +15,7 @@ export async function bundleClient(): Promise<Record<"client.js" | "client.mjs",
 }
 
 async function bundle(entry: string, format: "iife" | "esm"): Promise<string> {
-  const output = { format, minify: true } as const;
+  const output = { format, minify: true, comments: false } as const;
   const built = await build({ input: join(SOURCE, entry), platform: "browser", write: false, output });
   return built.output[0].code;
 }

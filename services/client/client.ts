@@ -1,6 +1,7 @@
 // The bus in a browser: MessageBus' own client in new. `subscribe` gives callbacks `(data, globalId, messageId)` and misses
 // nothing between two requests; a hole that cannot be filled is told by the event "gap", never passed over in silence.
 
+import { iterate, type Message, type SubscribeOptions } from "./iterate.ts";
 import { Listeners } from "./listeners.ts";
 import { Poller, type State } from "./poller.ts";
 import { randomId, Settings } from "./settings.ts";
@@ -9,18 +10,8 @@ import { canShare, Tabs } from "./tabs.ts";
 import { isHidden } from "./visibility.ts";
 import type { Positions, WireMessage } from "./wire.ts";
 
-export interface Message<T = unknown> {
-  readonly data: T;
-  readonly globalId: number;
-  readonly messageId: number;
-}
-
-export interface SubscribeOptions {
-  /** After which message; -1 = what comes from now on, -2 = the newest one too, -3 = the newest two, … */
-  readonly lastId?: number;
-  /** Ends the subscription. */
-  readonly signal?: AbortSignal;
-}
+export type { Message, SubscribeOptions } from "./iterate.ts";
+export type { State } from "./poller.ts";
 
 /** What `on` tells of. */
 export interface BusEvents {
@@ -34,9 +25,6 @@ export interface BusEvents {
 }
 
 type Waiting = readonly [one: Subscription, message: WireMessage];
-
-/** Iterations that are not read keep so many; then they end with an error. */
-const UNREAD_MAX = 1_000;
 
 export class Bus extends Settings {
   state: State = "idle";
@@ -99,26 +87,8 @@ export class Bus extends Settings {
   }
 
   /** The messages of a channel, until the signal ends it or the loop is left. */
-  async *messages<T = unknown>(channel: string, options: SubscribeOptions = {}): AsyncGenerator<Message<T>, void> {
-    const unread: Message<T>[] = [];
-    const end = new AbortController();
-    let wake = (): void => {};
-    options.signal?.addEventListener("abort", () => wake(), { signal: end.signal });
-    const take = (data: T, globalId: number, messageId: number): void => {
-      if (unread.push({ data, globalId, messageId }) > UNREAD_MAX) end.abort();
-      wake();
-    };
-    this.subscribe(channel, take, { ...options, signal: end.signal });
-    try {
-      while (!options.signal?.aborted) {
-        const message = unread.shift();
-        if (end.signal.aborted) throw new Error(`More than ${UNREAD_MAX} messages of ${channel} were not read.`);
-        if (message) yield message;
-        else await new Promise<void>((done) => (wake = done));
-      }
-    } finally {
-      end.abort();
-    }
+  messages<T = unknown>(channel: string, options: SubscribeOptions = {}): AsyncGenerator<Message<T>, void> {
+    return iterate<T>((take, all) => this.subscribe(channel, take, all), options);
   }
 
   /** Resolves when the server has answered; at once when it is connected. */

@@ -1,5 +1,6 @@
 // The benchmarks there are, and what each is given.
 
+import { bus } from "./bus/bus.ts";
 import { durability } from "./durability/durability.ts";
 import { flood } from "./flood/flood.ts";
 import { kills } from "./kills/kills.ts";
@@ -23,4 +24,5 @@ export const BENCHES: Readonly<Record<string, (options: BenchOptions) => Promise
   flood,
   queue,
   kills,
+  bus,
 };

@@ -4,7 +4,7 @@ import { execFileSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 
-const PEERS = ["hubot", "bullmq", "groupmq", "ioredis"];
+const PEERS = ["hubot", "bullmq", "groupmq", "ioredis", "socket.io", "@socket.io/redis-streams-adapter", "better-sse"];
 
 /** So that `npm ci` of the project stays small. */
 export function installPeers(): void {
