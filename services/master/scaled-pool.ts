@@ -150,7 +150,8 @@ export class ScaledPool {
     this.#scale = await cluster.setReplicas(scale, to);
     this.#vain = 0;
     emit("scale.up", { deployment, from, to, required: required ?? 0 });
-    this.#tell("ScaledUp", `from ${from} to ${to}: the work waiting requires ${required ?? "at least the minimum"}`);
+    const why = (required ?? 0) > from ? `the work requires ${required}` : `the minimum is ${target.min}`;
+    this.#tell("ScaledUp", `from ${from} to ${to}: ${why}`);
   }
 
   async #shrink(scale: Scale, to: number): Promise<void> {

@@ -28,7 +28,7 @@ eachServer((_name, getUrl) => {
       expect(fleet.of("scale.up")).toEqual([{ deployment: "worker", from: 2, to: 10, required: 48 }]);
       await expect
         .poll(() => fleet.api.events.map(({ reason, note }) => `${reason} ${note}`))
-        .toEqual(["ScaledUp from 2 to 10: the work waiting requires 48"]);
+        .toEqual(["ScaledUp from 2 to 10: the work requires 48"]);
       expect(fleet.of("kubernetes.failed")).toEqual([]);
     });
 
@@ -36,6 +36,7 @@ eachServer((_name, getUrl) => {
       fleet = await Fleet.of(redis, 1);
       await fleet.pass(await fleet.lead(), 1, undefined);
       expect(fleet.replicas).toBe(2);
+      await expect.poll(() => fleet.api.events).toMatchObject([{ note: "from 1 to 2: the minimum is 2" }]);
     });
 
     test("is asked of what there is now, also if somebody changed it a moment ago", async () => {
@@ -158,6 +159,26 @@ eachServer((_name, getUrl) => {
       expect(fleet.marked().length).toBe(1);
       await fleet.pass(pool, 61, 2);
       expect([fleet.marked(), await fleet.quieted(), fleet.replicas]).toEqual([[], [], 2]);
+    });
+
+    test("of very many twenty go at once, so that all are marked in time", async () => {
+      fleet = await Fleet.of(redis, 45);
+      await fleet.pass(await fleet.lead(), 1, 2);
+      expect((await fleet.quieted()).length).toBe(20);
+    });
+
+    test("nobody goes who may be taking work again by now", async () => {
+      fleet = await Fleet.of(redis, 4);
+      const pool = await fleet.lead();
+      let marks = 0;
+      // The API server takes most of a minute for the first mark.
+      fleet.api.refuse = ({ method, path }) => {
+        if (method === "PATCH" && path.startsWith("pods/") && marks++ === 0) void fleet.clock.advance(55_000);
+        return undefined;
+      };
+      await fleet.pass(pool, 10, 2);
+      expect(marks).toBeGreaterThan(0);
+      expect([fleet.replicas, await fleet.quieted(), fleet.marked()]).toEqual([4, [], []]);
     });
 
     test("nobody goes during a rollout", async () => {
