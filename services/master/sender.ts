@@ -38,7 +38,7 @@ export interface SenderOptions {
 const LOOK_MS = 1_000;
 /** Rooms spoken to at once. */
 const SLOTS = 32;
-const SETTLE_AGAIN = { firstMs: 50, maxMs: 1_000 };
+const AGAIN = { firstMs: 50, maxMs: 1_000 };
 /** What could not be done for so long is a dead letter, unless the Action names a time of its own. */
 const AGE_MAX_MS = 24 * 3_600_000;
 /** Every so many takes announcements come first, so that they do not wait for ever where people never stop asking. */
@@ -57,6 +57,8 @@ export class Sender {
   #unsure = false;
   #listening = false;
   #takes = 0;
+  /** Ticks in a row. */
+  #failures = 0;
   readonly #serverClock: ServerClock;
   #nextDueMs: number | null = null;
 
@@ -66,7 +68,7 @@ export class Sender {
     this.#loop = new Loop({
       name: `sender ${options.tenure.unit}`,
       intervalMs: () => this.#pauseMs(),
-      tick: () => this.#tick(),
+      tick: () => this.#tickOrFail(),
       onError: (error) => this.#failed(error),
       clock: options.clock,
       random: options.random,
@@ -98,6 +100,17 @@ export class Sender {
     subscriber.off("smessage", this.#onRing);
     if (this.#listening) subscriber.sunsubscribe(outbox.bell).catch(() => {}); // away: then nobody rings either
     await this.#loop.stop();
+  }
+
+  /** A Redis that is away is asked again soon: people wait for words. */
+  async #tickOrFail(): Promise<void> {
+    try {
+      await this.#tick();
+      this.#failures = 0;
+    } catch (error) {
+      this.#failures++;
+      this.#failed(error);
+    }
   }
 
   async #tick(): Promise<void> {
@@ -165,7 +178,7 @@ export class Sender {
       } catch (error) {
         // Redis is away, before anything was said.
         this.#failed(error);
-        await clock.sleep(backoffMs(failures, SETTLE_AGAIN, random), this.#over.signal);
+        await clock.sleep(backoffMs(failures, AGAIN, random), this.#over.signal);
       }
     }
     return { kind: "left" };
@@ -208,7 +221,7 @@ export class Sender {
         return;
       } catch (error) {
         this.#failed(error);
-        await clock.sleep(backoffMs(failures, SETTLE_AGAIN, random), this.#over.signal);
+        await clock.sleep(backoffMs(failures, AGAIN, random), this.#over.signal);
       }
     }
   }
@@ -247,6 +260,7 @@ export class Sender {
   }
 
   #pauseMs(): number {
+    if (this.#failures > 0) return backoffMs(this.#failures - 1, AGAIN, this.#options.random);
     if (this.#nextDueMs === null) return LOOK_MS;
     return Math.min(Math.max(this.#serverClock.untilMs(this.#nextDueMs), 5), LOOK_MS);
   }

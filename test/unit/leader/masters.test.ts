@@ -1,4 +1,4 @@
-import { afterEach, expect, test } from "vitest";
+import { afterEach, expect, test, vi } from "vitest";
 import type { Duty } from "../../../services/leader/duty.ts";
 import { Leader } from "../../../services/leader/leader.ts";
 import { Lease } from "../../../services/leader/lease.ts";
@@ -9,6 +9,7 @@ import { Keys } from "../../../services/redis/keys.ts";
 import { systemClock } from "../../../services/runtime/clock.ts";
 import { randomId } from "../../../services/runtime/ids.ts";
 import type { EventName } from "../../../services/telemetry/events.ts";
+import { ManualClock } from "../../support/manual-clock.ts";
 import { eachServer } from "../../support/redis.ts";
 import { waitFor } from "../../support/wait-for.ts";
 
@@ -80,6 +81,36 @@ class Process {
     await this.masters.stop();
   }
 }
+
+test("until Redis has heard that it is there it says so again soon, not only with the next beat", async () => {
+  const clock = new ManualClock();
+  const callBuffer = vi.fn(async (): Promise<unknown> => Promise.reject(new Error("away")));
+  const timing = leaseTiming(6_000);
+  const masters = new Masters({
+    client: { callBuffer } as unknown as RedisClient,
+    keys: new Keys("away", 0),
+    owner: "me",
+    pod: "pod",
+    revision: "1",
+    timing,
+    stopping: new AbortController().signal,
+    clock,
+    random: () => 0.5,
+    emit: () => {},
+  });
+  await masters.start();
+  // In steps: what it does between two sleeps takes more than one turn.
+  const pass = async (): Promise<void> => {
+    for (let step = 0; step < 10; step++) await clock.advance(timing.renewMs / 20);
+  };
+  await pass();
+  expect(callBuffer.mock.calls.length).toBeGreaterThan(2);
+  expect(masters.isKnown).toBe(false);
+  callBuffer.mockResolvedValue(["me", "1", JSON.stringify({ pod: "pod", revision: "1", units: [], leads: 0 })]);
+  await pass();
+  expect(masters.isKnown).toBe(true);
+  await masters.stop();
+});
 
 eachServer((_name, getUrl) => {
   async function connected(purpose: Purpose): Promise<RedisClient> {
