@@ -1,6 +1,6 @@
 // The settings file: finds it and reads TypeScript, JavaScript, JSON or YAML.
 
-import { existsSync } from "node:fs";
+import { existsSync, readdirSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { dirname, extname, isAbsolute, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
@@ -51,6 +51,16 @@ export function fromFolder(folder: string, entry: string): string {
 /** Only what begins with a dot is a path; a folder may be called as an adapter is. */
 export function pathFrom(folder: string, entry: string): string {
   return entry.startsWith(".") ? resolve(folder, entry) : entry;
+}
+
+/** `./handlers`, unless that folder is there and empty, as it is in the image before an author copies something into it. */
+export function handlersOf(cwd: string): readonly string[] {
+  const preset = "./handlers";
+  try {
+    return readdirSync(resolve(cwd, preset)).length > 0 ? [preset] : [];
+  } catch {
+    return [preset]; // whoever loads it says what is wrong
+  }
 }
 
 function findFile(around: FileSurroundings, problems: string[]): string | undefined {

@@ -1,5 +1,6 @@
 // The settings: one table of names, types, defaults and bounds, and the frozen Config that comes of it.
 
+import { handlersOf } from "./config-file.ts";
 import { IRC_NETWORKS, IRC_ROWS, networks } from "./config-irc.ts";
 import {
   choice,
@@ -139,7 +140,8 @@ export const SETTINGS: { readonly [K in keyof Values]: Row<Values[K]> } = {
   handlers: {
     variable: "ANTIPHON_HANDLERS",
     kind: list,
-    preset: always(["./handlers"]),
+    preset: ({ cwd }) => handlersOf(cwd),
+    presetSaid: "`./handlers`, if it is not empty",
     sentence: "Folders and packages with handlers.",
   },
   name: {

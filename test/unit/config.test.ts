@@ -174,6 +174,7 @@ describe("each setting", () => {
       ["gpu,-", { all: false, untagged: true, only: ["gpu"], never: [] }],
     ],
     pool: [["heavy-2", "heavy-2"]],
+    scaleTargets: [["a=b-worker:2-10", [{ pool: "a", deployment: "b-worker", min: 2, max: 10 }]]],
     drainMs: [["0", 0]],
     leaseMs: [["3000", 3000]],
     revision: [["7f9c", "7f9c"]],
@@ -216,6 +217,7 @@ describe("each setting", () => {
     recycleHeapMb: ["a lot"],
     queues: ["high:0", "high:1000", "high:5,high", "a b", "default+gpu", "outbox/irc", "high:"],
     tags: ["*,gpu", "!gpu", "*,-", "a b", "gpu,gpu", "!"],
+    scaleTargets: ["a", "a=b:2", "a=B:1-2", "a=b:x-2"],
     pool: ["Heavy", "a b", "-a", "a".repeat(64)],
     drainMs: ["-1", "25s"],
     leaseMs: ["499", "600001"],
@@ -256,14 +258,6 @@ describe("each setting", () => {
 });
 
 describe("the settings file", () => {
-  test("has the same names in camelCase and is found in the working folder", async () => {
-    const cwd = await mkdtemp(join(folder, "cwd-"));
-    await writeFile(join(cwd, "antiphon.config.yaml"), "namespace: team\nhttpPort: 8181\nadmins: [web:ann]\n");
-    const config = await readConfig("tool", { env: {}, cwd, cores: 2, terminal: false, dev: false });
-    expect(config).toMatchObject({ namespace: "team", httpPort: 8181, admins: ["web:ann"] });
-    expect(config.file).toBe(join(cwd, "antiphon.config.yaml"));
-  });
-
   test("may be TypeScript, JavaScript, JSON or YAML", async () => {
     const script = "export default { namespace: 'n', drainMs: 5 };";
     const kinds: File[] = [
@@ -331,17 +325,12 @@ describe("the settings file", () => {
     );
   });
 
-  test("that is missing, broken or ambiguous stops the start and is named", async () => {
+  test("that is missing or broken stops the start and is named", async () => {
     expect(await problems({ env: { ANTIPHON_CONFIG: "nowhere.yaml" } })).toContain(join(folder, "nowhere.yaml"));
     expect(await problems({ env: { ANTIPHON_CONFIG: "settings.toml" } })).toContain("must be a .ts, .js, .json");
     expect(await problems({ file: ["json", '{\n "name" "x" }'] })).toMatch(/\.json cannot be read: .*line 2/);
     expect(await problems({ file: yaml("a: [") })).toMatch(/\.yaml cannot be read: .*line 1 column 5/);
     expect(await problems({ file: yaml("- 1") })).toContain("must hold an object");
-    const cwd = await mkdtemp(join(folder, "cwd-"));
-    for (const name of ["antiphon.config.ts", "antiphon.config.json"]) await writeFile(join(cwd, name), "{}");
-    await expect(readConfig("tool", { env: {}, cwd, cores: 2, terminal: false, dev: false })).rejects.toThrow(
-      "several",
-    );
   });
 });
 
