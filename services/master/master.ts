@@ -96,8 +96,8 @@ export function masterParts(options: MasterOptions, loaded: Loaded, stopping: Ab
   const only = config.outboxRedirect;
   const connections = new Connections({ around, adapters: loaded.adapters, limits, only });
   const retention = { length: config.deadLength, ageMs: config.deadDays * DAY_MS };
-  const load = new Recent({ read: () => workload(broker), maxAgeMs: FIGURES_MS, clock });
-  const kubernetes = surroundingsOf(options, timing.leaseMs, async () => (await load.get()).pools);
+  // Fresh ones: who scales shall not wait for two clocks.
+  const kubernetes = surroundingsOf(options, timing.leaseMs, async () => (await workload(broker)).pools);
   const duties = { routes: loaded.routes, retention, thereSince: () => redis.thereSince, kubernetes };
   const control = new Control({ ...common, ...duties });
   redis.onOutage(() => control.outage());
@@ -113,6 +113,7 @@ export function masterParts(options: MasterOptions, loaded: Loaded, stopping: Ab
     stopping,
     clock,
   });
+  const load = new Recent({ read: () => workload(broker), maxAgeMs: FIGURES_MS, clock });
   const plugins = [figures(() => load.get())];
   const admin = adminServer({ host: config.adminHost, port: config.adminPort, health, plugins, emit, random });
   const api = metricsApiOf({ config, place: options.place, look: () => load.get(), clock, random, emit });
