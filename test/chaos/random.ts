@@ -79,6 +79,7 @@ async function findingOf(soak: SoakRun, log: FenceLog): Promise<Finding> {
       count(`${name}: workers killed in the middle of a run`, await soak.hits()),
       count(`${name}: events accepted`, of("accepted")),
       count(`${name}: events sent again by their senders`, of("sent again")),
+      count(`${name}: events whose senders gave up after half a minute without a 202`, of("given up")),
       count(`${name}: runs cut off`, of("cut off")),
       count(`${name}: events lost, out of order or with double effects inside Redis`, problems.length, { is: 0 }),
       { ...count(`${name}: two leaders on the fence log`, Math.round(overlap), { is: 0 }), unit: "ms" },

@@ -28,6 +28,19 @@ export function problemsOf(ledger: Ledger): string[] {
   ];
 }
 
+/** What nobody was promised is left out: it may have been handled, once or not at all, at any place in its order. */
+export function without(givenUp: readonly SoakEvent[], ledger: Ledger): Ledger {
+  if (givenUp.length === 0) return ledger;
+  const ids = new Set(givenUp.map(({ id }) => id));
+  const uids = new Set(givenUp.map(({ uid }) => uid));
+  const answers = new Set(givenUp.map(({ id }) => words.textOfReply(id)));
+  const store = [...ledger.store].map(([field, events]) => [field, events.filter((id) => !ids.has(id))] as const);
+  const sessions = [...ledger.sessions].map(
+    ([name, lines]) => [name, lines.filter(({ ref, text }) => !uids.has(ref) && !answers.has(text))] as const,
+  );
+  return { ...ledger, store: new Map(store), sessions: new Map(sessions) };
+}
+
 /** Workers with a run that began and never ended. */
 export function interruptedWorkers(notes: readonly words.RunNote[]): Set<string> {
   const ended = new Set(notes.filter(({ phase }) => phase === "end").map(({ run }) => run));

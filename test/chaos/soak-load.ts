@@ -46,6 +46,8 @@ const TICK_MS = 20;
 export class Load {
   /** In the order in which they were accepted. */
   readonly accepted: SoakEvent[] = [];
+  /** Their senders never got a 202 in time. They may have been stored all the same. */
+  readonly givenUp: SoakEvent[] = [];
   /** Answers that are neither 202 nor 503. */
   readonly strange: string[] = [];
   begun = 0;
@@ -140,6 +142,7 @@ export class Load {
       this.repeats++;
       await new Promise((resolve) => setTimeout(resolve, AGAIN_MS));
     }
+    this.givenUp.push(event);
   }
 
   async #send(event: SoakEvent): Promise<number> {

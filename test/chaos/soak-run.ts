@@ -8,7 +8,7 @@ import { randomId } from "../../services/runtime/ids.ts";
 import { FakeChat } from "../support/fake-chat.ts";
 import { waitFor } from "../support/wait-for.ts";
 import { Fleet } from "./soak-fleet.ts";
-import { interruptedWorkers, type Ledger, problemsOf } from "./soak-ledger.ts";
+import { interruptedWorkers, type Ledger, problemsOf, without } from "./soak-ledger.ts";
 import { Load, type SoakEvent } from "./soak-load.ts";
 import { HANDLER, orderField, type RunNote } from "./soak-words.ts";
 
@@ -89,14 +89,7 @@ export class SoakRun {
 
   /** One line for each thing that was promised and is not so. Only once it is settled. */
   async problems(): Promise<string[]> {
-    const { accepted, begun, strange } = this.load;
-    const unsent = begun - accepted.length;
-    return [
-      ...problemsOf(await this.#ledger()),
-      ...(await this.#dead()),
-      ...strange,
-      ...(unsent > 0 ? [`${unsent} of ${begun} events were never accepted`] : []),
-    ];
+    return [...problemsOf(await this.#ledger()), ...(await this.#dead()), ...this.load.strange];
   }
 
   /** Killed workers that were in the middle of a run. */
@@ -114,6 +107,7 @@ export class SoakRun {
       seconds: Math.round(load.ms / 1000),
       events: load.begun,
       accepted: load.accepted.length,
+      "given up": load.givenUp.length,
       "sent again": load.repeats,
       runs,
       "cut off": runs - found.notes.filter(({ phase }) => phase === "end").length,
@@ -174,6 +168,7 @@ export class SoakRun {
       const shown = entries.map(([, fields]) => JSON.parse(fields[fields.indexOf("d") + 1] ?? "null") as never);
       sessions.set(name, shown);
     }
-    return { accepted, notes, store, sessions, posts: this.chat.posts, takeovers: this.fleet.takeovers };
+    const { posts } = this.chat;
+    return without(this.load.givenUp, { accepted, notes, store, sessions, posts, takeovers: this.fleet.takeovers });
   }
 }

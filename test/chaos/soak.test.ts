@@ -58,6 +58,7 @@ withServer("redis-server", () => {
       tell({ ...(await soak.counts()), "of them in a run": hits, "drained in s": drainS });
       const where = problems.length > 0 ? `${problems.length} problems, logs in ${fleet.keepLogs()}` : "";
       expect(problems.slice(0, 30), where).toEqual([]);
+      expect(soak.load.givenUp).toEqual([]);
       expect(fleet.killedWorkers.length).toBeGreaterThanOrEqual(20);
       expect(fleet.killedMasters.length).toBeGreaterThanOrEqual(5);
       expect(hits).toBeGreaterThanOrEqual(fleet.killedWorkers.length / 2);
