@@ -100,20 +100,27 @@ test("budgets let unhealthy pods be evicted and never forbid a drain", async () 
   }
 });
 
-test("pods of a kind spread over nodes and zones, unless the user says otherwise", async () => {
-  const found = await deployments();
-  const spread = at(found["antiphon-worker"], `${POD}.topologySpreadConstraints`) as object[];
-  expect(spread.map((one) => at(one, "topologyKey"))).toEqual([
-    "kubernetes.io/hostname",
-    "topology.kubernetes.io/zone",
+// A spread constraint on zones would, on nodes without that label, switch the one on nodes off: zones are an affinity.
+test("pods of a kind spread over nodes, rather in different zones, unless the user says otherwise", async () => {
+  const worker = (await deployments())["antiphon-worker"];
+  const matchLabels = at(worker, "spec.selector.matchLabels");
+  expect(at(worker, `${POD}.topologySpreadConstraints`)).toEqual([
+    {
+      maxSkew: 1,
+      topologyKey: "kubernetes.io/hostname",
+      whenUnsatisfiable: "ScheduleAnyway",
+      labelSelector: { matchLabels },
+      matchLabelKeys: ["pod-template-hash"],
+    },
   ]);
-  for (const one of spread) {
-    expect(at(one, "whenUnsatisfiable")).toBe("ScheduleAnyway");
-    expect(at(one, "matchLabelKeys")).toEqual(["pod-template-hash"]);
-    expect(at(one, "labelSelector.matchLabels")).toEqual(at(found["antiphon-worker"], "spec.selector.matchLabels"));
-  }
-  const none = await deployments({ topologySpreadConstraints: [] });
-  expect(at(none["antiphon-worker"], `${POD}.topologySpreadConstraints`)).toBeUndefined();
+  const term = { topologyKey: "topology.kubernetes.io/zone", labelSelector: { matchLabels } };
+  expect(at(worker, `${POD}.affinity.podAntiAffinity`)).toEqual({
+    preferredDuringSchedulingIgnoredDuringExecution: [{ weight: 50, podAffinityTerm: term }],
+  });
+  const own = { nodeAffinity: {} };
+  const other = (await deployments({ topologySpreadConstraints: [], affinity: own }))["antiphon-worker"];
+  expect(at(other, `${POD}.topologySpreadConstraints`)).toBeUndefined();
+  expect(at(other, `${POD}.affinity`)).toEqual(own);
 });
 
 test("a value of a mode goes before that of the release, variables of both are there", async () => {

@@ -225,17 +225,27 @@ lifecycle:
 {{ tpl (toYaml (dict $key $value)) $root }}
 {{- end -}}
 {{- end }}
+{{- if not (get (include "antiphon.pick" (list $own $all "affinity") | fromJson) "value") }}
+{{- /* Zones by affinity: a spread constraint on a label that nodes lack would switch the one on nodes off too. */}}
+affinity:
+  podAntiAffinity:
+    preferredDuringSchedulingIgnoredDuringExecution:
+      - weight: 50
+        podAffinityTerm:
+          topologyKey: topology.kubernetes.io/zone
+          labelSelector:
+            matchLabels:
+              {{- include "antiphon.podSelector" $ | nindent 14 }}
+{{- end }}
 {{- if kindIs "invalid" $spread }}
 topologySpreadConstraints:
-  {{- range $key := list "kubernetes.io/hostname" "topology.kubernetes.io/zone" }}
   - maxSkew: 1
-    topologyKey: {{ $key }}
+    topologyKey: kubernetes.io/hostname
     whenUnsatisfiable: ScheduleAnyway
     labelSelector:
       matchLabels:
         {{- include "antiphon.podSelector" $ | nindent 8 }}
     matchLabelKeys: [pod-template-hash]
-  {{- end }}
 {{- else if $spread }}
 topologySpreadConstraints:
   {{- tpl (toYaml $spread) $root | nindent 2 }}
