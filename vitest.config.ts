@@ -2,7 +2,7 @@ import { defineConfig } from "vitest/config";
 
 const source = (path: string): string => new URL(`./services/${path}`, import.meta.url).pathname;
 
-// Unit files run side by side; where real processes compete for two cores, two at a time, and what kills them under load alone.
+// Tests mostly wait, so three files run side by side on two cores; what kills processes under load runs alone.
 export default defineConfig({
   // The package's own name means its sources here; its exports are what `npm run build` makes of them.
   resolve: {
@@ -25,6 +25,7 @@ export default defineConfig({
         extends: true,
         test: {
           name: "unit",
+          maxWorkers: 3,
           include: [
             "test/unit/**/*.test.ts",
             "test/contract/**/*.test.ts",
@@ -38,7 +39,7 @@ export default defineConfig({
         test: {
           name: "integration",
           include: ["test/integration/**/*.test.ts", "test/conformance/**/*.test.ts"],
-          maxWorkers: 2,
+          maxWorkers: 3,
           testTimeout: 180_000,
           hookTimeout: 60_000,
           sequence: { groupOrder: 1 },
