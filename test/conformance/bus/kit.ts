@@ -1,24 +1,17 @@
 // A bus behind a Fastify server of its own, as an application would mount it, and clients that see its bytes.
 
-import { type AddressInfo, connect, type Socket } from "node:net";
+import type { AddressInfo } from "node:net";
 import { type FastifyInstance, fastify } from "fastify";
-import { afterAll, afterEach } from "vitest";
-import { type OpenBusOptions, openBus, type MessageBus } from "../../../services/bus/plugin.ts";
+import { afterEach } from "vitest";
+import { type MessageBus, openBus, type OpenBusOptions } from "../../../services/bus/plugin.ts";
 import { closeRedis, openRedis } from "../../../services/redis/connect.ts";
 import { randomId } from "../../../services/runtime/ids.ts";
 import type { BusIdentity, BusRequest } from "../../../services/sdk/bus.ts";
 import { testRedis } from "../../support/redis.ts";
-import { waitFor } from "../../support/wait-for.ts";
+import { type PollOptions, type Positions, Stream, type WireMessage } from "./stream.ts";
 
 /** How long a poll is held, as the published tests want it. */
 export const HELD_MS = 1_000;
-
-export interface WireMessage {
-  readonly global_id: number;
-  readonly message_id: number;
-  readonly channel: string;
-  readonly data: unknown;
-}
 
 export interface Reply {
   readonly status: number;
@@ -27,19 +20,6 @@ export interface Reply {
   /** When the body is an array of messages. */
   readonly messages: readonly WireMessage[];
 }
-
-export interface PollOptions {
-  readonly id?: string;
-  /** `?dlp=t` unless said otherwise. */
-  readonly query?: string;
-  readonly headers?: Readonly<Record<string, string>>;
-  /** After the client id. */
-  readonly path?: string;
-  readonly json?: boolean;
-  readonly seq?: number;
-}
-
-type Positions = Readonly<Record<string, number | string | null>>;
 
 export class TestBus {
   readonly bus: MessageBus;
@@ -109,93 +89,6 @@ export class TestBus {
   }
 }
 
-/** One request over a socket of its own, read byte by byte. */
-export class Stream {
-  /** Before the body. */
-  head = "";
-  /** The HTTP chunks, without their lengths; the last one is empty when the reply is over. */
-  readonly chunks: string[] = [];
-  isEnded = false;
-  readonly #socket: Socket;
-  #rest: Buffer = Buffer.alloc(0);
-  #arrays: (readonly WireMessage[])[] = [];
-  #parsed = 0;
-
-  constructor(port: number) {
-    this.#socket = connect(port, "127.0.0.1");
-    this.#socket.on("data", (bytes) => this.#take(bytes));
-    this.#socket.on("close", () => (this.isEnded = true));
-    this.#socket.on("error", () => {});
-  }
-
-  /** The body of an answer that is not chunked. */
-  get body(): string {
-    return this.#rest.toString("utf8");
-  }
-
-  #take(bytes: Buffer): void {
-    this.#rest = this.#rest.length === 0 ? bytes : Buffer.concat([this.#rest, bytes]);
-    if (this.head === "") {
-      const end = this.#rest.indexOf("\r\n\r\n");
-      if (end === -1) return;
-      this.head = this.#rest.toString("latin1", 0, end);
-      this.#rest = this.#rest.subarray(end + 4);
-    }
-    if (!/transfer-encoding: chunked/i.test(this.head)) return;
-    for (let end = this.#rest.indexOf("\r\n"); end > 0; end = this.#rest.indexOf("\r\n")) {
-      const size = Number.parseInt(this.#rest.toString("latin1", 0, end), 16);
-      if (this.#rest.byteLength < end + size + 4) return;
-      this.chunks.push(this.#rest.toString("utf8", end + 2, end + 2 + size));
-      this.#rest = this.#rest.subarray(end + size + 4);
-    }
-  }
-
-  async send(path: string, positions: Positions, { headers = {}, query = "", seq = 1 }: PollOptions): Promise<void> {
-    const entries = Object.entries({ ...positions, __seq: seq }).map(([key, value]) => [key, String(value ?? "")]);
-    const body = new URLSearchParams(entries as [string, string][]).toString();
-    const all = { host: "x", "content-type": "application/x-www-form-urlencoded", ...headers };
-    const lines = Object.entries({ ...all, "content-length": body.length }).map(([name, value]) => `${name}: ${value}`);
-    const head = [`POST ${path}${query && `?${query}`} HTTP/1.1`, ...lines, "", body].join("\r\n");
-    await new Promise<void>((sent) => this.#socket.write(head, () => sent()));
-  }
-
-  /** What the chunks hold: each ends with a separator. */
-  get arrays(): readonly (readonly WireMessage[])[] {
-    for (; this.#parsed < this.chunks.length; this.#parsed++) {
-      const arrays = this.chunks[this.#parsed]?.split("\r\n|\r\n").slice(0, -1) ?? [];
-      for (const array of arrays) this.#arrays.push(JSON.parse(array.replaceAll("\r\n||\r\n", "\r\n|\r\n")) as []);
-    }
-    return this.#arrays;
-  }
-
-  get messages(): WireMessage[] {
-    return this.arrays.flat();
-  }
-
-  /** The data of one channel's messages. */
-  dataOf(channel: string): unknown[] {
-    return this.messages.filter((message) => message.channel === channel).map(({ data }) => data);
-  }
-
-  /** It was answered, so what is published from now on comes live. */
-  async isOpen(): Promise<void> {
-    await waitFor(() => this.arrays.length > 0, { timeoutMs: 20_000, what: "the first chunk" });
-  }
-
-  async ends(): Promise<void> {
-    await waitFor(() => this.isEnded || this.chunks.includes(""), { timeoutMs: 20_000, what: "the end of the stream" });
-  }
-
-  /** Reads no more, and keeps the connection. */
-  stall(): void {
-    this.#socket.pause();
-  }
-
-  leave(): void {
-    this.#socket.destroy();
-  }
-}
-
 const opened = new Set<TestBus>();
 
 afterEach(async () => {
@@ -249,12 +142,6 @@ export async function openTestBus({ prepare, realIds = false, ...options }: Open
 export function identify({ headers }: BusRequest): BusIdentity {
   const text = (name: string): string | undefined => headers[name]?.toString();
   return { user: text("x-user"), groups: text("x-groups")?.split(",") ?? [], site: text("x-site") };
-}
-
-/** For what is opened once per file. */
-export function closeAfterAll(test: TestBus): void {
-  opened.delete(test);
-  afterAll(() => test.close());
 }
 
 export const idsOf = (messages: readonly WireMessage[]): number[] => messages.map(({ message_id }) => message_id);

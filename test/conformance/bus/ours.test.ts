@@ -3,7 +3,8 @@
 
 import { describe, expect, test } from "vitest";
 import { waitFor } from "../../support/wait-for.ts";
-import { idsOf, onRedis, openTestBus, type OpenOptions, statusOf, type TestBus, type WireMessage } from "./kit.ts";
+import { idsOf, onRedis, openTestBus, type OpenOptions, statusOf, type TestBus } from "./kit.ts";
+import type { WireMessage } from "./stream.ts";
 
 const LONG_MS = 30_000;
 
