@@ -91,11 +91,12 @@ export class Leads {
     }
     // Deployed by other means than the chart: only masters that are heard of are known then.
     if (this.#selector === "") return;
-    const pods = (await cluster.pods(this.#selector)).filter(({ isLeaving }) => !isLeaving);
-    this.#written = new Map(pods.map(({ name, annotations }) => [name, annotations[LEADS] ?? ""]));
-    this.#leaders ??= new Map(
-      [...this.#written].flatMap(([name, units]) => unitsOf(units).map((unit) => [unit, name])),
-    );
+    const pods = await cluster.pods(this.#selector);
+    const said = pods.map(({ name, annotations }): [string, string] => [name, annotations[LEADS] ?? ""]);
+    // Also of a pod that is about to end: it has just handed over.
+    this.#leaders ??= new Map(said.flatMap(([name, units]) => unitsOf(units).map((unit) => [unit, name])));
+    const leaving = new Set(pods.filter(({ isLeaving }) => isLeaving).map(({ name }) => name));
+    this.#written = new Map(said.filter(([name]) => !leaving.has(name)));
   }
 
   async #seated(): Promise<Map<string, string>> {

@@ -108,6 +108,18 @@ test("the pods that lead bear what they lead and go last; who loses it bears it 
   ]);
 });
 
+test("a former leader that is about to end is named, and left alone", async () => {
+  const former = await master("master-0", []);
+  await masters.pop()?.stop();
+  Object.assign(former, { isLeaving: true, annotations: { [LEADS]: "control", [COST]: "1000" } });
+  const a = await master("master-a", ["control"]);
+  await lead("control", "master-a");
+  await watch();
+  await waitFor(() => a.annotations[LEADS] === "control" && api.events.length > 0, { timeoutMs: 20_000 });
+  expect(notes()).toEqual(["HandedOver: control from master-0 to master-a"]);
+  expect(former.annotations[LEADS]).toBe("control");
+});
+
 test("a master outside of the cluster is passed over", async () => {
   await master("laptop", ["control"]);
   api.pods.delete("laptop");
