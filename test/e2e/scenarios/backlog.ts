@@ -2,7 +2,7 @@
 
 import { setTimeout as pause } from "node:timers/promises";
 import { waitFor } from "../../support/wait-for.ts";
-import { drainsOf } from "../support/exits.ts";
+import { badExits, Holdings } from "../support/exits.ts";
 import { count, type Finding, time } from "../support/figures.ts";
 import { settled } from "../support/ledger.ts";
 import { type Deployment, NAME, type Release } from "../support/release.ts";
@@ -14,9 +14,6 @@ const IN_MS = 900_000;
 const DONE_MS = 600_000;
 const TRICKLE_MS = 200;
 const LOOK_MS = 100;
-/** One that ran nothing when it was told to go is done at once. */
-const IDLE_MS = 500;
-
 export interface Followed {
   readonly at: number;
   readonly replicas: number;
@@ -64,6 +61,7 @@ export interface Scaling {
 export async function backlog(release: Release, { min, max }: Scaling): Promise<Finding> {
   const { store, pods } = release;
   const counts = new Counts(release, "worker");
+  const holdings = new Holdings(store);
   const inputs = (word: string, jobs: number) =>
     Array.from({ length: jobs }, (_, at) => ({ event: `${word}-${at}`, ms: JOB_MS }));
   await waitFor(() => counts.now === min, { timeoutMs: OUT_MS, what: `${min} workers` });
@@ -94,11 +92,11 @@ export async function backlog(release: Release, { min, max }: Scaling): Promise<
   await settled(store, DONE_MS);
   await release.settled();
   await counts.stop();
-  await pods.read();
-  const drains = drainsOf((event) => pods.logged(event));
-  const idle = drains.filter(({ drainMs, returned }) => returned === 0 && drainMs < IDLE_MS).length;
+  await holdings.stop();
+  const removed = pods.all.filter(({ component, deletedAt }) => component === "worker" && (deletedAt ?? 0) >= idleFrom);
+  const idle = removed.filter(({ name, deletedAt = 0 }) => holdings.at(name, deletedAt) === 0).length;
+  const exits = badExits(removed);
   const dead = (await store.queue.search({ states: ["dead"], limit: 5 })).found.length;
-  const interrupted = pods.logged("run.interrupted").length;
   return {
     name: "backlog",
     conditions: [
@@ -111,20 +109,21 @@ export async function backlog(release: Release, { min, max }: Scaling): Promise<
       time(`backlog of 5,000 → ${max} workers are asked for`, maxMs),
       time("backlog of 5,000 → all done", doneMs),
       time(`all done → ${min} workers are asked for`, backMs),
-      count("scale-in: pods removed", drains.length),
+      count("scale-in: pods removed", removed.length),
       {
-        name: "scale-in: of them idle",
-        value: drains.length === 0 ? Number.NaN : (100 * idle) / drains.length,
+        name: "scale-in: of them had nothing in hand when they were told to go",
+        value: removed.length === 0 ? Number.NaN : (100 * idle) / removed.length,
         unit: "%",
         reach: "≥ 95 %",
-        holds: idle >= 0.95 * drains.length,
+        holds: idle >= 0.95 * removed.length,
       },
-      count("scale-in: runs interrupted", interrupted),
+      count("scale-in: pods that did not end with exit code 0", exits.length, { is: 0 }),
       count("jobs counted a failure", dead, { is: 0 }),
     ],
     problems: [
       ...(dead === 0 ? [] : [`${dead} dead letters`]),
-      ...(drains.length >= max - min ? [] : [`${drains.length} pods were removed`]),
+      ...(removed.length >= max - min ? [] : [`${removed.length} pods were removed`]),
+      ...exits,
     ],
   };
 }

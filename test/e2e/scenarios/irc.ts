@@ -60,7 +60,8 @@ export async function startNgircd(cluster: Cluster, namespace: string): Promise<
 }
 
 export async function ircThroughUpgrade(release: Release): Promise<Finding> {
-  const { cluster, namespace } = release;
+  const { cluster, namespace, pods } = release;
+  await waitFor(() => pods.ready("ngircd").length > 0, { timeoutMs: READY_MS, what: "ngircd is ready" });
   const port = await openPort(cluster, namespace, { name: "e2e-irc", selector: { app: "ngircd" }, port: 6667 });
   const person = await IrcPerson.join({ host: cluster.host, port }, "ann", ROOM);
   try {

@@ -19,6 +19,7 @@ export interface Resource {
     readonly annotations?: Readonly<Record<string, string>>;
     readonly creationTimestamp?: string;
     readonly deletionTimestamp?: string;
+    readonly deletionGracePeriodSeconds?: number;
   };
 }
 

@@ -1,6 +1,8 @@
-// How pods that were told to go went: exit code and time from SIGTERM on.
+// How pods that were told to go went: their exit code, and what they had in hand.
 
-import type { LogLine, Pod } from "./pods.ts";
+import { setTimeout as pause } from "node:timers/promises";
+import type { Pod } from "./pods.ts";
+import type { Store } from "./redis.ts";
 
 /** One line for each that did not end by itself with 0. */
 export function badExits(pods: readonly Pod[]): string[] {
@@ -9,27 +11,40 @@ export function badExits(pods: readonly Pod[]): string[] {
     .map(({ name, exitCode, object }) => `${name} ended with ${exitCode ?? "no code"} (${object.status.phase})`);
 }
 
-export interface Drain {
-  readonly pod: string;
-  /** From SIGTERM to the end of the process, by its own log. */
-  readonly ms: number;
-  /** Deliveries that were handed back. */
-  readonly returned: number;
-  /** So long handlers ran on. */
-  readonly drainMs: number;
-}
+const LOOK_MS = 150;
 
-/** Of every worker that drained, as its log says. */
-export function drainsOf(logged: (event: string) => LogLine[]): Drain[] {
-  const [stopping, stopped] = [logged("process.stopping"), logged("process.stopped")];
-  return logged("worker.drained").flatMap(({ pod, returned, ms }) => {
-    const from = stopping.find((line) => line.pod === pod);
-    const to = stopped.find((line) => line.pod === pod);
-    if (from === undefined || to === undefined) return [];
-    return [{ pod, ms: timeOf(to) - timeOf(from), returned: Number(returned), drainMs: Number(ms) }];
-  });
-}
+/** What each worker has claimed, asked of Redis several times a second. */
+export class Holdings {
+  readonly #store: Store;
+  readonly #seen = new Map<string, { readonly at: number; readonly claimed: number }[]>();
+  #stopped = false;
+  #looking: Promise<void>;
 
-export function timeOf({ time }: LogLine): number {
-  return Date.parse(time);
+  constructor(store: Store) {
+    this.#store = store;
+    this.#looking = this.#look();
+  }
+
+  /** Of a pod at that moment, by the last look before it. */
+  at(pod: string, moment: number): number | undefined {
+    return this.#seen.get(pod)?.findLast(({ at }) => at <= moment)?.claimed;
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    await this.#looking;
+  }
+
+  async #look(): Promise<void> {
+    while (!this.#stopped) {
+      const at = Date.now();
+      const workers = await this.#store.queue.workers.list().catch(() => []);
+      for (const { pod, claimed } of workers) {
+        const seen = this.#seen.get(pod) ?? [];
+        this.#seen.set(pod, seen);
+        if (seen.at(-1)?.claimed !== claimed) seen.push({ at, claimed });
+      }
+      await pause(LOOK_MS);
+    }
+  }
 }

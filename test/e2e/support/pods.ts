@@ -24,7 +24,7 @@ interface ContainerStatus {
   readonly restartCount: number;
   readonly state: {
     readonly running?: object;
-    readonly terminated?: { readonly exitCode: number; readonly reason?: string };
+    readonly terminated?: { readonly exitCode: number; readonly reason?: string; readonly finishedAt?: string };
     readonly waiting?: { readonly reason?: string };
   };
 }
@@ -41,6 +41,8 @@ export interface Pod {
   deletedAt?: number;
   goneAt?: number;
   exitCode?: number;
+  /** From SIGTERM to the end of its container, to the second: the chart's preStop lasts 5 s. */
+  drainMs?: number;
   /** Of its container, and of those before that ended. */
   readonly logs: string[];
   readonly logsBefore: string[];
@@ -63,6 +65,7 @@ const AGAIN_MS = 250;
 /** Rounds of reading: all pods each ten seconds, those that go each time. */
 const READ_ALL_EACH = 40;
 const LABEL = "app.kubernetes.io";
+const PRE_STOP_MS = 5_000;
 
 export class Pods {
   readonly #cluster: Cluster;
@@ -182,6 +185,8 @@ export class Pods {
     const [main] = object.status.containerStatuses ?? [];
     const ended = main?.state.terminated;
     if (ended !== undefined) pod.exitCode ??= ended.exitCode;
+    if (ended?.finishedAt !== undefined && deletionTimestamp !== undefined)
+      pod.drainMs ??= Date.parse(ended.finishedAt) - askedAt(object) - PRE_STOP_MS;
     return pod;
   }
 
@@ -202,6 +207,11 @@ export class Pods {
     pod.logRound = round;
     if (lines.length > pod.logs.length) pod.logs.push(...lines.slice(pod.logs.length));
   }
+}
+
+/** The deletionTimestamp lies in the future by the grace period. */
+function askedAt({ metadata }: PodObject): number {
+  return Date.parse(metadata.deletionTimestamp ?? "") - 1_000 * (metadata.deletionGracePeriodSeconds ?? 0);
 }
 
 function restartsOf({ object }: Pod): number {
