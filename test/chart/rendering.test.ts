@@ -1,10 +1,10 @@
 // What holds of everything that is rendered, with every set of values and for every Kubernetes.
 
 import { expect, test } from "vitest";
-import { at, ciValues, lint, type Manifest, MINORS, ofKind, render } from "./support/render.ts";
+import { at, ciValues, lint, type Manifest, MINORS, ofKind, podOf, render } from "./support/render.ts";
 
 const SETS = Object.entries(ciValues());
-const WORKLOADS = ["Deployment", "StatefulSet", "Job"];
+const WORKLOADS = ["Deployment", "StatefulSet", "Pod"];
 const CLUSTER_WIDE = ["ClusterRole", "ClusterRoleBinding", "APIService"];
 
 test("there are sets for every mode of scaling", () => {
@@ -40,7 +40,7 @@ function expectSound({ kind, metadata }: Manifest): void {
 /** What Pod Security `restricted` asks, and a little more. Containers of the user's are the user's. */
 function expectRestricted(workload: Manifest): void {
   const who = workload.metadata.name;
-  const pod = at(workload, "spec.template.spec");
+  const pod = podOf(workload);
   expect(at(pod, "securityContext.runAsNonRoot"), who).toBe(true);
   const [ours] = at(pod, "containers") as unknown[];
   expect(at(ours, "securityContext"), who).toEqual({

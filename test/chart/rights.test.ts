@@ -1,7 +1,7 @@
 // Rights and ways in and out: as little as the work needs.
 
 import { expect, test } from "vitest";
-import { at, ciValues, find, LEAST, type Manifest, ofKind, render } from "./support/render.ts";
+import { at, ciValues, find, LEAST, type Manifest, ofKind, podOf, render } from "./support/render.ts";
 
 test("masters may mark pods, tell events and look for other autoscalers, in their namespace, and nothing else", async () => {
   const objects = await render(LEAST);
@@ -23,9 +23,9 @@ test("masters may mark pods, tell events and look for other autoscalers, in thei
 
 test("workers have no credentials of the API server, nor has Redis, nor the test", async () => {
   const objects = await render({ redis: { bundled: { enabled: true } } });
-  const mounts = ofKind(objects, "Deployment", "StatefulSet", "Job").map(({ metadata, ...rest }) => [
-    metadata.name,
-    at(rest, "spec.template.spec.automountServiceAccountToken"),
+  const mounts = ofKind(objects, "Deployment", "StatefulSet", "Pod").map((object) => [
+    object.metadata.name,
+    at(podOf(object), "automountServiceAccountToken"),
   ]);
   expect(Object.fromEntries(mounts)).toEqual({
     "antiphon-master": true,

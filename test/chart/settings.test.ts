@@ -167,13 +167,13 @@ test("the bundled Redis on a volume: claimed, or the user's own", async () => {
 
 test("the test says a line as a guest, under the bot's name, where there is a web chat", async () => {
   const canary = async (values: object): Promise<Readonly<Record<string, unknown>>> =>
-    env(find(await render({ ...LEAST, ...values }), "Job", "antiphon-test"));
+    env(find(await render({ ...LEAST, ...values }), "Pod", "antiphon-test"));
   expect(await canary({ config: { name: "hal" }, service: { port: 80 } })).toMatchObject({
     CANARY_URL: { value: "http://antiphon-worker.bots:80" },
     CANARY_TEXT: { value: "hal ping" },
   });
   const adapters = { web: { enabled: false }, irc: { enabled: true, config: { host: "irc" } } };
   expect(await canary({ adapters })).not.toHaveProperty("CANARY_URL");
-  const job = find(await render(LEAST), "Job", "antiphon-test");
-  expect(job.metadata.annotations).toMatchObject({ "helm.sh/hook": "test" });
+  const pod = find(await render(LEAST), "Pod", "antiphon-test");
+  expect(pod.metadata.annotations).toMatchObject({ "helm.sh/hook": "test" });
 });

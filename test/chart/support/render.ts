@@ -115,6 +115,11 @@ export function ofKind(objects: readonly Manifest[], ...kinds: readonly string[]
   return objects.filter(({ kind }) => kinds.includes(kind));
 }
 
+/** Of a Deployment or StatefulSet, or the pod itself. */
+export function podOf(object: Manifest): unknown {
+  return at(object, object.kind === "Pod" ? "spec" : "spec.template.spec");
+}
+
 export interface EnvEntry {
   readonly name: string;
   readonly value?: string;
@@ -123,7 +128,7 @@ export interface EnvEntry {
 
 /** The variables of the container `antiphon`. */
 export function env(workload: Manifest): Readonly<Record<string, EnvEntry>> {
-  const entries = (at(workload, "spec.template.spec.containers.0.env") ?? []) as EnvEntry[];
+  const entries = (at(podOf(workload), "containers.0.env") ?? []) as EnvEntry[];
   return Object.fromEntries(entries.map((entry) => [entry.name, entry]));
 }
 
