@@ -114,6 +114,11 @@ export class Bus implements RuntimePart {
     }
   }
 
+  /** No more streams are taken. */
+  get isStopping(): boolean {
+    return this.#stopping;
+  }
+
   /** Those that are open. */
   get streams(): ReadonlySet<Stream> {
     return this.#streams;

@@ -19,6 +19,7 @@ import { fastifyPlugin } from "./fastify.ts";
 import type { From, Position } from "./position.ts";
 import type { Published } from "./publisher.ts";
 import { EVERYTHING } from "./redis-backend.ts";
+import type { Revocations } from "./revocations.ts";
 import type { Stream } from "./stream.ts";
 import { readTargets, type TargetOptions } from "./targets.ts";
 
@@ -51,6 +52,7 @@ export interface MessageBusParts {
   readonly bus: Bus;
   readonly door: Door;
   readonly handler: Handler;
+  readonly revocations: Revocations;
   readonly codec: BusCodec;
   readonly emit: Emit;
   readonly currentSite: (() => string | undefined) | undefined;
@@ -60,7 +62,6 @@ export interface MessageBusParts {
   readonly parts: readonly Part[];
 }
 
-const REVOKED = "/__revoked";
 const STOP_MS = 5_000;
 
 interface Subscription {
@@ -82,22 +83,18 @@ export class MessageBus {
     parts.bus.filters.decode = (text) => parts.codec.decode(text);
   }
 
-  /** Before anything else: hears of what is revoked elsewhere. */
-  async begin(): Promise<void> {
-    const { bus, door } = this.#parts;
-    const listener = ({ data }: Heard): void => door.revoke(String(data));
-    await listen(bus, { channel: REVOKED, listener, from: { kind: "now" } }, this.#local);
-  }
-
   /** For Express and Node's own server. Calls `next` for paths that are not the bus', or answers 404 without it. */
   readonly handler = (request: IncomingMessage, response: ServerResponse, next?: (error?: unknown) => void): void => {
-    void this.#parts.handler.handle(request, response).then((handled) => {
-      if (handled) return;
-      if (next !== undefined) return next();
-      response.statusCode = 404;
-      response.end("not found");
-    });
+    void this.#handle(request, response, next);
   };
+
+  // oxlint-disable-next-line max-params -- As middleware is called.
+  async #handle(request: IncomingMessage, response: ServerResponse, next: (() => void) | undefined): Promise<void> {
+    if (await this.#parts.handler.handle(request, response)) return;
+    if (next !== undefined) return next();
+    response.statusCode = 404;
+    response.end("not found");
+  }
 
   /**
    * Resolves when the message is stored, or waits in memory because the server is away.
@@ -193,8 +190,7 @@ export class MessageBus {
 
   /** Somebody lost rights: their streams end, here and in every process, and what they may read is asked anew. */
   async revoke(user: string | number): Promise<void> {
-    this.#parts.door.revoke(String(user));
-    await this.#parts.bus.publish(REVOKED, Buffer.from(JSON.stringify(String(user))));
+    await this.#parts.revocations.revoke(String(user));
   }
 
   /** From now on `publish` does nothing. What others publish still arrives. */

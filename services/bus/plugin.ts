@@ -24,6 +24,7 @@ import { Handler } from "./handler.ts";
 import { type BusLimits, Limits } from "./limits.ts";
 import { MessageBus } from "./message-bus.ts";
 import { RedisBackend } from "./redis-backend.ts";
+import { Revocations } from "./revocations.ts";
 
 export type { BusAuthorize, BusCodec, BusCors, BusIdentity, BusRequest, BusRules } from "../sdk/bus.ts";
 export type { Filter } from "./filters.ts";
@@ -92,9 +93,8 @@ export async function openBus(options: OpenBusOptions = {}): Promise<MessageBus>
   const parts: Part[] = [server, bus];
   try {
     await startAll([bus]);
-    const opened = assemble({ options, bus, emit, parts });
-    await opened.begin();
-    return opened;
+    await bus.backend.heads([REACHED]);
+    return await assemble({ options, bus, emit, parts });
   } catch (error) {
     await bus.stop();
     await server.stop();
@@ -109,7 +109,10 @@ interface Assembly {
   readonly parts: readonly Part[];
 }
 
-function assemble({ options, bus, emit, parts }: Assembly): MessageBus {
+/** Any channel: asked for to see whether the server answers. */
+const REACHED = "/__reached";
+
+async function assemble({ options, bus, emit, parts }: Assembly): Promise<MessageBus> {
   const { longPollMs = LONG_POLL_MS, longPolling = true, chunked = true, codec = JSON_CODEC } = options;
   const limits = new Limits(options.limits ?? {}, systemClock);
   const { maxActiveClients = limits.max.connections } = options;
@@ -117,16 +120,19 @@ function assemble({ options, bus, emit, parts }: Assembly): MessageBus {
   const door = new Door({ bus, access: new Access(options, systemClock), limits, settings });
   const basePath = `/${options.basePath ?? ""}/`.replaceAll(/\/+/g, "/");
   const handler = new Handler({ door, rules: options, basePath, emit, random: Math.random });
+  const revocations = new Revocations({ bus, door, clock: systemClock, random: Math.random });
+  await revocations.start();
   return new MessageBus({
     bus,
     door,
+    revocations,
     handler,
     codec,
     emit,
     currentSite: options.currentSite,
     globalIndex: options.globalIndex ?? false,
     maxMessageBytes: limits.max.messageBytes,
-    parts,
+    parts: [...parts, revocations],
   });
 }
 

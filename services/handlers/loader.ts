@@ -2,10 +2,11 @@
 
 import { suggestion } from "../runtime/suggest.ts";
 import type { HandlerShape } from "../sdk/routes.ts";
+import { busOf } from "./bus.ts";
 import { type CheckedHandler, checkHandlers, shapeProblem, type Surroundings, unsignedRoutes } from "./check.ts";
 import { type LoadedHandler, Manifest } from "./manifest.ts";
 import { middlewareOf } from "./middleware.ts";
-import { type Found, importModules, looksLikeMiddleware } from "./modules.ts";
+import { type Found, importModules, looksLikeBus, looksLikeMiddleware } from "./modules.ts";
 import { HandlersUnfit, keyLine, type Problem } from "./problem.ts";
 import { settleConfig, type SettingsSource, sortVariables, type Written } from "./settings.ts";
 
@@ -40,6 +41,7 @@ async function assemble(
   const problems: Problem[] = [];
   const ours = around.builtins.map((value) => ({ file: "antiphon", value }));
   const middleware = middlewareOf(found, ours, problems);
+  const bus = busOf(found, problems);
   const authors = shaped(found, problems, false);
   const names = new Set(authors.map(({ shape }) => shape.name));
   const builtins = shaped(ours, problems, true).filter(({ shape }) => !names.has(shape.name));
@@ -59,13 +61,13 @@ async function assemble(
   if (loadProblems.length === 0) problems.push(...straySettings(handlers, around.settings, variables.stray));
   if (loadProblems.length > 0) throw new HandlersUnfit("HANDLER_LOAD_FAILED", [...loadProblems, ...problems]);
   if (problems.length > 0) throw new HandlersUnfit("HANDLER_INVALID", problems);
-  return new Manifest(loaded, unsignedRoutes(handlers), middleware);
+  return new Manifest(loaded, { warnings: unsignedRoutes(handlers), middleware, bus });
 }
 
 function shaped(found: readonly Found[], problems: Problem[], builtin: boolean): CheckedHandler[] {
   const handlers: CheckedHandler[] = [];
   for (const { file, value } of found) {
-    if (looksLikeMiddleware(value)) continue;
+    if (looksLikeMiddleware(value) || looksLikeBus(value)) continue;
     const reason = shapeProblem(value);
     if (reason === undefined) handlers.push({ file, builtin, shape: value as HandlerShape });
     else problems.push({ file, ...keyLine(file, "default"), reason });

@@ -1,5 +1,6 @@
 // Everything that the loaded handlers offer, with tables to look it up by. Static: no author's code runs here.
 
+import type { BusDefinition } from "../sdk/bus.ts";
 import type { CronRoute, EventRoute, EveryRoute, HandlerShape, HttpRoute, JobRoute, AnyRoute } from "../sdk/routes.ts";
 import { type ChatTable, chatTable } from "../sdk/match.ts";
 import { inOrder } from "../sdk/enqueue-layers.ts";
@@ -24,6 +25,8 @@ export class Manifest {
   readonly handlers: readonly LoadedHandler[];
   /** From the outermost to the innermost. */
   readonly middleware: readonly Middleware[];
+  /** Who reads which channels; undefined: nobody any. */
+  readonly bus: BusDefinition | undefined;
   readonly routes: readonly LoadedRoute[];
   readonly chat: ChatTable;
   readonly http: readonly LoadedRoute<HttpRoute>[];
@@ -36,9 +39,17 @@ export class Manifest {
 
   constructor(
     handlers: readonly LoadedHandler[],
-    warnings: readonly Problem[],
-    middleware: readonly Middleware[] = [],
+    {
+      warnings = [],
+      middleware = [],
+      bus,
+    }: {
+      readonly warnings?: readonly Problem[];
+      readonly middleware?: readonly Middleware[];
+      readonly bus?: BusDefinition | undefined;
+    } = {},
   ) {
+    this.bus = bus;
     this.handlers = handlers;
     this.middleware = inOrder(middleware);
     this.warnings = warnings;

@@ -64,12 +64,17 @@ async function importOne(file: string, found: Found[], problems: Problem[]): Pro
 }
 
 function kindOf(value: unknown): string | undefined {
+  if (looksLikeBus(value)) return "bus";
   if (looksLikeMiddleware(value)) return "middleware";
   return looksLikeHandler(value) ? "handler" : undefined;
 }
 
 export function looksLikeHandler(value: unknown): value is { format: unknown; name: unknown; routes: unknown } {
   return typeof value === "object" && value !== null && "format" in value && "name" in value && "routes" in value;
+}
+
+export function looksLikeBus(value: unknown): value is { format: unknown } {
+  return typeof value === "object" && value !== null && "kind" in value && value.kind === "bus";
 }
 
 export function looksLikeMiddleware(value: unknown): value is { format: unknown; name: unknown } {

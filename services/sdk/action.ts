@@ -33,14 +33,14 @@ export type Action = Common &
   );
 
 /** What a run may do a second time by mistake; a reply is a send. */
-export type Operation = Action["op"] | "enqueue" | "emit";
+export type Operation = Action["op"] | "enqueue" | "emit" | "publish";
 
 export interface EffectSource {
   /** Origin id of the delivery: retries, reschedules and the new run of a dead letter keep it. */
   readonly origin: string;
   readonly route: string;
   readonly operation: Operation;
-  /** A room, a ref, the name of a job or an event. */
+  /** A room, a ref, the name of a job or an event, a channel of the bus. */
   readonly target: string;
   readonly content: string;
   /** The author's own id; it replaces content and occurrence. */

@@ -40,6 +40,18 @@ export interface Id {
   readonly id?: string;
 }
 
+/** Whom a bus message is for, and what its channel keeps. Without ids it is for everybody who may read the channel. */
+export interface PublishOptions extends Id {
+  readonly userIds?: readonly (string | number)[];
+  readonly groupIds?: readonly (string | number)[];
+  readonly clientIds?: readonly (string | number)[];
+  /** Of several tenants. */
+  readonly site?: string;
+  /** What the channel keeps from now on. Default: 1000 messages, for 7 days from the last one on. */
+  readonly maxMessages?: number;
+  readonly maxAge?: Duration;
+}
+
 /** From then on, or so long after it was asked for, it is not done any more. Default: after a day. */
 export interface Expires {
   readonly expires?: Duration | Date;
@@ -185,6 +197,11 @@ export interface Ctx<C = unknown> {
   /** How far it is: JSON of at most 4 KiB. Written at most twice a second, of several values the last one. */
   progress(value: unknown): void;
   emit<S extends Schema>(event: Event<S>, payload: In<S>, options?: Id): Promise<void>;
+  /**
+   * To everybody who reads the channel of the bus, in pages and other processes; `data` is JSON of at most 64 KiB.
+   * @throws OPTIONS_INVALID, VALUE_NOT_JSON, VALUE_TOO_LARGE
+   */
+  publish(channel: string, data: unknown, options?: PublishOptions): Promise<void>;
   send(room: Room, text: string, options?: SayOptions & { readonly thread?: string }): Promise<Sent>;
   edit(ref: string, text: string, options?: Id & Expires): Promise<void>;
   /** To a ref, or to what somebody said. */

@@ -1,10 +1,21 @@
 // The public API on one screen: what `import … from "antiphon"` gives.
 
+export { defineBus } from "./bus.ts";
 export { defineHandler, event, job } from "./handler.ts";
 export { defineMiddleware } from "./middleware.ts";
 export { discard, done, fail, retryLater } from "./outcome.ts";
 
 export type { Capability } from "./adapter.ts";
+export type {
+  BusAnswer,
+  BusAuthorize,
+  BusCodec,
+  BusCors,
+  BusDefinition,
+  BusIdentity,
+  BusRequest,
+  BusRules,
+} from "./bus.ts";
 export type {
   Bot,
   ChatCtx,
@@ -21,6 +32,7 @@ export type {
   Job,
   Log,
   Members,
+  PublishOptions,
   Queued,
   ReplyOptions,
   RouteInfo,

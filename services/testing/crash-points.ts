@@ -62,7 +62,7 @@ export class CrashPoints {
   }
 
   /** What one thread runs. */
-  watch({ handlers, warnings, middleware }: Manifest, victim: Victim): Manifest {
+  watch({ handlers, warnings, middleware, bus }: Manifest, victim: Victim): Manifest {
     const watched = handlers.map((handler): LoadedHandler => {
       const routes = Object.entries(handler.shape.routes).map(([key, route]) => {
         return [key, { ...route, run: (ctx: Ctx): unknown => this.#run(route, ctx, victim) }] as const;
@@ -70,7 +70,7 @@ export class CrashPoints {
       const shape = { ...handler.shape, routes: Object.fromEntries(routes) as unknown as HandlerShape["routes"] };
       return { ...handler, shape };
     });
-    return new Manifest(watched, warnings, middleware);
+    return new Manifest(watched, { warnings, middleware, bus });
   }
 
   #run(route: AnyRoute, ctx: Ctx, victim: Victim): unknown {

@@ -66,7 +66,7 @@ export class Stack {
   readonly #workers = new Set<TestWorker>();
   readonly #dead = new Set<string>();
   readonly #adapters: readonly AdapterFacts[];
-  #manifest = new Manifest([], []);
+  #manifest = new Manifest([]);
   #numbers: ReadonlyMap<string, number> = new Map();
   #http: HttpParts | undefined;
   #handlers: HandlersLife | undefined;

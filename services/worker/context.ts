@@ -12,6 +12,7 @@ import type { ScheduleControls } from "../sdk/schedules.ts";
 import { deliveryInfo, routeInfo } from "./around.ts";
 import { batch, emit, enqueue, enqueueAll } from "./enqueuing.ts";
 import { jobsOf, queuesOf, schedulesOf } from "./operations.ts";
+import { publish } from "./publishing.ts";
 import { readRef, refOf } from "./rooms.ts";
 import type { RouteRun } from "./route-run.ts";
 import { step } from "./steps.ts";
@@ -149,6 +150,10 @@ export class RunCtx implements Ctx {
 
   get emit(): Ctx["emit"] {
     return (event, payload, options = {}) => this.#tracked(() => emit(this.#run, event, { payload, options }));
+  }
+
+  get publish(): Ctx["publish"] {
+    return (channel, data, options = {}) => this.#tracked(() => publish(this.#run, channel, { data, options }));
   }
 
   get jobs(): Jobs {

@@ -8,6 +8,7 @@ import { registerRoutes } from "../broker/routes.ts";
 import { workload } from "../broker/workload.ts";
 import { type Said, webChat } from "../adapters/web/routes.ts";
 import { Bus } from "../bus/bus.ts";
+import { clientScript } from "../bus/client-script.ts";
 import { RedisBackend } from "../bus/redis-backend.ts";
 import { streamSse } from "../bus/sse.ts";
 import type { Config } from "../config.ts";
@@ -23,6 +24,7 @@ import { AntiphonError } from "../runtime/errors.ts";
 import type { Part } from "../runtime/part.ts";
 import { Recent } from "../runtime/recent.ts";
 import type { Emit } from "../telemetry/events.ts";
+import { busDoor } from "./bus-door.ts";
 import { workerHealth } from "./health.ts";
 import { HttpConnection } from "./http-connection.ts";
 import type { Pulse } from "./pulse.ts";
@@ -92,8 +94,9 @@ export function httpParts(options: HttpPartsOptions): HttpParts {
     },
     listeners: () => bus.streams.size,
   });
+  const { plugin: readers, revocations } = busDoor({ bus, rules: manifest.bus, clock, random, emit });
   const shared = { emit, random };
-  const plugins = config.adapters.includes("web") ? [hooks, web] : [hooks];
+  const plugins = [hooks, readers, clientScript, ...(config.adapters.includes("web") ? [web] : [])];
   const publicServer = new HttpServer({
     ...shared,
     name: "http",
@@ -116,7 +119,7 @@ export function httpParts(options: HttpPartsOptions): HttpParts {
     health,
     plugins: [figures(look)],
   });
-  return { parts: [bodies, chat, bells, bus, admin, publicServer], publicServer, admin, bus };
+  return { parts: [bodies, chat, bells, bus, revocations, admin, publicServer], publicServer, admin, bus };
 }
 
 /**

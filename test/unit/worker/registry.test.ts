@@ -19,7 +19,7 @@ const handler = defineHandler({
     hook: r.post("/hook", { run: () => {} }),
   }),
 }) as unknown as HandlerShape;
-const manifest = new Manifest([{ file: "ships.ts", shape: handler, builtin: false, config: undefined }], []);
+const manifest = new Manifest([{ file: "ships.ts", shape: handler, builtin: false, config: undefined }]);
 
 let client: RedisClient;
 beforeAll(async () => {
