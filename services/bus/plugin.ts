@@ -32,6 +32,7 @@ export type { BusLimits } from "./limits.ts";
 export type { Heard, Listener } from "./local.ts";
 export type { MessageBus, PublishOptions, PublishResult, SubscribeOptions } from "./message-bus.ts";
 export type { Position } from "./position.ts";
+export { DistributedCache, type DistributedCacheOptions } from "./distributed-cache.ts";
 export { signChannels, type TokenOptions } from "./tokens.ts";
 
 export interface OpenBusOptions extends BusRules {

@@ -1,13 +1,7 @@
 // What a program does with the bus of `antiphon/bus`: the counterparts of MessageBus' server methods.
 
 import { afterEach, beforeAll, describe, expect, test } from "vitest";
-import {
-  type Heard,
-  type MessageBus,
-  openBus,
-  type OpenBusOptions,
-  signChannels,
-} from "../../../services/bus/plugin.ts";
+import { type Heard, type MessageBus, openBus, type OpenBusOptions } from "../../../services/bus/plugin.ts";
 import { closeRedis, openRedis } from "../../../services/redis/connect.ts";
 import { randomId } from "../../../services/runtime/ids.ts";
 import { startProxy } from "../../support/proxy.ts";
