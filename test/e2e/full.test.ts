@@ -1,6 +1,6 @@
 // The long form: every scenario in a release of its own, those of E2E_NAMES.
 
-import { afterAll, describe } from "vitest";
+import { afterAll } from "vitest";
 import { backlog, pools } from "./scenarios/backlog.ts";
 import { brokenDeploy } from "./scenarios/broken.ts";
 import { HPA_VALUES, hpaFollows } from "./scenarios/hpa.ts";
@@ -68,28 +68,25 @@ const ON_NODES: Readonly<Record<string, Run>> = {
     inRelease({ cluster, namespace: spaceOf("drain"), values: fixed(6, 3) }, (release) => drained(release, nodes)),
 };
 
-function define(runs: Readonly<Record<string, Run>>): void {
-  for (const [name, run] of Object.entries(runs)) if (wanted.has(name)) scenario(name, () => run(cluster));
-}
+const CUT: Readonly<Record<string, Run>> = {
+  cut: (cluster) =>
+    inRelease({ cluster, namespace: spaceOf("cut"), values: fixed(6, 3) }, (release) =>
+      cutOff(release, { holdMs: CUT_MS, anchor }),
+    ),
+};
 
-describe("on a cluster", () => define(RUNS));
+const BESIDE: Readonly<Record<string, Run>> = {
+  skaffold: (cluster) => skaffoldReplayed(cluster, spaceOf("skaffold")),
+};
 
-describe("on three nodes", () => {
-  needs("three nodes", nodes.length >= 3, () => {
-    define(ON_NODES);
-    needs("E2E_CUT and E2E_MEND", process.env["E2E_CUT"] !== undefined && process.env["E2E_MEND"] !== undefined, () =>
-      define({
-        cut: (cluster) =>
-          inRelease({ cluster, namespace: spaceOf("cut"), values: fixed(6, 3) }, (release) =>
-            cutOff(release, { holdMs: CUT_MS, anchor }),
-          ),
-      }),
-    );
-  });
-});
+const cutting = process.env["E2E_CUT"] !== undefined && process.env["E2E_MEND"] !== undefined;
+const GROUPS = [
+  { runs: RUNS, needed: "", isThere: true },
+  { runs: ON_NODES, needed: "three nodes", isThere: nodes.length >= 3 },
+  { runs: CUT, needed: "three nodes, E2E_CUT and E2E_MEND", isThere: nodes.length >= 3 && cutting },
+  { runs: BESIDE, needed: "E2E_LOAD", isThere: process.env["E2E_LOAD"] !== undefined },
+];
 
-describe("with docker beside it", () => {
-  needs("E2E_LOAD", process.env["E2E_LOAD"] !== undefined, () =>
-    define({ skaffold: (cluster) => skaffoldReplayed(cluster, spaceOf("skaffold")) }),
-  );
-});
+for (const { runs, needed, isThere } of GROUPS)
+  for (const [name, run] of Object.entries(runs))
+    if (wanted.has(name)) needs(`${name} needs ${needed}`, isThere, () => scenario(name, () => run(cluster)));

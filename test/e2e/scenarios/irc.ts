@@ -1,5 +1,6 @@
 // The bot on an IRC server in the cluster, asked without a pause while everything is upgraded.
 
+import { connect } from "node:net";
 import { setTimeout as pause } from "node:timers/promises";
 import { quantile } from "../../bench/statistics.ts";
 import { IrcPerson } from "../../support/irc-person.ts";
@@ -63,6 +64,7 @@ export async function ircThroughUpgrade(release: Release): Promise<Finding> {
   const { cluster, namespace, pods } = release;
   await waitFor(() => pods.ready("ngircd").length > 0, { timeoutMs: READY_MS, what: "ngircd is ready" });
   const port = await openPort(cluster, namespace, { name: "e2e-irc", selector: { app: "ngircd" }, port: 6667 });
+  await waitFor(() => accepts(cluster.host, port), { timeoutMs: READY_MS, what: "the way to ngircd is open" });
   const person = await IrcPerson.join({ host: cluster.host, port }, "ann", ROOM);
   try {
     await talk(person);
@@ -80,6 +82,15 @@ export async function ircThroughUpgrade(release: Release): Promise<Finding> {
   } finally {
     await person.leave();
   }
+}
+
+/** A NodePort takes a moment after its Service is made. */
+function accepts(host: string, port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(port, host);
+    socket.once("connect", () => resolve(true)).once("error", () => resolve(false));
+    socket.once("connect", () => socket.destroy());
+  });
 }
 
 /** Until it answers. */
