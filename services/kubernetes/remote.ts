@@ -1,5 +1,5 @@
-// A Cluster whose client runs in a thread of its own: it keeps the master's loop free while it loads, and its memory goes when
-// the thread ends, so that a master that stops leading is as small as before.
+// A Cluster whose client runs in a thread of its own, so that the master's loop goes on while it loads and works. The thread ends
+// with this; of its memory the allocator keeps a part for the next time.
 
 import { Worker } from "node:worker_threads";
 import type { Clock } from "../runtime/clock.ts";
