@@ -6,7 +6,7 @@
 local meta = TAG .. ':bus:m:' .. ARGV[2]
 local stream = TAG .. ':bus:s:' .. ARGV[2]
 local epoch, offset = unpack(redis.call('HMGET', meta, 'e', 'o'))
-if (epoch or '') ~= ARGV[3] or tonumber(offset or 0) >= tonumber(ARGV[4]) then return 0 end
+if (epoch or '') ~= ARGV[3] or (epoch and tonumber(offset) >= tonumber(ARGV[4])) then return 0 end
 local top = redis.call('XREVRANGE', stream, '+', '-', 'COUNT', 1)[1]
 if not epoch and not top then return 0 end
 local last = math.max(now_us, tonumber(ARGV[4]), top and tonumber(string.match(top[1], '^%d+')) or 0)
