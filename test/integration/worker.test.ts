@@ -271,7 +271,7 @@ test("a worker whose main thread is silent too long is fenced: its runs write no
   expect(mine).toBe(2);
   Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 7000);
   await said("note after a");
-  await waitFor(async () => (await left()) === 0);
+  await waitFor(async () => (await left()) === 0, { timeoutMs: 30_000 });
   expect(times("tell a")).toBe(2);
   expect(times("note after a")).toBe(1);
   two.postMessage("stop");
