@@ -60,7 +60,10 @@ function encoded(about: About, signer: { readonly privateKey: KeyObject }, key =
     ...(extensions.length > 0 ? [der(0xa3, sequence(...extensions))] : []),
   );
   const signature = der(0x03, Buffer.concat([Buffer.from([0]), sign("sha256", body, signer.privateKey)]));
-  const lines = sequence(body, algorithm, signature).toString("base64").match(/.{1,64}/g) ?? [];
+  const lines =
+    sequence(body, algorithm, signature)
+      .toString("base64")
+      .match(/.{1,64}/g) ?? [];
   return {
     key: key.export({ type: "pkcs8", format: "pem" }).toString(),
     cert: `-----BEGIN CERTIFICATE-----\n${lines.join("\n")}\n-----END CERTIFICATE-----\n`,
