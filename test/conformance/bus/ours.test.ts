@@ -19,13 +19,12 @@ describe.each<[string, OpenOptions]>([
     openTestBus({ ...mode, realIds: true, longPollMs: LONG_MS, ...options });
 
   test("a message between reading the backlog and going live arrives once, in its place", async () => {
-    let between: (() => Promise<unknown>) | undefined;
-    const at = await open({ hooks: { beforeLive: async () => void (await between?.()) } });
+    const between: (() => Promise<unknown>)[] = [];
+    const at = await open({ hooks: { beforeLive: async () => void (await between.shift()?.()) } });
     const first = await at.publish("/a", 1);
-    between = () => at.publish("/a", 2);
+    between.push(() => at.publish("/a", 2));
     const stream = await at.stream({ "/a": first - 1 });
     await stream.isOpen();
-    between = undefined;
     await at.publish("/a", 3);
     await waitFor(() => stream.dataOf("/a").length === 3);
     expect(stream.dataOf("/a")).toEqual([1, 2, 3]);
