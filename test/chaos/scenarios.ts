@@ -1,5 +1,6 @@
 // The scenarios there are: how often each is done in full and in short, and how long what is frozen stays so.
 
+import { busSchedules } from "./bus/bus.ts";
 import type { ChaosOptions, Finding } from "./findings.ts";
 import { randomKills } from "./random.ts";
 import { failovers } from "./sentinel.ts";
@@ -85,6 +86,12 @@ export const SCENARIOS: Readonly<Record<string, Scenario>> = {
     run: randomKills,
     full: { times: 1_000, bots: 1 },
     short: { times: 20, bots: 1 },
+  },
+  bus: {
+    what: "readers and publishers of the bus, its connections, processes and Redis, by random schedules",
+    run: busSchedules,
+    full: { times: 10_000, bots: 1 },
+    short: { times: 300, bots: 1 },
   },
 };
 
