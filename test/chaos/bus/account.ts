@@ -40,6 +40,8 @@ export class Account {
   heardCount = 0;
   gapCount = 0;
   lastId = 0;
+  /** The highest id that it ever heard. */
+  highestId = 0;
   readonly #published: Published;
   /** Of whom it has heard: what has to come next. */
   readonly #next = new Map<string, number>();
@@ -68,6 +70,7 @@ export class Account {
     this.heardCount++;
     if (id <= this.lastId) this.problems.push(`${by} ${n}: id ${id} came after ${this.lastId}`);
     this.lastId = id;
+    this.highestId = Math.max(id, this.highestId);
     const next = this.#next.get(by);
     if (next !== undefined && n < next) this.problems.push(`${by} ${n} came after ${next - 1}`);
     else this.#lack(by, n - 1);

@@ -133,7 +133,7 @@ class Schedule {
     for (const by of this.#published.publishers) await this.#firm(() => this.#say(0, this.#published.next(by), {}));
     await this.#written();
     const lastId = await this.#firm(async () => (await this.#buses[0]?.lastId(CHANNEL)) ?? 0);
-    const all = (): boolean => this.#readers.every(({ account }) => account.lastId >= lastId);
+    const all = (): boolean => this.#readers.every(({ account }) => account.highestId >= lastId);
     await waitFor(all, { timeoutMs: SETTLE_MS, what: "every reader hears the last message" });
     for (const { account } of this.#readers) account.end();
   }
