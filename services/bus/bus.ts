@@ -12,7 +12,7 @@ import type { Feed } from "./feed.ts";
 import { Feeds } from "./feeds.ts";
 import { Filters } from "./filters.ts";
 import { type Page, readPage } from "./page.ts";
-import type { From } from "./position.ts";
+import { type From, NOWHERE } from "./position.ts";
 import { type Published, Publisher } from "./publisher.ts";
 import { Stream, Sub } from "./stream.ts";
 import type { Reader } from "./targets.ts";
@@ -251,8 +251,9 @@ export class Bus implements RuntimePart {
 
   /** False: it is not where the channel is, and has to read on. */
   #goLive(sub: Sub): boolean {
-    const { at } = sub.feed;
-    sub.live = at !== undefined && sub.epoch === at.epoch && sub.offset >= at.offset;
+    const { at, isGone } = sub.feed;
+    const isThere = at !== undefined && sub.epoch === at.epoch && sub.offset >= at.offset;
+    sub.live = isThere || (isGone && sub.epoch === NOWHERE.epoch);
     return sub.live;
   }
 

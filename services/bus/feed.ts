@@ -39,6 +39,8 @@ export class Feed {
   #reading: Promise<void> | undefined;
   /** Something arrived that only reading can bring in order. */
   #behind = false;
+  /** The server had forgotten the channel when it was read last. */
+  #isGone = false;
 
   constructor(options: FeedOptions) {
     this.#options = options;
@@ -49,6 +51,11 @@ export class Feed {
   /** Where it stands, once it is open. */
   get at(): Position | undefined {
     return this.#position;
+  }
+
+  /** The channel is nowhere; what comes next begins a new epoch, and all who are live are told. */
+  get isGone(): boolean {
+    return this.#isGone;
   }
 
   passes(message: BusMessage): boolean {
@@ -125,7 +132,8 @@ export class Feed {
   async #readOn(after: Position): Promise<void> {
     const { backend, channel } = this.#options;
     const found = await readAfter(backend, channel, { after, limit: BATCH });
-    if (found.head.epoch === NOWHERE.epoch) return;
+    this.#isGone = found.head.epoch === NOWHERE.epoch;
+    if (this.#isGone) return;
     if (found.recovered) {
       for (const message of found.messages) this.#take(message);
       if ((found.messages.at(-1)?.offset ?? found.head.offset) < found.head.offset) this.#behind = true;

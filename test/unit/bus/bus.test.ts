@@ -147,6 +147,18 @@ eachServer((server, getUrl) => {
       expect((await attach({ after: before, recent: 9 })).conn.frames).toEqual(["RESET", "b"]);
     });
 
+    it("a reader that comes to a channel that was lost while others read it hears what is said next", async () => {
+      const { commands, keys, attach, say } = await open();
+      const { offset } = await say("a");
+      const live = await attach();
+      await commands.del(`${keys.bus()}:m:/c`, `${keys.bus()}:s:/c`);
+      const { conn } = await attach({ after: { epoch: "another", offset } });
+      expect(conn.closed).toBeUndefined();
+      await say("b");
+      await waitFor(() => conn.frames.includes("b") && live.conn.frames.includes("b"));
+      expect(conn.frames.filter((frame) => frame === "b")).toEqual(["b"]);
+    });
+
     it("reads what a lost doorbell did not bring", async () => {
       const { attach, say, commands, keys } = await open();
       const { conn } = await attach();
