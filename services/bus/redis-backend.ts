@@ -87,16 +87,18 @@ export class RedisBackend implements Backend {
     const { commands, keys, globalIndex = false } = this.#options;
     const index = { channel: EVERYTHING, payload: Buffer.alloc(0), seen: 0 };
     const keep = { ...RETENTION, messages: EVERYTHING_MESSAGES };
-    const args = [NO_CLOCK_OFFSET, publisher, number, globalIndex ? 1 : 0, ...this.#arguments({ ...index, keep })];
-    for (const message of messages) args.push(...this.#arguments(message));
+    const epoch = randomId();
+    const first = this.#arguments({ ...index, keep }, epoch);
+    const args = [NO_CLOCK_OFFSET, publisher, number, globalIndex ? 1 : 0, ...first];
+    for (const message of messages) args.push(...this.#arguments(message, epoch));
     const reply = await runScript(commands, { script: PUBLISH, keys: [keys.bus()], args }).catch(unavailable);
     return utf8(reply).split("\n").map(readAnswer);
   }
 
-  #arguments({ channel, payload, keep, seen }: ToPublish): Argument[] {
+  #arguments({ channel, payload, keep, seen }: ToPublish, epoch: string): Argument[] {
     const bell = this.#options.keys.busBell(bellOf(channel));
     const least = seen === 0 && this.#options.idSeed === "zero" ? -1 : seen;
-    return [channel, bell, keep.messages, keep.ageMs, randomId(), payload, least];
+    return [channel, bell, keep.messages, keep.ageMs, epoch, payload, least];
   }
 
   after(channel: string, offset: number, limit: number): Promise<Stored> {
