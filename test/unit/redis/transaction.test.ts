@@ -2,7 +2,7 @@
 
 import { Redis } from "ioredis";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
-import { loadScript, type Reply, runScriptWith } from "../../../services/redis/scripts.ts";
+import { loadScript, runScriptWith } from "../../../services/redis/scripts.ts";
 import { transact } from "../../../services/redis/transaction.ts";
 import { startProxy } from "../../support/proxy.ts";
 import { eachServer } from "../../support/redis.ts";
@@ -67,10 +67,11 @@ eachServer((_server, getUrl) => {
     it("a script that the server does not know is loaded", async () => {
       const file = new URL("../../../services/bus/lua/publish.lua", import.meta.url);
       const script = loadScript(file);
+      const message = (channel: string, payload: string) => [channel, "bell", 10, 60_000, "epoch", payload, 0];
       await client.script("FLUSH");
-      const args = [0, "/c", "bell", 10, 60_000, "epoch", "payload"];
-      const reply = (await runScriptWith(client, [value("k", "v")], { script, keys: ["{t:0}:bus"], args })) as Reply[];
-      expect(String(reply[1])).toBe("epoch");
+      const args = [0, "publisher", 1, 0, ...message("/__all", ""), ...message("/c", "payload")];
+      const reply = await runScriptWith(client, [value("k", "v")], { script, keys: ["{t:0}:bus"], args });
+      expect(String(reply)).toMatch(/^\d+\|epoch$/);
     });
 
     it("fails when the connection breaks, and only then", async () => {
