@@ -40,6 +40,7 @@ const RELEASE: Known = {
   wait: null,
   chartPath: null,
   setValues: null,
+  valuesFiles: null,
   setValueTemplates: null,
 };
 const DEPLOY: Known = { helm: { releases: RELEASE, hooks: { after: { host: { command: null } } } } };

@@ -24,7 +24,9 @@ interface Artifact {
 
 interface Deploy {
   readonly helm: {
-    readonly releases: readonly [{ readonly setValues: Readonly<Record<string, unknown>> }];
+    readonly releases: readonly [
+      { readonly setValues?: Readonly<Record<string, unknown>>; readonly valuesFiles?: readonly string[] },
+    ];
     readonly hooks?: { readonly after: readonly { readonly host: { readonly command: readonly string[] } }[] };
   };
 }
@@ -103,6 +105,7 @@ async function deployed(cluster: Cluster, { namespace, tag, step }: Deploying): 
     "image.tag": version,
     "service.type": "NodePort",
   };
+  const files = release.valuesFiles?.flatMap((path) => ["--values", `${ROOT}${path}`]) ?? [];
   const sets = Object.entries(values).flatMap(([key, value]) => ["--set", `${key}=${String(value)}`]);
   await cluster.kubectl("delete", "namespace", namespace, "--ignore-not-found", "--timeout=120s");
   await cluster.helm(
@@ -115,6 +118,7 @@ async function deployed(cluster: Cluster, { namespace, tag, step }: Deploying): 
     "--wait",
     "--timeout",
     READY_MS,
+    ...files,
     ...sets,
   );
   for (const { host } of step.deploy.helm.hooks?.after ?? []) {
