@@ -54,7 +54,9 @@ export async function newcomer(): Promise<Finding> {
   const lines = createInterface({ input: shell.stdout })[Symbol.asyncIterator]();
   try {
     for (const { line, answer } of typed) {
-      shell.stdin.write(`${line.replace("image.tag=1.0", `image.tag=${IMAGE.split(":")[1]}`)}\necho "${END} $?"\n`);
+      shell.stdin.write(
+        `${line.replace("image.tag=1.0", `image.tag=${IMAGE.split(":")[1]}`)}\nprintf '\\n${END} %s\\n' $?\n`,
+      );
       const { said, code } = await answerOf(lines, line);
       if (code !== 0) problems.push(`${line}: ended with ${code}: ${said.join(" / ")}`);
       else if (answer.length > 0 && !fits(answer, said))
@@ -83,7 +85,11 @@ async function answerOf(lines: AsyncIterator<string>, line: string): Promise<{ s
   for (;;) {
     const { value, done } = await Promise.race([lines.next(), late]);
     if (done) throw new Error(`the shell ended at ${line}`);
-    if (value.startsWith(END)) return { said, code: Number(value.slice(END.length)) };
+    if (value.startsWith(END)) {
+      // The line break before it, which an answer without one needs.
+      if (said.at(-1) === "") said.pop();
+      return { said, code: Number(value.slice(END.length)) };
+    }
     said.push(value);
   }
 }
