@@ -2,6 +2,7 @@
 
 import type { Clock } from "../runtime/clock.ts";
 import { AntiphonError } from "../runtime/errors.ts";
+import { setNewest } from "../runtime/newest.ts";
 import { withDeadline } from "../runtime/part.ts";
 import type { BusAuthorize, BusIdentity, BusRequest, BusRules } from "../sdk/bus.ts";
 import { isReserved } from "./channel.ts";
@@ -75,7 +76,7 @@ export class Access {
     const now = this.#clock.monotonic();
     if (remembered !== undefined && now < remembered.until) return remembered.may;
     const may = (await inTime(rule(known.given, channel, "subscribe"), "authorize")) === true;
-    if (key !== undefined) this.#remember(key, { may, until: now + REMEMBER_MS });
+    if (key !== undefined) setNewest(this.#answers, [key, { may, until: now + REMEMBER_MS }], REMEMBERED_MAX);
     return may;
   }
 
@@ -90,14 +91,6 @@ export class Access {
     const prefixes = Object.keys(authorize ?? {}).filter((prefix) => channel.startsWith(prefix));
     const longest = prefixes.sort((a, b) => b.length - a.length)[0];
     return authorize?.[longest ?? ""] ?? access === "open";
-  }
-
-  #remember(key: string, answer: Answer): void {
-    this.#answers.delete(key);
-    this.#answers.set(key, answer);
-    if (this.#answers.size <= REMEMBERED_MAX) return;
-    const [oldest] = this.#answers.keys();
-    if (oldest !== undefined) this.#answers.delete(oldest);
   }
 }
 

@@ -30,8 +30,3 @@ export async function readAfter(
 export function isTrimmed({ first, offset }: Head, messages: readonly BusMessage[]): boolean {
   return first !== undefined && (messages[0]?.offset ?? offset + 1) > first;
 }
-
-/** The newest `limit` messages. */
-export async function readRecent(backend: Backend, channel: string, limit: number): Promise<Backlog> {
-  return { recovered: true, ...(await backend.recent(channel, limit)) };
-}

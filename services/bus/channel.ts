@@ -2,7 +2,7 @@
 
 import { AntiphonError } from "../runtime/errors.ts";
 
-export const CHANNEL_CHARS_MAX = 255;
+const CHANNEL_CHARS_MAX = 255;
 
 /** Between a channel and its site; as MessageBus stores them. */
 const SITE = "$|$";

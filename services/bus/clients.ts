@@ -2,6 +2,7 @@
 // use it. Not promised: that other processes know of it.
 
 import { AntiphonError } from "../runtime/errors.ts";
+import { setNewest } from "../runtime/newest.ts";
 import type { Known } from "./access.ts";
 
 const CLIENTS_MAX = 20_000;
@@ -21,11 +22,6 @@ export class Clients {
     if (before !== undefined && before !== now) {
       throw new AntiphonError("FORBIDDEN", "The client id is somebody else's.");
     }
-    if (now === undefined) return;
-    this.#users.delete(client);
-    this.#users.set(client, now);
-    if (this.#users.size <= CLIENTS_MAX) return;
-    const [oldest] = this.#users.keys();
-    if (oldest !== undefined) this.#users.delete(oldest);
+    if (now !== undefined) setNewest(this.#users, [client, now], CLIENTS_MAX);
   }
 }

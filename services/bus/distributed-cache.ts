@@ -4,6 +4,7 @@
 import type { Clock } from "../runtime/clock.ts";
 import { systemClock } from "../runtime/clock.ts";
 import { AntiphonError } from "../runtime/errors.ts";
+import { setNewest } from "../runtime/newest.ts";
 import { jsonProblems } from "../sdk/json.ts";
 import type { Heard } from "./local.ts";
 import type { MessageBus } from "./message-bus.ts";
@@ -133,11 +134,8 @@ export class DistributedCache {
 
   #apply(change: Change): void {
     if (change.op === "clear") return this.#entries.clear();
-    this.#entries.delete(change.key);
-    if (change.op === "delete") return;
+    if (change.op === "delete") return void this.#entries.delete(change.key);
     const { ttlMs = Number.POSITIVE_INFINITY, entriesMax = ENTRIES_MAX } = this.#options;
-    this.#entries.set(change.key, { value: change.value, until: change.at + ttlMs });
-    const [oldest] = this.#entries.keys();
-    if (this.#entries.size > entriesMax && oldest !== undefined) this.#entries.delete(oldest);
+    setNewest(this.#entries, [change.key, { value: change.value, until: change.at + ttlMs }], entriesMax);
   }
 }

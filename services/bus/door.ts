@@ -33,7 +33,7 @@ export interface Asking {
   readonly headers: Headers;
 }
 
-export type Kind = "stream" | "poll" | "sse" | "json" | "ws";
+export type Kind = "stream" | "poll" | "sse" | "json";
 
 export interface Admitted {
   readonly known: Known;

@@ -2,7 +2,7 @@
 // readers get every message in order, or are told that something cannot be recovered.
 
 import type { Backend } from "./backend.ts";
-import { readAfter, readRecent } from "./backlog.ts";
+import { readAfter } from "./backlog.ts";
 import { Batch, type Reset } from "./face.ts";
 import type { BusMessage } from "./message.ts";
 import { NOWHERE, type Position } from "./position.ts";
@@ -141,7 +141,7 @@ export class Feed {
     }
     // The server failed and lost the end of the channel. What comes next must not look like what was lost.
     if (found.head.epoch === after.epoch && found.head.offset < after.offset) await backend.rotate(channel, after);
-    const newest = await readRecent(backend, channel, RECENT_AFTER_LOSS);
+    const newest = await backend.recent(channel, RECENT_AFTER_LOSS);
     this.#flush();
     const fresh = newest.messages.filter((message) => message.offset > after.offset || !this.#isKnown(message));
     const restarted = newest.head.offset <= after.offset;

@@ -41,7 +41,7 @@ function readAsked({ channels, wait = 0, recent = 0 }: Record<string, unknown>):
 }
 
 /** Each name with a position, `{"recent": n}`, or null for what is said from now on. Throws REQUEST_INVALID. */
-export function readChannels(channels: unknown): ReadonlyMap<string, From> {
+function readChannels(channels: unknown): ReadonlyMap<string, From> {
   const given = Object.entries(jsonObject(channels ?? {}));
   return new Map(given.map(([name, position]) => [name, readFrom(name, position)]));
 }

@@ -26,7 +26,7 @@ function messageJson(sub: Sub, message: BusMessage): string {
 }
 
 /** As one HTTP chunk: written to the socket as it is. */
-export function chunkOf(array: string): Buffer {
+function chunkOf(array: string): Buffer {
   const text = array.includes(SEPARATOR) ? array.replaceAll(SEPARATOR, ESCAPED) : array;
   const size = (Buffer.byteLength(text) + SEPARATOR.length).toString(16);
   return Buffer.from(`${size}\r\n${text}${SEPARATOR}\r\n`);

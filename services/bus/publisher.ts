@@ -5,6 +5,7 @@ import { backoffMs } from "../runtime/backoff.ts";
 import type { Clock, Random } from "../runtime/clock.ts";
 import { AntiphonError } from "../runtime/errors.ts";
 import { randomId } from "../runtime/ids.ts";
+import { setNewest } from "../runtime/newest.ts";
 import type { Backend, PublishCall, Retention } from "./backend.ts";
 import type { Position } from "./position.ts";
 
@@ -34,6 +35,7 @@ interface Waiting extends PublishRequest {
 }
 
 const CALL = { messages: 128, bytes: 1024 * 1024 } as const;
+const CHANNELS_MAX = 1000;
 const RETRY = { firstMs: 50, maxMs: 2_000 };
 
 export class Publisher {
@@ -45,7 +47,8 @@ export class Publisher {
   #number = 0;
   #failures = 0;
   #running: Promise<void> | undefined;
-  #highest = new Map<string, number>();
+  /** Of the channels published on last. */
+  readonly #highest = new Map<string, number>();
 
   constructor(options: PublisherOptions) {
     this.#options = options;
@@ -137,7 +140,7 @@ export class Publisher {
       done.reject(new AntiphonError("PUBLISH_FAILED", detail, { cause: answer }));
       return;
     }
-    this.#remember(channel, answer.offset);
+    setNewest(this.#highest, [channel, answer.offset], CHANNELS_MAX);
     done.resolve({ status: "stored", ...answer });
   }
 
@@ -152,15 +155,6 @@ export class Publisher {
 
   #seen(channel: string): number {
     return Math.max(this.#highest.get(channel) ?? 0, this.#options.seen(channel));
-  }
-
-  /** Of the channels published on last. */
-  #remember(channel: string, offset: number): void {
-    this.#highest.delete(channel);
-    this.#highest.set(channel, offset);
-    if (this.#highest.size <= 1000) return;
-    const [oldest] = this.#highest.keys();
-    if (oldest !== undefined) this.#highest.delete(oldest);
   }
 }
 

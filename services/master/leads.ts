@@ -3,7 +3,7 @@
 //
 // Not promised: that it is up to date. Nothing may be decided by it.
 
-import type { Annotations, Cluster } from "../kubernetes/cluster.ts";
+import type { Cluster } from "../kubernetes/cluster.ts";
 import type { Tenure } from "../leader/duty.ts";
 import { mastersOf } from "../leader/masters.ts";
 import { seats } from "../leader/seats.ts";
@@ -14,6 +14,7 @@ import { hasCode } from "../runtime/errors.ts";
 import { Loop } from "../runtime/loop.ts";
 import type { Emit } from "../telemetry/events.ts";
 import type { Occurrences } from "./occurrences.ts";
+import { annotate, DELETION_COST } from "./pod-annotations.ts";
 
 export interface LeadsOptions {
   readonly cluster: Cluster;
@@ -30,7 +31,6 @@ export interface LeadsOptions {
 }
 
 const LEADS = "antiphon.dev/leads";
-const COST = "controller.kubernetes.io/pod-deletion-cost";
 const LOOK_MS = 3_000;
 /** What others wrote, or a pod that was cut off while it lost a Lease, is found after this. */
 const LIST_MS = 60_000;
@@ -133,18 +133,9 @@ export class Leads {
       const units = (led.get(pod) ?? []).toSorted().join(",");
       if ((this.#written.get(pod) ?? "") === units) continue;
       this.#options.tenure.assert();
-      await this.#annotate(pod, units);
+      const shown = { [LEADS]: units || null, [DELETION_COST]: units === "" ? null : "1000" };
+      await annotate(this.#options.cluster, pod, shown);
       this.#written.set(pod, units);
-    }
-  }
-
-  async #annotate(pod: string, units: string): Promise<void> {
-    const annotations: Annotations = { [LEADS]: units || null, [COST]: units === "" ? null : "1000" };
-    try {
-      await this.#options.cluster.annotate(pod, annotations);
-    } catch (error) {
-      // A master outside of this cluster, or a pod that just went.
-      if (!hasCode(error, "KUBERNETES_MISSING")) throw error;
     }
   }
 }

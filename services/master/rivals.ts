@@ -3,6 +3,7 @@
 import type { Autoscaler, Cluster } from "../kubernetes/cluster.ts";
 import type { Clock } from "../runtime/clock.ts";
 import { hasCode } from "../runtime/errors.ts";
+import { Recent } from "../runtime/recent.ts";
 
 const LOOK_MS = 30_000;
 
@@ -13,25 +14,21 @@ export interface RivalsOptions {
 }
 
 export class Rivals {
-  readonly #options: RivalsOptions;
-  #seen: readonly Autoscaler[] = [];
-  #seenAt = Number.NEGATIVE_INFINITY;
+  readonly #seen: Recent<readonly Autoscaler[]>;
 
-  constructor(options: RivalsOptions) {
-    this.#options = options;
-  }
-
-  /** Its name, as of the last half minute. Who may not look sees none. */
-  async of(deployment: string): Promise<string | undefined> {
-    const { cluster, clock, failed } = this.#options;
-    if (clock.monotonic() - this.#seenAt >= LOOK_MS) {
-      this.#seen = await cluster.autoscalers().catch((error: unknown) => {
+  constructor({ cluster, clock, failed }: RivalsOptions) {
+    const read = (): Promise<readonly Autoscaler[]> =>
+      cluster.autoscalers().catch((error: unknown) => {
         if (!hasCode(error, "KUBERNETES_FORBIDDEN")) throw error;
         failed(error);
         return [];
       });
-      this.#seenAt = clock.monotonic();
-    }
-    return this.#seen.find(({ target }) => target === `Deployment/${deployment}`)?.name;
+    this.#seen = new Recent({ read, maxAgeMs: LOOK_MS, clock });
+  }
+
+  /** Its name, as of the last half minute. Who may not look sees none. */
+  async of(deployment: string): Promise<string | undefined> {
+    const seen = await this.#seen.get();
+    return seen.find(({ target }) => target === `Deployment/${deployment}`)?.name;
   }
 }

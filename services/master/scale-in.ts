@@ -13,13 +13,13 @@ import type { Tenure } from "../leader/duty.ts";
 import type { Annotations, Cluster, Pod, Scale } from "../kubernetes/cluster.ts";
 import type { Clock } from "../runtime/clock.ts";
 import { hasCode } from "../runtime/errors.ts";
+import { annotate, DELETION_COST } from "./pod-annotations.ts";
 import { chooseVictims, isRollingOut } from "./victims.ts";
 
-const COST = "controller.kubernetes.io/pod-deletion-cost";
 /** Told apart from a cost that somebody else set. */
 const MARK = "antiphon.dev/scale-in";
 const CHEAPEST = "-100";
-const UNMARKED: Annotations = { [COST]: null, [MARK]: null };
+const UNMARKED: Annotations = { [DELETION_COST]: null, [MARK]: null };
 
 /** A worker hears of the order with its beat, each second; what it took until then shows by now. */
 const HEARD_MS = 3_000;
@@ -166,7 +166,7 @@ export class ScaleIn {
     const { cluster, clock, failed, tenure } = this.#options;
     tenure.assert();
     this.#marked = this.#victims;
-    const mark = { [COST]: CHEAPEST, [MARK]: new Date(clock.now()).toISOString() };
+    const mark = { [DELETION_COST]: CHEAPEST, [MARK]: new Date(clock.now()).toISOString() };
     await withoutRight(failed, () => Promise.all(this.#victims.map((pod) => annotate(cluster, pod, mark))));
   }
 
@@ -212,15 +212,6 @@ function excess(pods: readonly Pod[], { scale, to }: Plan): number {
 /** undefined: we may not look. */
 async function podsOf({ cluster, failed }: ScaleInOptions, { selector }: Scale): Promise<Pod[] | undefined> {
   return withoutRight(failed, () => cluster.pods(selector));
-}
-
-/** A pod that is gone needs no annotation. */
-async function annotate(cluster: Cluster, pod: string, annotations: Annotations): Promise<void> {
-  try {
-    await cluster.annotate(pod, annotations);
-  } catch (error) {
-    if (!hasCode(error, "KUBERNETES_MISSING")) throw error;
-  }
 }
 
 /** Missing rights are told, and one goes on without. */

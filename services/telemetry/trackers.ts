@@ -1,6 +1,7 @@
 // An `Emit` that also tells error trackers, several at once. Each gets each report; a flood of equal ones is told once.
 
 import type { Clock, Random } from "../runtime/clock.ts";
+import { setNewest } from "../runtime/newest.ts";
 import type { Emit, EventFields, EventName } from "./events.ts";
 import { maskOf, type Report, reportOf } from "./report.ts";
 import { type About, Tracker } from "./tracker.ts";
@@ -76,9 +77,7 @@ class Seen {
     const same = [event, where, run.route, run.next === "dead letter", error.type, error.message].join("\n");
     const now = this.#clock.monotonic();
     if ((this.#untilMs.get(same) ?? now) > now) return false;
-    this.#untilMs.delete(same);
-    this.#untilMs.set(same, now + SAME_MS);
-    if (this.#untilMs.size > SAME_MAX) this.#untilMs.delete(this.#untilMs.keys().next().value ?? "");
+    setNewest(this.#untilMs, [same, now + SAME_MS], SAME_MAX);
     return true;
   }
 }

@@ -1,11 +1,11 @@
 // `npm run bench [-- NAME] [-- --json]`: runs all benchmarks or one, and prints figures beside those of peers in the same run.
 
 import { cpus, loadavg } from "node:os";
-import { parseArgs } from "node:util";
 import { BENCHES } from "./benches.ts";
 import { endAllOnExit } from "./processes.ts";
 import { type Finished, jsonLine, table } from "./report.ts";
 import { save } from "./save.ts";
+import { endWith, readArguments } from "../support/arguments.ts";
 
 const USAGE = `Usage: npm run bench -- [${Object.keys(BENCHES).join("|")}] [--json] [--rounds N] [--seconds N] [--only SCENARIO] [--save] [--profile FOLDER]
   --json     one object a line instead of a table
@@ -15,29 +15,16 @@ const USAGE = `Usage: npm run bench -- [${Object.keys(BENCHES).join("|")}] [--js
   --save     writes the tables into docs/benchmarks.md
   --profile  writes CPU profiles of the worker there; figures are not to be trusted then`;
 
-function usage(): never {
-  process.stderr.write(`${USAGE}\n`);
-  // oxlint-disable-next-line unicorn/no-process-exit -- The entry.
-  process.exit(2);
-}
+const OPTIONS = {
+  json: { type: "boolean", default: false },
+  save: { type: "boolean", default: false },
+  rounds: { type: "string", default: "3" },
+  seconds: { type: "string", default: "5" },
+  profile: { type: "string" },
+  only: { type: "string" },
+} as const;
 
-function read() {
-  try {
-    return parseArgs({
-      allowPositionals: true,
-      options: {
-        json: { type: "boolean", default: false },
-        save: { type: "boolean", default: false },
-        rounds: { type: "string", default: "3" },
-        seconds: { type: "string", default: "5" },
-        profile: { type: "string" },
-        only: { type: "string" },
-      },
-    });
-  } catch {
-    return usage();
-  }
-}
+type Values = ReturnType<typeof readArguments<typeof OPTIONS>>["values"];
 
 function machine(): string[] {
   const [cpu] = cpus();
@@ -47,9 +34,9 @@ function machine(): string[] {
   ];
 }
 
-async function run(name: string, options: ReturnType<typeof read>["values"]): Promise<Finished> {
+async function run(name: string, options: Values): Promise<Finished> {
   const around = machine();
-  const { conditions, rows } = await (BENCHES[name] ?? usage())({
+  const { conditions, rows } = await (BENCHES[name] ?? endWith(USAGE))({
     rounds: positive(options.rounds),
     seconds: positive(options.seconds),
     ...(options.profile !== undefined && { profile: options.profile }),
@@ -61,7 +48,7 @@ async function run(name: string, options: ReturnType<typeof read>["values"]): Pr
 
 function positive(text: string): number {
   const number = Number(text);
-  return Number.isInteger(number) && number > 0 ? number : usage();
+  return Number.isInteger(number) && number > 0 ? number : endWith(USAGE);
 }
 
 endAllOnExit();
@@ -70,9 +57,9 @@ process.on("uncaughtException", (error: NodeJS.ErrnoException) => {
   process.stderr.write(`${error.stack ?? error.message}\n`);
   if (error.code !== "ECONNRESET") process.exit(1);
 });
-const { values, positionals } = read();
+const { values, positionals } = readArguments(USAGE, OPTIONS);
 const names = positionals.length > 0 ? positionals : Object.keys(BENCHES);
-if (names.some((name) => !Object.hasOwn(BENCHES, name))) usage();
+if (names.some((name) => !Object.hasOwn(BENCHES, name))) endWith(USAGE);
 for (const name of names) {
   const finished = await run(name, values);
   if (values.json) for (const row of finished.rows) console.log(jsonLine(row));

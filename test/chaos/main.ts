@@ -1,13 +1,13 @@
 // `npm run chaos [-- NAME…] [-- --json]`: breaks bots of real processes in every way there is, and says what became of it.
 
 import { cpus, loadavg } from "node:os";
-import { parseArgs } from "node:util";
 import { redisVersion } from "../bench/redis.ts";
 import { jsonLine, table } from "../bench/report.ts";
 import { save } from "../bench/save.ts";
 import type { Finding } from "./findings.ts";
 import { buildProduct } from "./product.ts";
 import { optionsOf, SCENARIOS } from "./scenarios.ts";
+import { endWith, readArguments } from "../support/arguments.ts";
 
 const NAMES = Object.keys(SCENARIOS);
 const PAGE = new URL("../../docs/chaos.md", import.meta.url);
@@ -23,38 +23,25 @@ ${NAMES.map((name) => `  ${name.padEnd(16)} ${SCENARIOS[name]?.what}`).join("\n"
   --save       writes the tables into docs/chaos.md
 Ends with 1 when something was lost, doubled, out of order or accepted from a former leader.`;
 
-function usage(): never {
-  process.stderr.write(`${USAGE}\n`);
-  // oxlint-disable-next-line unicorn/no-process-exit -- The entry.
-  process.exit(2);
-}
+const OPTIONS = {
+  json: { type: "boolean", default: false },
+  short: { type: "boolean", default: false },
+  save: { type: "boolean", default: false },
+  kills: { type: "string" },
+  bots: { type: "string" },
+  hold: { type: "string" },
+  minutes: { type: "string" },
+} as const;
 
-function read() {
-  try {
-    return parseArgs({
-      allowPositionals: true,
-      options: {
-        json: { type: "boolean", default: false },
-        short: { type: "boolean", default: false },
-        save: { type: "boolean", default: false },
-        kills: { type: "string" },
-        bots: { type: "string" },
-        hold: { type: "string" },
-        minutes: { type: "string" },
-      },
-    });
-  } catch {
-    return usage();
-  }
-}
+type Values = ReturnType<typeof readArguments<typeof OPTIONS>>["values"];
 
 function positive(text: string): number {
   const number = Number(text);
-  return Number.isInteger(number) && number > 0 ? number : usage();
+  return Number.isInteger(number) && number > 0 ? number : endWith(USAGE);
 }
 
-async function run(name: string, entry: string, values: ReturnType<typeof read>["values"]): Promise<Finding> {
-  const scenario = SCENARIOS[name] ?? usage();
+async function run(name: string, entry: string, values: Values): Promise<Finding> {
+  const scenario = SCENARIOS[name] ?? endWith(USAGE);
   const around = [
     `${cpus().length} cores, Node ${process.versions.node}, redis-server ${redisVersion()}, ${process.platform}`,
     `${new Date().toISOString().slice(0, 10)}; load average before: ${loadavg()[0]?.toFixed(2)}`,
@@ -90,9 +77,9 @@ process.on("uncaughtException", (error: NodeJS.ErrnoException) => {
 });
 for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => process.exit(1));
 
-const { values, positionals } = read();
+const { values, positionals } = readArguments(USAGE, OPTIONS);
 const names = positionals.length > 0 ? positionals : NAMES;
-if (names.some((name) => !NAMES.includes(name))) usage();
+if (names.some((name) => !NAMES.includes(name))) endWith(USAGE);
 const entry = buildProduct();
 let sound = true;
 for (const name of names) {

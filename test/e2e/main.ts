@@ -1,7 +1,7 @@
 // `npm run test:e2e [-- --full] [-- NAME…]`: installs the chart into the cluster that kubectl points at, and tests it.
 
 import { spawn } from "node:child_process";
-import { parseArgs } from "node:util";
+import { endWith, readArguments } from "../support/arguments.ts";
 import { NAMES } from "./names.ts";
 
 const USAGE = `Usage: npm run test:e2e -- [NAME…] [--full] [--save] [--json FILE] [-- VITEST OPTIONS]
@@ -14,33 +14,17 @@ ${Object.entries(NAMES)
 Variables: IMAGE (antiphon:test), E2E_HOST (where NodePorts are; default: the first node), E2E_REDIS_IMAGE, E2E_NGIRCD_IMAGE;
 E2E_CUT and E2E_MEND: commands that cut a node off the network and put it back, given its name; E2E_LOAD: hands an image to the nodes.`;
 
-function usage(): never {
-  process.stderr.write(`${USAGE}\n`);
-  // oxlint-disable-next-line unicorn/no-process-exit -- The entry.
-  process.exit(2);
-}
-
-function read() {
-  try {
-    return parseArgs({
-      allowPositionals: true,
-      options: {
-        full: { type: "boolean", default: false },
-        save: { type: "boolean", default: false },
-        json: { type: "string" },
-      },
-      args: ours,
-    });
-  } catch {
-    return usage();
-  }
-}
+const OPTIONS = {
+  full: { type: "boolean", default: false },
+  save: { type: "boolean", default: false },
+  json: { type: "string" },
+} as const;
 
 const given = process.argv.slice(2);
 const cut = given.indexOf("--");
 const [ours, theirs] = cut < 0 ? [given, []] : [given.slice(0, cut), given.slice(cut + 1)];
-const { values, positionals } = read();
-if (positionals.some((name) => !Object.hasOwn(NAMES, name))) usage();
+const { values, positionals } = readArguments(USAGE, OPTIONS, ours);
+if (positionals.some((name) => !Object.hasOwn(NAMES, name))) endWith(USAGE);
 
 const names = values.full ? Object.keys(NAMES) : positionals;
 const file = `test/e2e/${names.length > 0 ? "full" : "short"}.test.ts`;

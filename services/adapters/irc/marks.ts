@@ -1,5 +1,6 @@
 // How far each channel was heard: the last words of it that we know, in this process or, by the resume state, in another.
 
+import { setNewest } from "../../runtime/newest.ts";
 import type { Line } from "./line.ts";
 
 export interface Mark {
@@ -27,11 +28,7 @@ export class Marks {
   }
 
   note(channel: string, mark: Mark): void {
-    this.#marks.delete(channel);
-    this.#marks.set(channel, mark);
-    if (this.#marks.size <= CHANNELS_MAX) return;
-    const [oldest] = this.#marks.keys();
-    if (oldest !== undefined) this.#marks.delete(oldest);
+    setNewest(this.#marks, [channel, mark], CHANNELS_MAX);
   }
 
   /** As JSON: channel -> [at, id]. */

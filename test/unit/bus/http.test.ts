@@ -2,28 +2,15 @@
 
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
-import { afterEach, beforeAll, describe, expect, test } from "vitest";
-import { type MessageBus, openBus, type OpenBusOptions, signChannels } from "../../../services/bus/plugin.ts";
-import { randomId } from "../../../services/runtime/ids.ts";
+import { describe, expect, test } from "vitest";
+import { type MessageBus, signChannels } from "../../../services/bus/plugin.ts";
+import { useBuses } from "../../support/buses.ts";
 import { startProxy } from "../../support/proxy.ts";
-import { testRedis } from "../../support/redis.ts";
 import { waitFor } from "../../support/wait-for.ts";
 
 const LONG_MS = { timeoutMs: 20_000 };
-let url = "";
-const closers: (() => Promise<unknown>)[] = [];
-beforeAll(async () => {
-  ({ url } = await testRedis());
-});
-afterEach(async () => {
-  for (const close of closers.splice(0).toReversed()) await close();
-});
-
-async function open(options: OpenBusOptions = {}): Promise<MessageBus> {
-  const bus = await openBus({ url, namespace: `s${randomId()}`, idSeed: "zero", ...options });
-  closers.push(() => bus.close());
-  return bus;
-}
+const buses = useBuses();
+const { open, closers } = buses;
 
 /** Served by Node's own server. */
 async function serve(bus: MessageBus, next?: () => void): Promise<string> {
@@ -175,7 +162,7 @@ describe("over HTTP", () => {
   });
 
   test("away, the bus answers 503 and says when to come again", async () => {
-    const proxy = await startProxy(Number(new URL(url).port));
+    const proxy = await startProxy(Number(new URL(buses.url).port));
     closers.push(() => proxy.stop());
     const bus = await open({ url: `redis://127.0.0.1:${proxy.port}`, access: "open" });
     const at = await serve(bus);

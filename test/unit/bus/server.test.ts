@@ -1,28 +1,16 @@
 // What a program does with the bus of `antiphon/bus`: the counterparts of MessageBus' server methods.
 
-import { afterEach, beforeAll, describe, expect, test } from "vitest";
-import { type Heard, type MessageBus, openBus, type OpenBusOptions } from "../../../services/bus/plugin.ts";
+import { describe, expect, test } from "vitest";
+import { type Heard, openBus } from "../../../services/bus/plugin.ts";
 import { closeRedis, openRedis } from "../../../services/redis/connect.ts";
 import { randomId } from "../../../services/runtime/ids.ts";
+import { useBuses } from "../../support/buses.ts";
 import { startProxy } from "../../support/proxy.ts";
-import { testRedis } from "../../support/redis.ts";
 import { waitFor } from "../../support/wait-for.ts";
 
 const LONG_MS = { timeoutMs: 20_000 };
-let url = "";
-const closers: (() => Promise<unknown>)[] = [];
-beforeAll(async () => {
-  ({ url } = await testRedis());
-});
-afterEach(async () => {
-  for (const close of closers.splice(0).toReversed()) await close();
-});
-
-async function open(options: OpenBusOptions = {}): Promise<MessageBus> {
-  const bus = await openBus({ url, namespace: `s${randomId()}`, idSeed: "zero", ...options });
-  closers.push(() => bus.close());
-  return bus;
-}
+const buses = useBuses();
+const { open, closers } = buses;
 
 function listener(): { heard: unknown[]; all: Heard[]; fn: (message: Heard) => void } {
   const all: Heard[] = [];
@@ -59,7 +47,7 @@ describe("publish and look back", () => {
   test("one that cannot be stored fails alone", async () => {
     const namespace = `s${randomId()}`;
     const bus = await open({ namespace });
-    const client = openRedis({ url, name: "test", purpose: "commands", onState: () => {} });
+    const client = openRedis({ url: buses.url, name: "test", purpose: "commands", onState: () => {} });
     await client.set(`{${namespace}:0}:bus:s:/bad`, "no stream");
     await closeRedis(client);
     const [good, bad, other] = await Promise.allSettled([
@@ -241,7 +229,7 @@ describe("the index of all channels", () => {
 
 describe("an outage", () => {
   test("messages wait in memory with all their options, and are written once, in order; who does not want to wait is told", async () => {
-    const proxy = await startProxy(Number(new URL(url).port));
+    const proxy = await startProxy(Number(new URL(buses.url).port));
     closers.push(() => proxy.stop());
     const namespace = `s${randomId()}`;
     const bus = await open({ url: `redis://127.0.0.1:${proxy.port}`, namespace });
