@@ -16,20 +16,54 @@ export async function registerRoutes(context: BrokerContext, ids: readonly strin
   }
 }
 
-/** Tells which route does which job, so that programs without handlers can name the job. */
-export async function registerJobs(context: BrokerContext, jobs: ReadonlyMap<string, string>): Promise<void> {
+/** What a job's contract says of where its deliveries wait. */
+export interface JobPlace {
+  readonly queue?: string;
+  readonly tag?: string;
+  readonly class?: 0 | 1 | 2 | 3;
+}
+
+/** Tells which route does which job and where its deliveries wait, so that programs without handlers can name the job. */
+export async function registerJobs(
+  context: BrokerContext,
+  jobs: ReadonlyMap<string, string>,
+  places: ReadonlyMap<string, JobPlace> = new Map(),
+): Promise<void> {
   if (jobs.size === 0) return;
+  const { client, keys } = context;
+  const told = [...jobs.keys()].flatMap((name) => placeText(name, places.get(name)));
+  const silent = [...jobs.keys()].filter((name) => placeText(name, places.get(name)).length === 0);
   try {
-    await context.client.hset(context.keys.jobs(), ...[...jobs].flat());
+    await Promise.all([
+      client.hset(keys.jobs(), ...[...jobs].flat()),
+      told.length > 0 && client.hset(keys.jobPlaces(), ...told),
+      silent.length > 0 && client.hdel(keys.jobPlaces(), ...silent),
+    ]);
   } catch (error) {
     throw translate(error);
   }
+}
+
+/** A field and its value; none of a contract that says nothing. */
+function placeText(name: string, { queue, tag, class: priority }: JobPlace = {}): string[] {
+  if (queue === undefined && tag === undefined && priority === undefined) return [];
+  return [name, JSON.stringify({ queue, tag, class: priority })];
 }
 
 /** Job name -> route id, of every job that a worker ever had. */
 export async function readJobs(context: BrokerContext): Promise<ReadonlyMap<string, string>> {
   try {
     return new Map(Object.entries(await context.client.hgetall(context.keys.jobs())));
+  } catch (error) {
+    throw translate(error);
+  }
+}
+
+/** Job name -> place, of those whose contract says one. */
+export async function readJobPlaces(context: BrokerContext): Promise<ReadonlyMap<string, JobPlace>> {
+  try {
+    const places = Object.entries(await context.client.hgetall(context.keys.jobPlaces()));
+    return new Map(places.map(([name, text]) => [name, JSON.parse(text) as JobPlace]));
   } catch (error) {
     throw translate(error);
   }

@@ -1,6 +1,7 @@
 // Everything that the loaded handlers offer, with tables to look it up by. Static: no author's code runs here.
 
 import type { BusDefinition } from "../sdk/bus.ts";
+import type { Job } from "../sdk/context.ts";
 import type { CronRoute, EventRoute, EveryRoute, HandlerShape, HttpRoute, JobRoute, AnyRoute } from "../sdk/routes.ts";
 import { type ChatTable, chatTable } from "../sdk/match.ts";
 import { inOrder } from "../sdk/enqueue-layers.ts";
@@ -83,6 +84,11 @@ export class Manifest {
   /** Job name -> id of the route that does it. */
   get jobRoutes(): ReadonlyMap<string, string> {
     return new Map([...this.#jobs].map(([name, { shape }]) => [name, shape.id]));
+  }
+
+  /** Job name -> its contract, which says where its deliveries wait. */
+  get jobContracts(): ReadonlyMap<string, Job> {
+    return new Map([...this.#jobs].map(([name, { shape }]) => [name, shape.job]));
   }
 
   subscribers(event: string): readonly LoadedRoute<EventRoute>[] {

@@ -1,7 +1,7 @@
 // Which route does a job: what the workers registered, remembered here and read again when a name is not known yet.
 
 import { type BrokerContext, translate } from "../broker/connection.ts";
-import { readJobs, readRoutes } from "../broker/routes.ts";
+import { type JobPlace, readJobPlaces, readJobs, readRoutes } from "../broker/routes.ts";
 import type { Clock } from "../runtime/clock.ts";
 import { AntiphonError } from "../runtime/errors.ts";
 import { suggestion } from "../runtime/suggest.ts";
@@ -9,7 +9,10 @@ import type { Job } from "../sdk/context.ts";
 import type { Schema } from "../sdk/infer.ts";
 
 export interface KnownJob {
-  /** Of a job that is known by name alone: one whose schema takes anything, for the worker checks the input. */
+  /**
+   * Of a job that is known by name alone: one whose schema takes anything, for the worker checks the input, and whose
+   * deliveries wait where its contract says.
+   */
   readonly job: Job;
   readonly route: { readonly id: string; readonly number: number };
 }
@@ -25,6 +28,7 @@ export class Directory {
   #numbers: ReadonlyMap<string, number> = new Map();
   #routes: ReadonlyMap<string, string> = new Map();
   #jobs: ReadonlyMap<string, string> = new Map();
+  #places: ReadonlyMap<string, JobPlace> = new Map();
   #reading: Promise<void> | undefined;
   #readAtMs = Number.NEGATIVE_INFINITY;
 
@@ -76,13 +80,16 @@ export class Directory {
     const id = this.#routes.get(name) ?? (typeof job === "string" ? job : undefined);
     const number = id === undefined ? undefined : this.#numbers.get(id);
     if (id === undefined || number === undefined) return undefined;
-    return { job: typeof job === "string" ? { kind: "job", name, input: ANYTHING } : job, route: { id, number } };
+    const named = { kind: "job", name, input: ANYTHING, ...this.#places.get(name) } as const;
+    return { job: typeof job === "string" ? named : job, route: { id, number } };
   }
 
   /** Once at a time, whoever asks. */
   #read(): Promise<void> {
-    this.#reading ??= Promise.all([readRoutes(this.#context), readJobs(this.#context)])
-      .then(([routes, jobs]) => {
+    const context = this.#context;
+    this.#reading ??= Promise.all([readRoutes(context), readJobs(context), readJobPlaces(context)])
+      .then(([routes, jobs, places]) => {
+        this.#places = places;
         this.#numbers = new Map([...routes].map(([number, id]) => [id, number]));
         this.#routes = jobs;
         this.#jobs = new Map([...jobs].map(([name, id]) => [id, name]));

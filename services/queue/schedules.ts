@@ -80,9 +80,9 @@ export class Schedules implements ScheduleControls {
     const known = (await shownSchedules(this.#parts)).find((one) => one.id === id);
     if (known !== undefined && known.edit?.job === undefined) problems.push("a handler has a schedule of this id");
     if (problems.length > 0) throw new AntiphonError("CRON_INVALID", `${id}: ${problems.join("; ")}.`);
-    const { route } = await this.#parts.directory.find(job);
+    const { job: contract, route } = await this.#parts.directory.find(job);
     const changed = changeOf(change);
-    const to = queue ?? queueName(typeof job === "string" ? {} : placeOf(job));
+    const to = queue ?? queueName(placeOf(contract));
     const enqueued = { route: route.id, queue: to, input: inputOf(input) };
     await editSchedule(this.#parts, id, () => ({ ...changed, job: enqueued }));
   }

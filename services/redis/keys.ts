@@ -46,6 +46,11 @@ export class Keys {
     return `${this.tag}:jobs`;
   }
 
+  /** Job name -> where its contract says that its deliveries wait, as JSON; none where it says nothing. */
+  jobPlaces(): string {
+    return `${this.tag}:job-places`;
+  }
+
   /** A body above the inline limit, under the queue its delivery goes to. */
   body(queuePrefix: string, token: string): string {
     return `${queuePrefix}:b:${token}`;

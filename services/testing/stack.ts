@@ -124,7 +124,7 @@ export class Stack {
     try {
       this.#manifest = await this.#load();
       this.#numbers = await registerRoutes(this.broker, this.#manifest.routeIds);
-      await registerJobs(this.broker, this.#manifest.jobRoutes);
+      await registerJobs(this.broker, this.#manifest.jobRoutes, this.#manifest.jobContracts);
       await setRouteLimits(this.broker, limitsOf(this.#manifest, this.#numbers));
       this.#handlers = new HandlersLife(this.#manifest, emit);
       await this.#handlers.setup();

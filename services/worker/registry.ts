@@ -27,10 +27,10 @@ export class Registry {
 
   /** However long Redis is away. */
   async write(): Promise<void> {
-    const { routeIds, jobRoutes } = this.#manifest;
+    const { routeIds, jobRoutes, jobContracts } = this.#manifest;
     const numbers = await untilAnswered(this.#patience, () => registerRoutes(this.#broker, routeIds));
     for (const [id, number] of numbers) this.#numbers.set(id, number);
-    await untilAnswered(this.#patience, () => registerJobs(this.#broker, jobRoutes));
+    await untilAnswered(this.#patience, () => registerJobs(this.#broker, jobRoutes, jobContracts));
     await untilAnswered(this.#patience, () => setRouteLimits(this.#broker, limitsOf(this.#manifest, this.#numbers)));
   }
 }

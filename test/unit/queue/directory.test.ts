@@ -31,6 +31,23 @@ test("a job that a deploy gives to another route goes there within ten seconds",
   await waitFor(async () => (await routeOf()) === "new.make");
 });
 
+test("a job that is known by name alone waits where its contract says, until the contract says nothing any more", async () => {
+  const { context } = new Bench(client);
+  const directory = new Directory(context, { ...systemClock, monotonic: () => now });
+  await registerRoutes(context, ["media.run"]);
+  const routes = new Map([["encode", "media.run"]]);
+  const tell = (place: { queue?: string; tag?: string; class?: 2 }): Promise<void> =>
+    registerJobs(context, routes, new Map([["encode", place]]));
+  await tell({ queue: "media", tag: "gpu", class: 2 });
+  const place = { queue: "media", tag: "gpu", class: 2 };
+  expect((await directory.find("encode")).job).toMatchObject({ name: "encode", ...place });
+  expect((await directory.find("media.run")).job).toMatchObject({ name: "encode", ...place });
+  await tell({});
+  now += 10_001;
+  await waitFor(async () => (await directory.find("encode")).job.queue === undefined);
+  expect(await client.exists(context.keys.jobPlaces())).toBe(0);
+});
+
 test("a name that nobody knows is looked up once a second", async () => {
   const { context } = new Bench(client);
   const directory = new Directory(context, { ...systemClock, monotonic: () => now });

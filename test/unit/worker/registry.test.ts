@@ -2,7 +2,7 @@
 
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { z } from "zod";
-import { readJobs, readRoutes, registerRoutes } from "../../../services/broker/routes.ts";
+import { readJobPlaces, readJobs, readRoutes, registerRoutes } from "../../../services/broker/routes.ts";
 import { Manifest } from "../../../services/handlers/manifest.ts";
 import { closeRedis, openRedis, type RedisClient } from "../../../services/redis/connect.ts";
 import { systemClock } from "../../../services/runtime/clock.ts";
@@ -15,7 +15,7 @@ import { testRedis } from "../../support/redis.ts";
 const handler = defineHandler({
   name: "ships",
   routes: (r) => ({
-    ship: r.job(job("ship", z.string()), { concurrency: 3, run: () => {} }),
+    ship: r.job(job("ship", z.string(), { queue: "ships" }), { concurrency: 3, run: () => {} }),
     hook: r.post("/hook", { run: () => {} }),
   }),
 }) as unknown as HandlerShape;
@@ -37,11 +37,12 @@ test("an empty server is told all of it again, also where it has given the numbe
   const limits = await client.hgetall(keys.limits());
   expect(Object.keys(limits)).toHaveLength(1);
 
-  await client.del(keys.routes(), keys.jobs(), keys.limits());
+  await client.del(keys.routes(), keys.jobs(), keys.jobPlaces(), keys.limits());
   await registerRoutes(context, ["tides.tick"]);
   await registry.write();
   expect(Object.fromEntries(registry.numbers)).toEqual({ "ships.ship": 2, "ships.hook": 3 });
   expect([...(await readRoutes(context)).values()].sort()).toEqual(["ships.hook", "ships.ship", "tides.tick"]);
   expect(await readJobs(context)).toEqual(new Map([["ship", "ships.ship"]]));
+  expect(await readJobPlaces(context)).toEqual(new Map([["ship", { queue: "ships" }]]));
   expect(Object.values(await client.hgetall(keys.limits()))).toEqual(Object.values(limits));
 });
