@@ -27,6 +27,8 @@ export interface PublishCall {
   readonly publisher: string;
   /** A call that is repeated under its number, because its answer was lost, is written once. */
   readonly number: number;
+  /** The call before is under way on the same connection: this one is written after it or fails. */
+  readonly follows?: boolean;
   readonly messages: readonly ToPublish[];
 }
 
@@ -45,6 +47,8 @@ export interface Backend {
   stop(): Promise<void>;
   /** Doorbells are heard just now, as far as this process can know. */
   readonly hears: boolean;
+  /** How many calls of one publisher may be under way: it knows that many of them again when they are repeated. */
+  readonly callsUnderway: 1 | 2;
   /** Resolves when the channel's doorbell is heard. */
   listen(channel: string): Promise<void>;
   /** Which doorbells are still wanted; asked before each that is given up. */

@@ -1,12 +1,13 @@
-// Writes messages to the backend, in order: what is published meanwhile goes together in the next call. While the server is
-// away they wait in memory, a limited number of them, and are told to be buffered.
+// Writes messages to the backend, in order: what is published meanwhile goes together in the next call, which is made ready
+// while the one before is under way. While the server is away they wait in memory, a limited number of them, and are told
+// to be buffered.
 
 import { backoffMs } from "../runtime/backoff.ts";
 import type { Clock, Random } from "../runtime/clock.ts";
 import { AntiphonError } from "../runtime/errors.ts";
 import { randomId } from "../runtime/ids.ts";
 import { setNewest } from "../runtime/newest.ts";
-import type { Backend, PublishCall, Retention } from "./backend.ts";
+import type { Backend, Retention } from "./backend.ts";
 import type { Position } from "./position.ts";
 
 /** `buffered`: the server is away; it is written when the server is back, unless this process ends before. */
@@ -34,6 +35,15 @@ interface Waiting extends PublishRequest {
   readonly done: PromiseWithResolvers<Published>;
 }
 
+interface Call {
+  readonly number: number;
+  readonly messages: readonly Waiting[];
+  /** While it is under way. */
+  told?: Promise<Told> | undefined;
+}
+
+type Told = { readonly answers: readonly (Position | Error)[] } | { readonly error: unknown };
+
 const CALL = { messages: 128, bytes: 1024 * 1024 } as const;
 const CHANNELS_MAX = 1000;
 const RETRY = { firstMs: 50, maxMs: 2_000 };
@@ -42,8 +52,11 @@ export class Publisher {
   readonly #options: PublisherOptions;
   readonly #id = randomId();
   readonly #stopping = new AbortController();
+  /** In their order, those of the calls first. */
   #queue: Waiting[] = [];
   #bytes = 0;
+  /** Not answered yet, in their order. */
+  readonly #calls: Call[] = [];
   #number = 0;
   #failures = 0;
   #running: Promise<void> | undefined;
@@ -91,46 +104,66 @@ export class Publisher {
   async #run(): Promise<void> {
     // What is published in the same turn of the event loop goes in one call.
     await Promise.resolve();
-    while (this.#queue.length > 0 && !this.#stopping.signal.aborted) await this.#write(this.#next());
+    while (this.#queue.length > 0 && !this.#stopping.signal.aborted) await this.#advance();
     for (const { done } of this.#queue.splice(0)) done.reject(unavailable("This process is stopping."));
     this.#running = undefined;
   }
 
-  #next(): Waiting[] {
-    let bytes = 0;
-    let count = 0;
-    while (count < this.#queue.length && count < CALL.messages) {
-      bytes += this.#queue[count]?.payload.byteLength ?? 0;
-      if (bytes > CALL.bytes && count > 0) break;
-      count++;
-    }
-    return this.#queue.slice(0, count);
+  /** Until the first call is answered, or has failed and was waited for. */
+  async #advance(): Promise<void> {
+    const [first] = this.#underway();
+    const told = await first?.told;
+    if (first === undefined || told === undefined) return;
+    if ("answers" in told) return this.#written(first, told.answers);
+    // They come again in their order, each under its number, the later ones when the first is written.
+    await Promise.all(this.#calls.map((call) => call.told));
+    for (const call of this.#calls) call.told = undefined;
+    if (this.#stopping.signal.aborted) return;
+    this.#failed(told.error);
+    await this.#options.clock.sleep(backoffMs(this.#failures - 1, RETRY, this.#options.random), this.#stopping.signal);
   }
 
-  /** Repeats one call under one number until it is answered. */
-  async #write(messages: readonly Waiting[]): Promise<void> {
-    const call: PublishCall = {
-      publisher: this.#id,
-      number: ++this.#number,
-      messages: messages.map(({ channel, payload, keep }) => ({ channel, payload, keep, seen: this.#seen(channel) })),
-    };
-    for (;;) {
-      try {
-        const answers = await this.#options.backend.publish(call);
-        this.#failures = 0;
-        this.#queue.splice(0, messages.length);
-        for (const [index, message] of messages.entries()) this.#answer(message, answers[index]);
-        return;
-      } catch (error) {
-        if (this.#stopping.signal.aborted) return;
-        this.#failed(error);
-      }
-      await this.#options.clock.sleep(
-        backoffMs(this.#failures - 1, RETRY, this.#options.random),
-        this.#stopping.signal,
-      );
-      if (this.#stopping.signal.aborted) return;
+  /** Sends what may be under way. */
+  #underway(): readonly Call[] {
+    const most = this.isAway ? 1 : this.#options.backend.callsUnderway;
+    while (this.#calls.length < most) {
+      const messages = this.#next();
+      if (messages.length === 0) break;
+      this.#calls.push({ number: ++this.#number, messages });
     }
+    for (const [index, call] of this.#calls.slice(0, most).entries()) call.told ??= this.#send(call, index > 0);
+    return this.#calls;
+  }
+
+  #next(): Waiting[] {
+    const from = this.#calls.reduce((sum, { messages }) => sum + messages.length, 0);
+    let bytes = 0;
+    let to = from;
+    while (to < this.#queue.length && to - from < CALL.messages) {
+      bytes += this.#queue[to]?.payload.byteLength ?? 0;
+      if (bytes > CALL.bytes && to > from) break;
+      to++;
+    }
+    return this.#queue.slice(from, to);
+  }
+
+  /** Always under the same number: one that is repeated is written once. */
+  async #send({ number, messages }: Call, follows: boolean): Promise<Told> {
+    const told = messages.map(({ channel, payload, keep }) => ({ channel, payload, keep, seen: this.#seen(channel) }));
+    try {
+      return {
+        answers: await this.#options.backend.publish({ publisher: this.#id, number, follows, messages: told }),
+      };
+    } catch (error) {
+      return { error };
+    }
+  }
+
+  #written({ messages }: Call, answers: readonly (Position | Error)[]): void {
+    this.#failures = 0;
+    this.#calls.shift();
+    this.#queue.splice(0, messages.length);
+    for (const [index, message] of messages.entries()) this.#answer(message, answers[index]);
   }
 
   #answer({ channel, payload, done }: Waiting, answer: Position | Error | undefined): void {

@@ -28,9 +28,38 @@ export interface RedisBackendOptions {
   readonly idSeed?: "zero" | "time";
 }
 
+type Place = Omit<ToPublish, "payload">;
+
+const EVERYTHING_KEPT: Place = {
+  channel: EVERYTHING,
+  keep: { ...RETENTION, messages: EVERYTHING_MESSAGES },
+  seen: 0,
+};
+
+/** What messages of one call have in common is said once. */
+class Places {
+  readonly all: Place[];
+  /** By channel: the newest place of it. */
+  readonly #numbers = new Map<string, number>();
+
+  constructor(first: readonly Place[]) {
+    this.all = [...first];
+  }
+
+  /** The number of its place. */
+  of({ channel, keep, seen }: ToPublish): number {
+    const known = this.#numbers.get(channel);
+    const place = known === undefined ? undefined : this.all[known];
+    if (known !== undefined && place?.keep.messages === keep.messages && place.keep.ageMs === keep.ageMs) return known;
+    this.#numbers.set(channel, this.all.length);
+    return this.all.push({ channel, keep, seen }) - 1;
+  }
+}
+
 type Entry = readonly [id: Buffer, fields: readonly Buffer[]];
 
 export class RedisBackend implements Backend {
+  readonly callsUnderway = 2;
   readonly #options: RedisBackendOptions;
   readonly #bells = new Map<string, Promise<unknown>>();
   #onBell: OnBell | undefined;
@@ -83,22 +112,24 @@ export class RedisBackend implements Backend {
     return false;
   }
 
-  async publish({ publisher, number, messages }: PublishCall): Promise<(Position | Error)[]> {
+  async publish({ publisher, number, follows = false, messages }: PublishCall): Promise<(Position | Error)[]> {
     const { commands, keys, globalIndex = false } = this.#options;
-    const index = { channel: EVERYTHING, payload: Buffer.alloc(0), seen: 0 };
-    const keep = { ...RETENTION, messages: EVERYTHING_MESSAGES };
     const epoch = randomId();
-    const first = this.#arguments({ ...index, keep }, epoch);
-    const args = [NO_CLOCK_OFFSET, publisher, number, globalIndex ? 1 : 0, ...first];
-    for (const message of messages) args.push(...this.#arguments(message, epoch));
-    const reply = await runScript(commands, { script: PUBLISH, keys: [keys.bus()], args }).catch(unavailable);
+    const places = new Places(globalIndex ? [EVERYTHING_KEPT] : []);
+    const told: Argument[] = [];
+    for (const message of messages) told.push(places.of(message), message.payload);
+    const before = follows ? number - 1 : 0;
+    const args = [NO_CLOCK_OFFSET, publisher, number, before, globalIndex ? 1 : 0, places.all.length];
+    const described = places.all.flatMap((place) => this.#arguments(place, epoch));
+    const all = [...args, ...described, ...told];
+    const reply = await runScript(commands, { script: PUBLISH, keys: [keys.bus()], args: all }).catch(unavailable);
     return utf8(reply).split("\n").map(readAnswer);
   }
 
-  #arguments({ channel, payload, keep, seen }: ToPublish, epoch: string): Argument[] {
+  #arguments({ channel, keep, seen }: Place, epoch: string): Argument[] {
     const bell = this.#options.keys.busBell(bellOf(channel));
     const least = seen === 0 && this.#options.idSeed === "zero" ? -1 : seen;
-    return [channel, bell, keep.messages, keep.ageMs, epoch, payload, least];
+    return [channel, bell, keep.messages, keep.ageMs, epoch, "", least];
   }
 
   after(channel: string, offset: number, limit: number): Promise<Stored> {

@@ -67,9 +67,9 @@ eachServer((_server, getUrl) => {
     it("a script that the server does not know is loaded", async () => {
       const file = new URL("../../../services/bus/lua/publish.lua", import.meta.url);
       const script = loadScript(file);
-      const message = (channel: string, payload: string) => [channel, "bell", 10, 60_000, "epoch", payload, 0];
+      const place = ["/c", "bell", 10, 60_000, "epoch", "", 0];
       await client.script("FLUSH");
-      const args = [0, "publisher", 1, 0, ...message("/__all", ""), ...message("/c", "payload")];
+      const args = [0, "publisher", 1, 0, 0, 1, ...place, 0, "payload"];
       const reply = await runScriptWith(client, [value("k", "v")], { script, keys: ["{t:0}:bus"], args });
       expect(String(reply)).toMatch(/^\d+\|epoch$/);
     });

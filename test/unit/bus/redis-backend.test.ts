@@ -1,0 +1,63 @@
+// Publishing to Redis: calls of which two are under way are written once and in their order, whatever becomes of the answers.
+
+import { afterEach, describe, expect, it } from "vitest";
+import { type PublishCall, RETENTION } from "../../../services/bus/backend.ts";
+import { RedisBackend } from "../../../services/bus/redis-backend.ts";
+import { closeRedis, openRedis } from "../../../services/redis/connect.ts";
+import { Keys } from "../../../services/redis/keys.ts";
+import { randomId } from "../../../services/runtime/ids.ts";
+import { eachServer } from "../../support/redis.ts";
+
+const CHANNEL = "/c";
+const closers: (() => Promise<unknown>)[] = [];
+
+afterEach(async () => {
+  for (const close of closers.splice(0)) await close();
+});
+
+function open(url: string): RedisBackend {
+  const commands = openRedis({ url, name: "backend", purpose: "commands", onState: () => {} });
+  closers.push(() => closeRedis(commands));
+  return new RedisBackend({ commands, subscriber: commands, keys: new Keys(`b${randomId()}`, 0), idSeed: "zero" });
+}
+
+function call(number: number, texts: readonly string[], follows = false): PublishCall {
+  const messages = texts.map((text) => ({ channel: CHANNEL, payload: Buffer.from(text), keep: RETENTION, seen: 0 }));
+  return { publisher: "p", number, follows, messages };
+}
+
+async function kept(backend: RedisBackend): Promise<string[]> {
+  return (await backend.recent(CHANNEL, 100)).messages.map(({ data }) => data.toString());
+}
+
+eachServer((_server, getUrl) => {
+  describe("publishing to Redis", () => {
+    it("writes the last two calls once, however often each comes", async () => {
+      const backend = open(getUrl());
+      const first = await backend.publish(call(1, ["a", "b"]));
+      const second = await backend.publish(call(2, ["c"], true));
+      expect(await backend.publish(call(1, ["a", "b"]))).toEqual(first);
+      expect(await backend.publish(call(2, ["c"]))).toEqual(second);
+      expect(await kept(backend)).toEqual(["a", "b", "c"]);
+    });
+
+    it("refuses a call that follows one which was not written", async () => {
+      const backend = open(getUrl());
+      await expect(backend.publish(call(2, ["b"], true))).rejects.toMatchObject({ code: "REDIS_UNAVAILABLE" });
+      await backend.publish(call(1, ["a"]));
+      await backend.publish(call(2, ["b"], true));
+      expect(await kept(backend)).toEqual(["a", "b"]);
+    });
+
+    it("keeps of a channel what each message says", async () => {
+      const backend = open(getUrl());
+      const messages = ["a", "b", "c", "d"].map((text, index) => {
+        const keep = { ...RETENTION, messages: index === 3 ? 2 : 100 };
+        return { channel: CHANNEL, payload: Buffer.from(text), keep, seen: 0 };
+      });
+      const answers = await backend.publish({ publisher: "p", number: 1, messages });
+      expect(answers).toMatchObject([{ offset: 1 }, { offset: 2 }, { offset: 3 }, { offset: 4 }]);
+      expect(await kept(backend)).toEqual(["c", "d"]);
+    });
+  });
+});
