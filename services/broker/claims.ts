@@ -109,6 +109,10 @@ export interface Ran {
   readonly heldMs: number;
   /** How long threads were busy for that. */
   readonly busyMs: number;
+  /** Runs that failed, also those that are made again. */
+  readonly failed?: number;
+  /** The last one of them. */
+  readonly failure?: { readonly id: string; readonly route: number; readonly message: string } | undefined;
 }
 
 const NOTHING_RAN: Ran = { finished: 0, runMs: 0, heldMs: 0, busyMs: 0 };
@@ -194,7 +198,8 @@ export class Claims {
   async beat(ran = NOTHING_RAN): Promise<Beat> {
     const { historyAgeMs = HISTORY_AGE_MS } = this.#options;
     const times = [ran.runMs, ran.heldMs, ran.busyMs].map((ms) => ms.toFixed(2));
-    const args = [this.wid, historyAgeMs, ran.finished, ...times];
+    const failure = ran.failure === undefined ? "" : JSON.stringify(ran.failure);
+    const args = [this.wid, historyAgeMs, ran.finished, ...times, ran.failed ?? 0, failure];
     const [held, nextDue, order, ready, bad] = (await this.#call("beat", args)) as Reply[];
     return {
       held: Number(held),

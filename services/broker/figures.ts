@@ -24,6 +24,11 @@ export interface QueueFigures {
   /** The same of a typical one, where there are several. */
   readonly typicalMs: number;
   readonly arrivalsPerSecond: number;
+  readonly finishedPerSecond: number;
+  /** Attempts that failed, also those that are made again. */
+  readonly failedPerSecond: number;
+  /** As the worker told it with its beat. */
+  readonly lastFailure: LastFailure | undefined;
   /** Null: nothing has run yet. */
   readonly meanRunMs: number | null;
   /** Slots that are held for each thread that is busy; null: nothing has run yet. */
@@ -34,7 +39,27 @@ export interface QueueFigures {
   readonly limits: { readonly concurrency?: number; readonly perSecond?: number };
   /** Those that live. */
   readonly workers: readonly WorkerFacts[];
+  /** The same, each with what it has claimed of this queue. */
+  readonly claimers: readonly Claimer[];
 }
+
+export interface Claimer {
+  readonly pod: string;
+  readonly claimed: number;
+  readonly facts: WorkerFacts | undefined;
+}
+
+export interface LastFailure {
+  /** ms since 1970, by the server's clock. */
+  readonly atMs: number;
+  readonly id: string;
+  /** Number of its route; 0: a Message whose route is not known. */
+  readonly route: number;
+  readonly message: string;
+}
+
+/** Rates forget as lib/flow.lua does: a sum to which one a second is added comes to this. */
+const SUM_OF_ONE_A_SECOND = 1 / (1 - Math.exp(-1 / 30));
 
 /** Of all queues but outboxes, in the order of their names. */
 export async function queueFigures(context: BrokerContext): Promise<QueueFigures[]> {
@@ -64,12 +89,25 @@ export async function figuresOf(context: BrokerContext, name: string): Promise<Q
     oldestMs,
     typicalMs,
     arrivalsPerSecond: Math.max(0, arrivals),
+    finishedPerSecond: finished / SUM_OF_ONE_A_SECOND,
+    failedPerSecond: Number(text(reply[16])) / SUM_OF_ONE_A_SECOND,
+    lastFailure: failureOf(utf8(reply[17])),
     meanRunMs: meanOf({ finished, runMs, heldMs, claimed }),
     slotsPerBusyThread: heldMs > 0 && busyMs > 0 ? heldMs / busyMs : null,
     isPaused: paused === 1,
     limits: limitsOf(text(reply[13])),
-    workers: factsOf(reply[14] as Reply[]),
+    ...workersOf(reply[14] as Reply[], (reply[15] as Reply[]).map(Number)),
   };
+}
+
+/** `<ms> <JSON>`; what cannot be read is none. */
+function failureOf(stored: string): LastFailure | undefined {
+  const cut = stored.indexOf(" ");
+  try {
+    return { ...(JSON.parse(stored.slice(cut + 1)) as Omit<LastFailure, "atMs">), atMs: Number(stored.slice(0, cut)) };
+  } catch {
+    return undefined;
+  }
 }
 
 interface Sums {
@@ -95,14 +133,20 @@ function limitsOf(stored: string): QueueFigures["limits"] {
   };
 }
 
-/** `wid`, `<client id> <pod> <JSON>`, … What cannot be read is left out. */
-function factsOf(list: readonly Reply[]): WorkerFacts[] {
-  const infos = list.filter((_, index) => index % 2 === 1);
-  return infos.flatMap((info): WorkerFacts[] => {
-    try {
-      return [JSON.parse(utf8(info).replace(/^\S* \S* /, "")) as WorkerFacts];
-    } catch {
-      return [];
-    }
+/** `list`: `wid`, `<client id> <pod> <JSON>`, … Facts that cannot be read are left out. */
+function workersOf(list: readonly Reply[], claimed: readonly number[]): Pick<QueueFigures, "workers" | "claimers"> {
+  const infos = list.filter((_, index) => index % 2 === 1).map((info) => utf8(info));
+  const claimers = infos.map((info, index): Claimer => {
+    const [, pod = ""] = info.split(" ", 2);
+    return { pod, claimed: claimed[index] ?? 0, facts: factsOf(info) };
   });
+  return { claimers, workers: claimers.flatMap(({ facts }) => facts ?? []) };
+}
+
+function factsOf(info: string): WorkerFacts | undefined {
+  try {
+    return JSON.parse(info.replace(/^\S* \S* /, "")) as WorkerFacts;
+  } catch {
+    return undefined;
+  }
 }

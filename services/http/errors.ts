@@ -6,7 +6,7 @@ import type { Random } from "../runtime/clock.ts";
 import { AntiphonError, ERROR_TABLE, type ErrorCode } from "../runtime/errors.ts";
 import type { Emit } from "../telemetry/events.ts";
 
-const STATUS: Partial<Record<ErrorCode, number>> = {
+const STATUS: Statuses = {
   REQUEST_INVALID: 400,
   INPUT_INVALID: 400,
   BODY_STALLED: 400,
@@ -32,15 +32,18 @@ const CODE: Readonly<Record<number, ErrorCode>> = {
   415: "CONTENT_TYPE_UNKNOWN",
 };
 
+/** Of codes that a server answers besides those that all do. */
+export type Statuses = Partial<Record<ErrorCode, number>>;
+
 export interface Refusal {
   readonly status: number;
   readonly code: ErrorCode | "INTERNAL";
   readonly message: string;
 }
 
-export function refusalOf(error: unknown): Refusal {
+export function refusalOf(error: unknown, more: Statuses = {}): Refusal {
   if (error instanceof AntiphonError) {
-    const status = STATUS[error.code];
+    const status = STATUS[error.code] ?? more[error.code];
     // What went wrong on our side is for our log; who asks from outside learns the sentence.
     if (status !== undefined) return refusal(status, error.code, status < 500 ? error.message : undefined);
   }
@@ -57,12 +60,13 @@ function refusal(status: number, code: ErrorCode, message: string | undefined): 
 export interface ErrorOptions {
   readonly emit: Emit;
   readonly random: Random;
+  readonly statuses?: Statuses;
 }
 
 /** Makes every refusal of this server look alike. */
-export function answerErrors(app: FastifyInstance, { emit, random }: ErrorOptions): void {
+export function answerErrors(app: FastifyInstance, { emit, random, statuses }: ErrorOptions): void {
   app.setErrorHandler((error: FastifyError, request: FastifyRequest, reply: FastifyReply) => {
-    const { status, code, message } = refusalOf(error);
+    const { status, code, message } = refusalOf(error, statuses);
     const path = request.url.split("?", 1)[0] ?? "";
     if (status === 500) emit("http.failed", { path, error });
     else emit("http.refused", { status, code, path });

@@ -4,6 +4,11 @@
 // Not promised: that nothing is told twice. Of a beat whose reply is lost nobody knows whether it was counted.
 
 import type { Ran } from "../broker/claims.ts";
+import type { Settled } from "./protocol.ts";
+
+const FAILURE_CHARS_MAX = 300;
+const FAILED: ReadonlySet<string> = new Set(["block", "skip", "crash", "dead"] satisfies Answer["kind"][]);
+type Answer = Pick<Settled, "kind" | "origin" | "error">;
 
 export class Figures {
   #finished = 0;
@@ -11,6 +16,17 @@ export class Figures {
   #heldMs = 0;
   #busyMs = 0;
   #unshared = 0;
+  #failed = 0;
+  #failure: Ran["failure"];
+
+  /** `route`: its number. */
+  answered({ kind, origin: id, error = "" }: Answer, ranMs: number, route: number): void {
+    if (kind === "interrupted" || kind === "lost") return;
+    this.finished(ranMs);
+    if (!FAILED.has(kind)) return;
+    this.#failed++;
+    this.#failure = { id, route, message: error.slice(0, FAILURE_CHARS_MAX) };
+  }
 
   finished(ranMs: number): void {
     this.#finished++;
@@ -34,8 +50,10 @@ export class Figures {
 
   /** What was not heard is told again. */
   async tell<T>(beat: (ran: Ran) => Promise<T>): Promise<T> {
-    const ran: Ran = { finished: this.#finished, runMs: this.#runMs, heldMs: this.#heldMs, busyMs: this.#busyMs };
-    this.#finished = this.#runMs = this.#heldMs = this.#busyMs = 0;
+    const sums = { finished: this.#finished, runMs: this.#runMs, heldMs: this.#heldMs, busyMs: this.#busyMs };
+    const ran: Ran = this.#failed === 0 ? sums : { ...sums, failed: this.#failed, failure: this.#failure };
+    this.#finished = this.#runMs = this.#heldMs = this.#busyMs = this.#failed = 0;
+    this.#failure = undefined;
     try {
       return await beat(ran);
     } catch (error) {
@@ -43,6 +61,8 @@ export class Figures {
       this.#runMs += ran.runMs;
       this.#heldMs += ran.heldMs;
       this.#busyMs += ran.busyMs;
+      this.#failed += ran.failed ?? 0;
+      this.#failure ??= ran.failure;
       throw error;
     }
   }

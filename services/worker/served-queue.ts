@@ -251,7 +251,7 @@ export class ServedQueue {
       answered: ({ claim, settled, dropped, written, ranMs, heldMs }) => {
         const { kind } = settled;
         this.figures.held(heldMs);
-        if (kind !== "interrupted" && kind !== "lost") this.figures.finished(ranMs);
+        this.figures.answered(settled, ranMs, claim.element.route);
         const gone = [claim, ...dropped];
         if (kind === "interrupted") this.#handBack(settler, gone);
         else if (kind === "lost") this.#holdings.left(gone);

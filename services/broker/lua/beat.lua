@@ -1,5 +1,6 @@
 -- Renews all claims of a worker. KEYS: queue prefix. ARGV: clock offset, wid (<pod>.<random>), ms that history is kept, and since
--- its last beat: deliveries that finished, ms that they ran, ms that slots were taken, ms that threads were busy for that.
+-- its last beat: deliveries that finished, ms that they ran, ms that slots were taken, ms that threads were busy for that, runs
+-- that failed, and what was the last failure or ''.
 -- Answers { number of claims held, next due ms or '', what the pod is ordered to do or '', how many lists hold work, how much was
 -- found that could not be read }.
 -- @include broker/lua/lib/base
@@ -8,6 +9,7 @@
 -- @include broker/lua/lib/promote
 -- @include broker/lua/lib/history
 -- @include broker/lua/lib/flow
+-- @include broker/lua/lib/failing
 if is_fenced(ARGV[2]) then return redis.error_reply('FENCED worker is not registered') end
 redis.call('ZADD', P .. ':wk', 'XX', now + CLAIM_MS, ARGV[2])
 local m = P .. ':m'
@@ -37,6 +39,7 @@ for i, name in ipairs({ 'finished', 'run', 'held', 'busy' }) do
   flow[name], told = flow[name] + more, told + more
 end
 flow.fresh = flow.fresh + tonumber(ARGV[4] or '0')
+note_failures(tonumber(ARGV[8] or '0'), ARGV[9])
 if ready == 0 then flow.empty = now end
 if count_flow(flow) or told > 0 or not meter[2] then redis.call('HSET', m, 'flow', flow_text(flow)) end
 return { redis.call('HLEN', P .. ':c:' .. ARGV[2]), due or '', order or '', ready, redis.call('LLEN', P .. ':unreadable') }

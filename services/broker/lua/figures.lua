@@ -1,8 +1,10 @@
 -- What a queue holds and how fast it goes, however deep it is. KEYS: queue prefix. ARGV: clock offset. Reads only. Answers
 -- { ready, claimed, delayed, dead, how many could be run at the same time, oldest ready ms, ms that those next in line have been
--- ready, arrivals per second, finished, run ms, slot ms, busy ms, whether it is paused, limits or '', workers: wid, info, … }.
+-- ready, arrivals per second, finished, run ms, slot ms, busy ms, whether it is paused, limits or '', workers: wid, info, …,
+-- how many each of those has claimed, runs that failed lately, what failed last or '' }.
 -- @include broker/lua/lib/base
 -- @include broker/lua/lib/flow
+-- @include broker/lua/lib/failing
 local SAMPLED = 8 -- of each line
 local PARKED_MAX = 100
 local WORKERS_MAX = 1000
@@ -49,13 +51,15 @@ local function ages(since)
   return math.floor(oldest), math.floor(typical)
 end
 
-local claimed, workers = 0, {}
+local claimed, workers, claims, held = 0, {}, {}, {}
 for _, wid in ipairs(redis.call('ZRANGE', P .. ':wk', 0, WORKERS_MAX - 1)) do
-  claimed = claimed + redis.call('HLEN', P .. ':c:' .. wid)
+  claims[wid] = redis.call('HLEN', P .. ':c:' .. wid)
+  claimed = claimed + claims[wid]
 end
 for _, wid in ipairs(redis.call('ZRANGEBYSCORE', P .. ':wk', now, '+inf', 'LIMIT', 0, WORKERS_MAX)) do
   workers[#workers + 1] = wid
   workers[#workers + 1] = redis.call('HGET', P .. ':wi', wid) or ''
+  held[#held + 1] = claims[wid] or 0
 end
 local side_by_side = claimed
 for class = 0, 3 do
@@ -73,5 +77,5 @@ return {
   ready, claimed, delayed, dead, side_by_side, oldest, typical,
   string.format('%.4f', flow.arrivals), string.format('%.4f', flow.finished), string.format('%.3f', flow.run),
   string.format('%.3f', flow.held), string.format('%.3f', flow.busy), redis.call('HEXISTS', P .. ':pauses', 'queue'),
-  limits or '', workers,
+  limits or '', workers, held, string.format('%.4f', failing_now()), redis.call('HGET', P .. ':m', 'failed') or '',
 }

@@ -59,6 +59,29 @@ eachServer((_name, url) => {
     expect(meanRunMs).toBeCloseTo((12 * 100 + 5 * 50) / 17, 1);
   });
 
+  test("what finishes and what fails is told per second, with the last failure, and is forgotten", async () => {
+    const worker = await bench.worker("pod.1");
+    const failure = { id: "the-origin", route: 7, message: 'no "answer"\nat all' };
+    for (let second = 0; second < 150; second++) {
+      await beat(1_000, [worker, { finished: 10, runMs: 100, failed: 3, failure }]);
+    }
+    const { finishedPerSecond, failedPerSecond, lastFailure } = await figures();
+    expect(finishedPerSecond).toBeCloseTo(10, 0);
+    expect(failedPerSecond).toBeCloseTo(3, 0);
+    expect(lastFailure).toEqual({ ...failure, atMs: expect.any(Number) });
+    await beat(120_000, [worker, {}]);
+    expect((await figures()).failedPerSecond).toBeLessThan(0.1);
+    expect((await figures()).lastFailure).toMatchObject(failure);
+  });
+
+  test("each worker is told with what it has claimed", async () => {
+    const [one] = [await bench.worker("pod-1.a"), await bench.worker("pod-2.b")];
+    await add(5);
+    await one.take({ ...TAKE, slots: 3 });
+    const claimed = (await figures()).claimers.map((claimer) => claimer.claimed);
+    expect(claimed.sort()).toEqual([0, 3]);
+  });
+
   test("what nobody serves arrives all the same, and what stops arriving is forgotten within minutes", async () => {
     const worker = await bench.worker("pod.1");
     await beat(0, [worker, {}]);

@@ -87,7 +87,8 @@ function worker(
 function queue(name: string, workers: readonly WorkerFacts[], more: Partial<QueueFigures> = {}): QueueFigures {
   const none = { ready: 0, claimed: 0, delayed: 0, dead: 0, sideBySide: 1e9, oldestMs: 0, typicalMs: 0 };
   const rates = { arrivalsPerSecond: 0, meanRunMs: null, slotsPerBusyThread: null, isPaused: false, limits: {} };
-  return { name, ...none, ...rates, workers, ...more };
+  const lately = { finishedPerSecond: 0, failedPerSecond: 0, lastFailure: undefined, claimers: [] };
+  return { name, ...none, ...rates, ...lately, workers, ...more };
 }
 
 const load = (...queues: QueueFigures[]) => workloadOf(queues);

@@ -88,3 +88,21 @@ test("a run that lost its thread holds no slot until it has another one", () => 
   run.answer(outcome(1, "done"), 6_010);
   expect(owner.times).toEqual([{ ranMs: 10, heldMs: 10 }]);
 });
+
+test("a run that fails is counted, whether it is made again or not; what was handed back is not", async () => {
+  const queue = queueOf(new FakePool());
+  queue.figures.answered({ kind: "done", origin: "a" }, 5, 1);
+  queue.figures.answered({ kind: "block", origin: "b", error: "no" }, 5, 1);
+  queue.figures.answered({ kind: "wait", origin: "c" }, 5, 1);
+  queue.figures.answered({ kind: "interrupted", origin: "d" }, 5, 1);
+  queue.figures.answered({ kind: "dead", origin: "e", error: "x".repeat(1000) }, 5, 2);
+  expect(await told(queue)).toEqual({
+    finished: 4,
+    runMs: 20,
+    heldMs: 0,
+    busyMs: 0,
+    failed: 2,
+    failure: { id: "e", route: 2, message: "x".repeat(300) },
+  });
+  expect(await told(queue)).toEqual({ finished: 0, runMs: 0, heldMs: 0, busyMs: 0 });
+});
