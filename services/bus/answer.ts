@@ -15,6 +15,7 @@ const STATUS: Partial<Record<ErrorCode, number>> = {
   BODY_TOO_LARGE: 413,
   TOO_MANY_REQUESTS: 429,
   REDIS_UNAVAILABLE: 503,
+  POSTGRES_UNAVAILABLE: 503,
   REDIS_UNFIT: 503,
 };
 const RETRY_AFTER = { firstSeconds: 2, spreadSeconds: 8 } as const;
@@ -62,7 +63,7 @@ export function corsHeaders(cors: BusCors | undefined, { headers, method }: BusR
   return found;
 }
 
-function isAllowed({ origins, credentials }: BusCors, origin: string): boolean {
+export function isAllowed({ origins, credentials }: BusCors, origin: string): boolean {
   // With credentials a page of any site could read what is this person's.
   if (origins === "*") return credentials !== true;
   return typeof origins === "function" ? origins(origin) : origins.includes(origin);

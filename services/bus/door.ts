@@ -33,14 +33,23 @@ export interface Asking {
   readonly headers: Headers;
 }
 
-export type Kind = "stream" | "poll" | "sse" | "json";
+export type Kind = "stream" | "poll" | "sse" | "json" | "websocket";
 
-export interface Admitted {
-  readonly known: Known;
-  readonly reader: Reader;
+export interface Asked {
+  /** Its id, where the face has one. */
+  readonly client?: string | undefined;
+  readonly channels: ReadonlyMap<string, From>;
+}
+
+export interface Allowed {
   readonly wants: readonly Want[];
   /** Channels that were asked for and may not be read; undefined: none. */
   readonly denied: Readonly<Record<string, string>> | undefined;
+}
+
+export interface Admitted extends Allowed {
+  readonly known: Known;
+  readonly reader: Reader;
 }
 
 export interface Holding extends Omit<Admitted, "denied"> {
@@ -53,6 +62,9 @@ export interface Holding extends Omit<Admitted, "denied"> {
   /** Called with the stream before it reads anything; what it gives is called when the stream is closed. */
   readonly place?: (stream: Stream) => () => void;
 }
+
+/** Channels that a refusal names. */
+const NAMED_MAX = 5;
 
 export class Door {
   readonly bus: Bus;
@@ -71,13 +83,23 @@ export class Door {
     this.settings = o.settings;
   }
 
-  /** Throws UNAUTHORIZED, FORBIDDEN when there is nothing of it that they may read, REQUEST_INVALID. */
-  async admit(
-    { request }: Asking,
-    { client, channels }: { client?: string; channels: ReadonlyMap<string, From> },
-  ): Promise<Admitted> {
-    const known = await this.access.identify(request);
-    if (client !== undefined) this.#clients.bind(client, known);
+  /** Throws UNAUTHORIZED, FORBIDDEN when there is nothing of it that they may read, REQUEST_INVALID, TOO_MANY_REQUESTS. */
+  async admit({ request }: Pick<Asking, "request">, { client, channels }: Asked): Promise<Admitted> {
+    const { limits, access } = this;
+    limits.channels(channels.size);
+    // Whoever asks too often costs the author's functions nothing, where that can be told before.
+    if (client !== undefined) limits.request(client);
+    const known = await access.identify(request);
+    if (client === undefined) limits.request(known.user ?? request.ip ?? "");
+    else this.#clients.bind(client, known);
+    const allowed = await this.allow(known, channels);
+    if (channels.size === 0 || allowed.wants.length > 0) return { known, reader: readerOf(known, client), ...allowed };
+    const names = [...channels.keys()].slice(0, NAMED_MAX).join(", ");
+    throw new AntiphonError("FORBIDDEN", `Channels: ${names}.`);
+  }
+
+  /** Which of them may be read. Throws REQUEST_INVALID. */
+  async allow(known: Known, channels: ReadonlyMap<string, From>): Promise<Allowed> {
     const names = [...channels.keys()];
     for (const name of names) {
       const problem = channelProblem(name);
@@ -90,11 +112,7 @@ export class Door {
       if (may[index] === true) wants.push({ channel: storedName(name, known.site), from });
       else denied[name] = "FORBIDDEN";
     }
-    if (names.length > 0 && wants.length === 0) {
-      throw new AntiphonError("FORBIDDEN", `Channels: ${names.slice(0, 5).join(", ")}.`);
-    }
-    const isDenied = wants.length < names.length;
-    return { known, reader: readerOf(known, client), wants, denied: isDenied ? denied : undefined };
+    return { wants, denied: wants.length < names.length ? denied : undefined };
   }
 
   /** Resolves when the stream is live. Throws before anything was sent. */

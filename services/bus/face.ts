@@ -10,6 +10,8 @@ export interface Conn {
   /** Bytes sent that the peer has not taken yet. */
   readonly bytesQueued: number;
   close(reason: CloseReason): void;
+  /** Asked every second or so, with the monotonic time: nobody is there any more. */
+  isGone?(now: number): boolean;
 }
 
 /** ended: by us, the client may come back at once. slow: it did not drain. revoked: it may not read any more. */

@@ -3,6 +3,7 @@
 import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from "fastify";
 import { extraHeaders } from "./answer.ts";
 import type { Handler } from "./handler.ts";
+import { acceptUpgrades } from "./upgrades.ts";
 
 const METHODS = ["GET", "POST", "OPTIONS"] as const;
 
@@ -21,6 +22,7 @@ export function fastifyPlugin(handler: Handler, onClose: () => void): FastifyPlu
       // What other plugins set would be lost with the reply.
       await handler.handle(request.raw, reply.raw, extraHeaders(reply.getHeaders()));
     };
+    if (handler.hasWebSockets) acceptUpgrades(app.server, handler);
     for (const path of handler.paths) {
       app.route({ method: [...METHODS], url: path, handler: serve });
       app.route({ method: [...METHODS], url: `${path}/*`, handler: serve });

@@ -1,6 +1,7 @@
 // The bus' door for Node's own HTTP server and for everything that stands on it: which face a path belongs to.
 
-import type { IncomingMessage, ServerResponse } from "node:http";
+import { type IncomingMessage, ServerResponse } from "node:http";
+import type { Socket } from "node:net";
 import type { Random } from "../runtime/clock.ts";
 import type { BusRequest, BusRules } from "../sdk/bus.ts";
 import type { Emit } from "../telemetry/events.ts";
@@ -10,6 +11,7 @@ import { answerJsonPoll } from "./json-door.ts";
 import { PollDoor } from "./poll.ts";
 import { readRequest } from "./request.ts";
 import { answerSse } from "./sse-door.ts";
+import { WebSocketDoor } from "./websocket-door.ts";
 
 export interface HandlerOptions {
   readonly door: Door;
@@ -27,21 +29,31 @@ interface Face {
   readonly answer: Answering;
 }
 
+const NO_UPGRADE = {
+  status: 426,
+  headers: [["connection", "upgrade"] as const, ["upgrade", "websocket"] as const],
+  body: "This path is for WebSockets. Perhaps a proxy in between does not pass on the header Upgrade.\n",
+};
+
 const TEXT_TYPE = ["content-type", "text/plain; charset=utf-8"] as const;
 
 export class Handler {
   readonly #options: HandlerOptions;
-  readonly #faces: readonly Face[];
+  readonly #faces: Face[];
+  readonly #webSockets: WebSocketDoor | undefined;
 
   constructor(options: HandlerOptions) {
     this.#options = options;
-    const { door, basePath } = options;
+    const { door, basePath, rules, emit, random } = options;
     const polls = new PollDoor(door);
     this.#faces = [
       { path: `${basePath}message-bus/`, answer: (asking, rest) => poll(polls, asking, rest) },
       { path: `${basePath}bus/sse/`, answer: (asking) => answerSse(door, asking, options.random) },
       { path: `${basePath}bus/poll/`, answer: (asking) => answerJsonPoll(door, asking) },
     ];
+    if (rules.websocket !== true) return;
+    this.#webSockets = new WebSocketDoor({ door, cors: rules.cors, emit, random });
+    this.#faces.push({ path: `${basePath}bus/ws/`, answer: async ({ response }) => answer(response, NO_UPGRADE) });
   }
 
   /** Of its faces, without a slash at the end. */
@@ -65,6 +77,34 @@ export class Handler {
       await this.#refuse({ request, response, headers }, error);
     }
     return true;
+  }
+
+  /** WebSockets are switched on. */
+  get hasWebSockets(): boolean {
+    return this.#webSockets !== undefined;
+  }
+
+  /** The request wants to become a WebSocket of ours. */
+  takesUpgrade(raw: IncomingMessage): boolean {
+    if (!this.hasWebSockets || raw.headers.upgrade?.toLowerCase() !== "websocket") return false;
+    const { path } = readRequest(raw);
+    const own = `${this.#options.basePath}bus/ws`;
+    return path === own || path === `${own}/`;
+  }
+
+  /** Makes it one, or answers why not. Never throws. */
+  async upgrade(raw: IncomingMessage, socket: Socket, head: Buffer): Promise<void> {
+    const request = readRequest(raw);
+    socket.on("error", () => socket.destroy());
+    try {
+      await this.#webSockets?.accept({ request, socket, head });
+    } catch (error) {
+      const response = new ServerResponse(raw);
+      response.shouldKeepAlive = false;
+      response.assignSocket(socket);
+      response.once("finish", () => socket.end());
+      await this.#refuse({ request, response, headers: [] }, error);
+    }
   }
 
   #find(path: string): Face | undefined {

@@ -1,8 +1,18 @@
 // The HTTP connection of a stream. It holds on to its request only until the answer begins.
 
+import type { Random } from "../runtime/clock.ts";
 import type { CloseReason, Conn } from "./face.ts";
 import type { Asking } from "./door.ts";
 import type { Wire } from "./wire.ts";
+
+const LIFE = { leastMs: 60_000, spreadMs: 60_000 } as const;
+
+/**
+ * How long a stream may stay: so that those of a process that is new get their share, and that who asks is looked at anew.
+ */
+export function streamLifeMs(random: Random): number {
+  return LIFE.leastMs + random() * LIFE.spreadMs;
+}
 
 export interface HttpConn extends Conn {
   /** To be called when nothing more can be sent. */

@@ -15,9 +15,7 @@ export async function answerJsonPoll(door: Door, asking: Asking): Promise<void> 
   const { request } = asking;
   if (request.method !== "POST") throw new AntiphonError("REQUEST_INVALID", "Use POST.");
   const { channels, waitMs, recent } = readAsked(jsonObject((await readBody(request.raw)) || "{}"));
-  door.limits.channels(channels.size);
   const { known, reader, wants, denied } = await door.admit(asking, { channels });
-  door.limits.request(known.user ?? request.ip ?? "");
   if (waitMs === 0 || wants.length === 0) {
     const said = await door.bus.read({ wants, face: new JsonFace("short", denied), reader, recent });
     return answerJson(asking, said ?? Buffer.alloc(0));
@@ -41,7 +39,7 @@ function readAsked({ channels, wait = 0, recent = 0 }: Record<string, unknown>):
 }
 
 /** Each name with a position, `{"recent": n}`, or null for what is said from now on. Throws REQUEST_INVALID. */
-function readChannels(channels: unknown): ReadonlyMap<string, From> {
+export function readChannels(channels: unknown): ReadonlyMap<string, From> {
   const given = Object.entries(jsonObject(channels ?? {}));
   return new Map(given.map(([name, position]) => [name, readFrom(name, position)]));
 }

@@ -30,6 +30,7 @@ export class JsonFace implements Face {
   readonly slot: number;
   readonly shared: boolean;
   readonly moved?: (subs: readonly Sub[]) => Buffer;
+  readonly idle?: Buffer;
   readonly #once: boolean;
   readonly #short: boolean;
   #denied: Readonly<Record<string, string>> | undefined;
@@ -41,7 +42,9 @@ export class JsonFace implements Face {
     this.#denied = denied;
     this.shared = !this.#once;
     this.slot = this.#once ? ANSWER_SLOT : PUSH_SLOT;
-    if (!this.#once) this.moved = (subs) => this.#encode(subs.map(whole), []);
+    if (this.#once) return;
+    this.moved = (subs) => this.#encode(subs.map(whole), []);
+    this.idle = this.#encode([], []);
   }
 
   first(parts: readonly Part[]): Buffer | undefined {

@@ -1,6 +1,6 @@
 // What a program does with the bus: publish, subscribe, look back, and let others in over HTTP. `openBus` makes it.
 
-import type { IncomingMessage, ServerResponse } from "node:http";
+import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import type { FastifyPluginAsync } from "fastify";
 import { AntiphonError } from "../runtime/errors.ts";
 import { type Part, stopAll } from "../runtime/part.ts";
@@ -22,6 +22,7 @@ import { EVERYTHING } from "./redis-backend.ts";
 import type { Revocations } from "./revocations.ts";
 import type { Stream } from "./stream.ts";
 import { readTargets, type TargetOptions } from "./targets.ts";
+import { acceptUpgrades } from "./upgrades.ts";
 
 /** Of several tenants; left out: what `currentSite` says. */
 export interface OfSite {
@@ -87,6 +88,16 @@ export class MessageBus {
   readonly handler = (request: IncomingMessage, response: ServerResponse, next?: (error?: unknown) => void): void => {
     void this.#handle(request, response, next);
   };
+
+  /**
+   * WebSockets on a server of Node's own, which Express' `listen` gives too; the Fastify plugin does it by itself.
+   * @throws OPTIONS_INVALID without the option `websocket`
+   */
+  acceptWebSockets(server: Server): void {
+    const { handler } = this.#parts;
+    if (!handler.hasWebSockets) throw new AntiphonError("OPTIONS_INVALID", "This needs the bus' option websocket.");
+    acceptUpgrades(server, handler);
+  }
 
   // oxlint-disable-next-line max-params -- As middleware is called.
   async #handle(request: IncomingMessage, response: ServerResponse, next: (() => void) | undefined): Promise<void> {

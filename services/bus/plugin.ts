@@ -138,8 +138,8 @@ async function assemble({ options, bus, emit, parts }: Assembly): Promise<Messag
 }
 
 function check({ namespace = "antiphon", backend = "redis", url, ...rest }: OpenBusOptions): void {
-  const { identify, authorize, access, tokenSecret, codec, onError, headers, cors } = rest;
-  const rules = { identify, authorize, access, tokenSecret, codec, onError, headers, cors };
+  const { identify, authorize, access, tokenSecret, codec, onError, headers, cors, websocket } = rest;
+  const rules = { identify, authorize, access, tokenSecret, codec, onError, headers, cors, websocket };
   const problems = busProblems(rules as BusRules);
   if (!isName(namespace)) problems.push(`"${namespace}" cannot be a namespace`);
   if (backend !== "memory" && url === undefined) problems.push("url is missing");

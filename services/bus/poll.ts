@@ -40,8 +40,6 @@ export class PollDoor {
     const { request } = asking;
     const { limits, settings, bus } = this.#door;
     const { channels, sequence } = await readPoll(request.raw);
-    limits.channels(channels.size);
-    limits.request(client);
     const { known, reader, wants, denied } = await this.#door.admit(asking, { client, channels });
     const chunked =
       request.raw.httpVersion === "1.1" && request.headers["dont-chunk"] === undefined && settings.chunked;

@@ -4,6 +4,7 @@
 import { AntiphonError } from "../runtime/errors.ts";
 import type { Asking, Door } from "./door.ts";
 import { type Face, newSlot, type Part, type Reset } from "./face.ts";
+import { streamLifeMs } from "./http-conn.ts";
 import { readCount } from "./json-door.ts";
 import { messageJson } from "./json-face.ts";
 import type { BusMessage } from "./message.ts";
@@ -12,8 +13,6 @@ import { readBody } from "./request.ts";
 import { sseConn } from "./sse.ts";
 import type { Sub } from "./stream.ts";
 
-/** How long a stream may stay, so that those of a process that is new get their share. */
-const LIFE = { leastMs: 60_000, spreadMs: 60_000 } as const;
 const OPENING = "retry: 1000\n";
 /** A channel that nobody has published on has no epoch. */
 const NOTHING = "-";
@@ -25,16 +24,14 @@ export async function answerSse(door: Door, asking: Asking, random: () => number
   await readBody(request.raw);
   const names = request.query.getAll("channel");
   if (names.length === 0) throw new AntiphonError("REQUEST_INVALID", "Name channels: ?channel=/a&channel=/b.");
-  door.limits.channels(names.length);
   const recent = readCount(Number(request.query.get("recent") ?? 0));
   const sent = request.headers["last-event-id"] ?? request.query.get("cursor");
   const channels = new Map(names.map((name) => [name, { kind: "recent", count: recent } as From]));
   const admitted = await door.admit(asking, { channels });
   const { known, reader, denied } = admitted;
-  door.limits.request(known.user ?? request.ip ?? "");
   const cursor = typeof sent === "string" && sent !== "" ? sent : undefined;
   const wants = cursor === undefined ? admitted.wants : resumed(admitted.wants, cursor);
-  const lifeMs = LIFE.leastMs + random() * LIFE.spreadMs;
+  const lifeMs = streamLifeMs(random);
   const face = wants.length === 1 ? new SseFace(denied, ONE_SLOT) : new SseFace(denied);
   await door.hold({ request, known, wants, face, reader, conn: sseConn(asking), lifeMs, kind: "sse", recent });
 }

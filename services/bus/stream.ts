@@ -132,8 +132,8 @@ export class Stream {
   sweep(): void {
     if (this.#state !== "live") return;
     const now = this.#options.now();
-    if (this.#isStuck(now)) return this.close("slow");
-    const { endsAt, mayStay } = this.#options;
+    const { endsAt, mayStay, conn } = this.#options;
+    if (this.#isStuck(now) || conn.isGone?.(now) === true) return this.close("slow");
     if (endsAt !== undefined && now >= endsAt) return this.close("ended");
     if (this.#moved && now - this.#movedAt >= MOVED_MS) this.#tellMoved(now);
     if (this.face.idle !== undefined && now - this.#sentAt >= IDLE_MS) this.#send(this.face.idle);

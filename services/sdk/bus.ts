@@ -71,6 +71,8 @@ export interface BusRules {
   /** Headers that answers get besides; never `content-type`. */
   readonly headers?: (request: BusRequest) => Readonly<Record<string, string>>;
   readonly cors?: BusCors;
+  /** WebSockets too, at `/bus/ws`. Pages of other origins need `cors` with credentials. Default: false. */
+  readonly websocket?: boolean;
 }
 
 /** What a module of a handlers folder exports by default, at most one. */
@@ -80,7 +82,15 @@ export interface BusDefinition extends BusRules {
 }
 
 const FUNCTIONS = ["identify", "onError", "headers"] as const;
-const OPTIONS: ReadonlySet<string> = new Set([...FUNCTIONS, "authorize", "access", "tokenSecret", "codec", "cors"]);
+const OPTIONS: ReadonlySet<string> = new Set([
+  ...FUNCTIONS,
+  "authorize",
+  "access",
+  "tokenSecret",
+  "codec",
+  "cors",
+  "websocket",
+]);
 const SECRET_CHARS_MIN = 16;
 
 /** Throws one TypeError that lists everything that is wrong; its `cause` is the list. */
@@ -103,6 +113,8 @@ export function busProblems(rules: BusRules): string[] {
   }
   const { access, authorize, codec, tokenSecret } = rules;
   if (access !== undefined && access !== "deny" && access !== "open") problems.push('access must be "deny" or "open"');
+  if (rules.websocket !== undefined && typeof rules.websocket !== "boolean")
+    problems.push("websocket must be true or false");
   if (!authorizeFits(authorize))
     problems.push("authorize must be a function, or prefixes with true, false or a function");
   if (codec !== undefined && (typeof codec.encode !== "function" || typeof codec.decode !== "function"))
