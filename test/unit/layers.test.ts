@@ -43,6 +43,7 @@ const ONLY_IN: Readonly<Record<string, readonly string[]>> = {
   "@fastify/type-provider-typebox": ["admin"],
   "@kubernetes/client-node": ["kubernetes"],
   vitest: ["testing"],
+  ws: ["bus"],
 };
 
 interface Import {
