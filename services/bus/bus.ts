@@ -1,6 +1,7 @@
 // Publish/subscribe with backlog. Channels keep their newest messages; a reader that comes back with its position gets
 // all that followed, on any process, or is told that it cannot. Pub/sub is only a doorbell that happens to carry the message.
 
+import { backoffMs } from "../runtime/backoff.ts";
 import type { Clock, Random } from "../runtime/clock.ts";
 import { AntiphonError } from "../runtime/errors.ts";
 import { Loop } from "../runtime/loop.ts";
@@ -23,6 +24,7 @@ const BUFFER = { messages: 1000, bytes: 8 * 1024 * 1024 } as const;
 const FLUSH_MS = 1_000;
 /** A reader that needs more pages than this never gets there: more is said than it can read. */
 const PAGES_MAX = 100;
+const RETRY = { firstMs: 50, maxMs: 2_000 };
 const DRAIN_POLL_MS = 20;
 const DRAINED_BYTES = 64 * 1024;
 
@@ -144,7 +146,7 @@ export class Bus implements RuntimePart {
 
   /**
    * Sends what the channels hold for the reader, then everything live, without hole or repetition: it is registered
-   * first and reads second. Throws REDIS_UNAVAILABLE before anything was sent.
+   * first and reads second. Throws that the server is away before anything was sent.
    */
   async attach(o: Attach): Promise<Stream> {
     const stream = this.open(o);
@@ -159,7 +161,7 @@ export class Bus implements RuntimePart {
 
   /** A stream that reads nothing yet. */
   open(o: Omit<Attach, "wants" | "recent">): Stream {
-    if (this.#stopping) throw new AntiphonError("REDIS_UNAVAILABLE", "This process is stopping.");
+    if (this.#stopping) throw new AntiphonError(this.backend.unavailable, "This process is stopping.");
     const { clock } = this.#options;
     const stream = new Stream({
       conn: o.conn,
@@ -175,7 +177,7 @@ export class Bus implements RuntimePart {
     return stream;
   }
 
-  /** More channels for an open stream. Resolves when all of them are live. */
+  /** More channels for an open stream. Resolves when all of them are live; rejects before anything of them was sent. */
   async add(stream: Stream, wants: readonly Want[], recent = 0): Promise<void> {
     let behind = wants.map(({ channel, from }) => ({ sub: this.#feeds.subscribe(stream, channel), channel, from }));
     await Promise.all(
@@ -184,16 +186,30 @@ export class Bus implements RuntimePart {
         await sub.feed.open();
       }),
     );
-    for (let pages = 0; behind.length > 0 || pages === 0; pages++) {
-      if (pages > PAGES_MAX) return stream.close("slow");
-      const read = await Promise.all(behind.map((want) => this.#page(want, recent)));
-      await this.#options.beforeLive?.(behind.map(({ channel }) => channel));
-      if (stream.isClosed) return;
-      this.gaps += read.filter(({ recovered }) => !recovered).length;
-      stream.pages(behind.map(({ sub }, index) => [sub, this.#bridged(sub.feed, read[index] as Page)]));
-      behind = behind.filter(({ sub }) => !this.#goLive(sub)).map(resumed);
-      if (behind.length > 0) await this.#settled(stream, behind);
+    // Whoever is refused here has heard nothing. From then on a failure is ours: it reads on when the server is back.
+    behind = await this.#round(stream, behind, recent);
+    for (let pages = 1, failures = 0; behind.length > 0 && !stream.isClosed;) {
+      if (pages > PAGES_MAX && stream.reader.isOurs !== true) return stream.close("slow");
+      try {
+        await this.#settled(stream, behind);
+        behind = await this.#round(stream, behind, recent);
+        pages++;
+        failures = 0;
+      } catch (error) {
+        if (!(error instanceof AntiphonError)) throw error;
+        await this.#options.clock.sleep(backoffMs(failures++, RETRY, this.#options.random));
+      }
     }
+  }
+
+  /** A page of each channel; answers those that have to read on. */
+  async #round<W extends Want & { sub: Sub }>(stream: Stream, behind: readonly W[], recent: number): Promise<W[]> {
+    const read = await Promise.all(behind.map((want) => this.#page(want, recent)));
+    await this.#options.beforeLive?.(behind.map(({ channel }) => channel));
+    if (stream.isClosed) return [];
+    this.gaps += read.filter(({ recovered }) => !recovered).length;
+    stream.pages(behind.map(({ sub }, index) => [sub, this.#bridged(sub.feed, read[index] as Page)]));
+    return behind.filter(({ sub }) => !this.#goLive(sub)).map(resumed);
   }
 
   /** What the channels hold for the reader by now, without staying; undefined where the face has no word for nothing. */

@@ -8,6 +8,7 @@ import { RedisBackend } from "../../../services/bus/redis-backend.ts";
 import { closeRedis, openRedis, type RedisClient } from "../../../services/redis/connect.ts";
 import { Keys } from "../../../services/redis/keys.ts";
 import { type Clock, systemClock } from "../../../services/runtime/clock.ts";
+import { AntiphonError } from "../../../services/runtime/errors.ts";
 import { eachServer } from "../../support/redis.ts";
 import { waitFor } from "../../support/wait-for.ts";
 
@@ -62,12 +63,14 @@ eachServer((server, getUrl) => {
       return opened;
     }
 
-    async function open(o: { namespace?: string; clock?: Clock; database?: number } = {}) {
+    async function open(
+      o: { namespace?: string; clock?: Clock; database?: number; beforeLive?: () => Promise<void> } = {},
+    ) {
       const keys = new Keys(o.namespace ?? `bus${++count}-${server}`, o.database ?? 0);
       const [commands, subscriber] = [client("commands"), client("subscriber")];
       const clock = o.clock ?? systemClock;
       const backend = new RedisBackend({ commands, subscriber, keys });
-      const bus = new Bus({ backend, clock, random: Math.random, emit: () => {} });
+      const bus = new Bus({ backend, clock, random: Math.random, emit: () => {}, beforeLive: o.beforeLive });
       await bus.start();
       closers.push(() => bus.stop());
       const attach = async ({ channel = "/c", after, recent = 0, ...rest }: Asked = {}) => {
@@ -92,6 +95,21 @@ eachServer((server, getUrl) => {
       await say("c");
       await waitFor(() => conn.frames.length === 2);
       expect(conn.frames).toEqual(["b", "c"]);
+    });
+
+    it("reads on after a failure between two pages, and repeats nothing", async () => {
+      let rounds = 0;
+      const beforeLive = async (): Promise<void> => {
+        rounds++;
+        if (rounds === 2 || rounds === 3) throw new AntiphonError("REDIS_UNAVAILABLE", "between two pages");
+      };
+      const { attach, say } = await open({ beforeLive });
+      const first = await say(0);
+      const texts = Array.from({ length: 700 }, (_, index) => String(index + 1));
+      await Promise.all(texts.map((text) => say(text)));
+      const { conn } = await attach({ after: first });
+      expect(rounds).toBeGreaterThan(3);
+      expect(conn.frames).toEqual(texts);
     });
 
     it("gives a reader without a position the newest messages", async () => {
