@@ -4,6 +4,7 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { ADAPTER_COMMON, ADAPTER_SETTINGS, type Config, type ConfigFor, type Row, SETTINGS } from "./config.ts";
 import type { Settings, Surroundings, Values } from "./config.ts";
+import { accessProblems } from "./config-access.ts";
 import { ircProblems } from "./config-irc.ts";
 import { scaleProblems } from "./config-scale.ts";
 import { type ConfigFile, fromFolder, pathFrom, readConfigFile } from "./config-file.ts";
@@ -124,7 +125,7 @@ function contradictions(values: Values, purpose: ConfigFor): string[] {
     !values.adapters.some((name) => name === target || ADAPTER_SETTINGS[name] === undefined)
   )
     problems.push(`ANTIPHON_OUTBOX_REDIRECT names a room of ${target}, which is none of ANTIPHON_ADAPTERS.`);
-  problems.push(...scaleProblems(values.scaleTargets ?? []));
+  problems.push(...scaleProblems(values.scaleTargets ?? []), ...accessProblems(values));
   if ((purpose === "master" || purpose === "worker") && values.redisUrl === undefined)
     problems.push("REDIS_URL is missing: a master and a worker need one (only `antiphon dev` brings its own Redis).");
   if (purpose === "master" && (values.metricsApiPort === undefined) !== (values.metricsApiCertificate === undefined))

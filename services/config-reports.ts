@@ -36,7 +36,7 @@ function secretsOf(config: Config, trackers: readonly string[]): string[] {
     ...new Set([
       ...urls.flatMap(credentialsOf),
       ...(config.adminToken === undefined ? [] : [config.adminToken]),
-      ...config.webToken.map(({ secret }) => secret),
+      ...[...config.adminTokens, ...config.webToken].map(({ secret }) => secret),
       ...Object.values(config.handlerVariables),
       ...Object.values(config.adapterVariables),
       ...written,

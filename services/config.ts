@@ -1,5 +1,6 @@
 // The settings: one table of names, types, defaults and bounds, and the frozen Config that comes of it.
 
+import { ACCESS_ROWS, type AccessValues } from "./config-access.ts";
 import { handlersOf } from "./config-file.ts";
 import { IRC_NETWORKS, IRC_ROWS, networks } from "./config-irc.ts";
 import {
@@ -40,7 +41,7 @@ export interface Surroundings {
   readonly file?: string;
 }
 
-export interface Values {
+export interface Values extends AccessValues {
   readonly redisUrl: string | undefined;
   readonly namespace: string;
   readonly handlers: readonly string[];
@@ -199,8 +200,10 @@ export const SETTINGS: { readonly [K in keyof Values]: Row<Values[K]> } = {
     variable: "ANTIPHON_ADMIN_TOKEN",
     kind: secretText,
     preset: always(undefined),
-    sentence: "The bearer token of the dashboard and its API, which refuse everybody without one.",
+    sentence:
+      "The bearer token of the dashboard and its API, which refuse everybody without one. Who has it is an admin.",
   },
+  ...ACCESS_ROWS,
   metricsApiPort: {
     variable: "ANTIPHON_METRICS_API_PORT",
     kind: wholeNumber({ min: 0, max: 65_535 }),

@@ -269,6 +269,11 @@ export const AuditEntry = Type.Object({
   action: Type.String(),
   /** What was acted on, and a masked summary of what was sent. */
   target: Type.String(),
+  /** How `who` said who he is. */
+  way: Type.Enum(["token", "login", "proxy", "dev", "cli"]),
+  /** `unknown`: whoever made the change has not told what came of it, as when its process died. */
+  outcome: Type.Enum(["done", "refused", "failed", "unknown"]),
+  /** Of the answer; 0 where there was none, as of a command. */
   status: Type.Number(),
   /** The address. */
   from: Type.String(),

@@ -70,7 +70,8 @@ export function answerErrors(app: FastifyInstance, { emit, random, statuses }: E
     const path = request.url.split("?", 1)[0] ?? "";
     if (status === 500) emit("http.failed", { path, error });
     else emit("http.refused", { status, code, path });
-    if (status === 503 || status === 429) void reply.header("retry-after", retryAfter(code, random));
+    const isTold = reply.hasHeader("retry-after");
+    if ((status === 503 || status === 429) && !isTold) void reply.header("retry-after", retryAfter(code, random));
     // Nothing more is expected from a sender that stopped in the middle.
     if (code === "BODY_STALLED") void reply.header("connection", "close");
     return reply.code(status).send({ error: { code, message } });

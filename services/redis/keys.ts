@@ -114,6 +114,21 @@ export class Keys {
     return `${this.tag}:orders`;
   }
 
+  /** Changes by operators: a stream; under `:open` those that are being made. */
+  audit(): string {
+    return `${this.tag}:audit`;
+  }
+
+  /** Somebody who logged in at the dashboard, by the digest of the cookie. */
+  adminSession(digest: string): string {
+    return `${this.tag}:admin:s:${digest}`;
+  }
+
+  /** Wrong tokens from one address. */
+  adminTries(address: string): string {
+    return `${this.tag}:admin:t:${address}`;
+  }
+
   /** Written before a question how durable everything before it is. */
   proof(): string {
     return `${this.tag}:proof`;

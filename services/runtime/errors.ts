@@ -98,7 +98,8 @@ export const ERROR_TABLE = {
   FORBIDDEN: {
     sentence: "This is not for whoever asks.",
     retryable: false,
-    remedy: "Ask as somebody who may; docs/authors/bus.md says how channels are opened to readers.",
+    remedy:
+      "Ask as somebody who may; docs/operators/access.md says who may what, docs/authors/bus.md how channels are opened.",
   },
   NOT_FOUND: {
     sentence: "There is nothing at this address.",

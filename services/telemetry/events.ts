@@ -71,6 +71,9 @@ export interface EventFields {
   "scale.held": { deployment: string; why: string };
   "kubernetes.failed": { error: unknown };
   "cron.fired": { route: string; slot: number };
+  "admin.login-failed": { from: string; tries: number };
+  "admin.tokens-unread": { file: string; problem: string };
+  "admin.audit-unclosed": { action: string; error: unknown };
   "cron.missed": { route: string; slots: number };
   "cron.overlapped": { route: string; slot: number };
   "cron.invalid": { route: string; problem: string };
@@ -150,3 +153,6 @@ export const LEVELS: Readonly<Record<Exclude<EventName, "log">, Level>> = {
   "dev.reload": "info",
   "dev.reload-failed": "error",
 };
+  "admin.login-failed": "warn",
+  "admin.tokens-unread": "error",
+  "admin.audit-unclosed": "error",

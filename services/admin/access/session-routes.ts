@@ -1,0 +1,76 @@
+// Logging in and out: `session` of the admin API.
+
+import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
+import { type Static, Type } from "typebox";
+import { AntiphonError } from "../../runtime/errors.ts";
+import { Done } from "../api.ts";
+import { Session } from "../api-bot.ts";
+import type { Audit } from "../audit.ts";
+import type { Callers, Found } from "./callers.ts";
+import { changeBy } from "./roles.ts";
+import { IDLE_MS } from "./sessions.ts";
+
+export interface SessionRoutesOptions {
+  readonly callers: Callers;
+  readonly audit: Audit;
+  readonly basePath: string;
+  readonly found: (request: FastifyRequest) => Found | undefined;
+  /** Adds what belongs to a refusal, and throws it. */
+  readonly refuse: (error: unknown, reply: FastifyReply) => never;
+}
+
+const Login = Type.Object({ token: Type.String({ minLength: 1, maxLength: 1024 }) }, { additionalProperties: false });
+const BODY_BYTES_MAX = 4_096;
+
+export function sessionRoutes(app: FastifyInstance, options: SessionRoutesOptions): void {
+  const { callers, found, refuse, audit } = options;
+  const url = `${options.basePath}/api/session`;
+  const path = `${options.basePath}/`;
+
+  app.route({
+    method: "GET",
+    url,
+    schema: { response: { 200: Session } },
+    config: { role: "viewer" },
+    handler: async (request) => {
+      const known = found(request);
+      if (known === undefined) throw new AntiphonError("UNAUTHORIZED", "");
+      return shown(known);
+    },
+  });
+
+  app.route<{ Body: Static<typeof Login> }>({
+    method: "POST",
+    url,
+    schema: { body: Login, response: { 200: Session } },
+    config: { role: "public" },
+    bodyLimit: BODY_BYTES_MAX,
+    handler: async ({ raw, body }, reply) => {
+      void reply.header("cache-control", "no-store");
+      const begun = await callers.login(raw, body.token).catch((error: unknown) => refuse(error, reply));
+      await callers.logout(raw);
+      await audit.record(changeBy(begun.found.caller, { action: "session.login", target: "" }));
+      const secure = callers.isHttps(raw) ? "; Secure" : "";
+      const cookie = `${callers.cookie}=${begun.id}; Path=${path}; Max-Age=${IDLE_MS / 1000}`;
+      void reply.header("set-cookie", `${cookie}; HttpOnly; SameSite=Strict${secure}`);
+      return shown(begun.found);
+    },
+  });
+
+  app.route({
+    method: "DELETE",
+    url,
+    schema: { response: { 200: Done } },
+    config: { role: "viewer" },
+    handler: async (request, reply) => {
+      await callers.logout(request.raw);
+      await audit.record(changeBy(request.caller, { action: "session.logout", target: "" }));
+      void reply.header("set-cookie", `${callers.cookie}=; Path=${path}; Max-Age=0; HttpOnly; SameSite=Strict`);
+      return { done: true as const };
+    },
+  });
+}
+
+function shown({ caller, csrf }: Found): Static<typeof Session> {
+  return { name: caller.name, role: caller.role, csrf };
+}
