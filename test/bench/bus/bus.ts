@@ -31,7 +31,7 @@ const STREAMS = 1_000;
 const FIRST_BURST = 60;
 /** A stream that does not drain must not be what limits the burst. */
 const BURST_MAX = 1_500;
-const IDLE_STREAMS = 4_000;
+const IDLE_STREAMS = 8_000;
 /** Before: a process that has just begun gives V8 its room for young objects first, whatever is opened. */
 const WARM_STREAMS = 2_000;
 const STORED_PER_SECOND = 10_000;
