@@ -1,6 +1,7 @@
 // Where channels are kept and how others are told: the contract that Redis and Postgres fulfil. Offsets of a channel become
 // visible in their order; a doorbell may be lost or come twice.
 
+import type { ErrorCode } from "../runtime/errors.ts";
 import type { BusMessage } from "./message.ts";
 import type { Head, Position } from "./position.ts";
 
@@ -21,6 +22,17 @@ export interface ToPublish {
   /** The highest offset of the channel that this process has seen; a lower one is never given again. */
   readonly seen: number;
 }
+
+/** The index of all channels; not to be read from the web. */
+export const EVERYTHING = "/__all";
+const EVERYTHING_MESSAGES = 2000;
+
+/** What a message says of the index, where there is one. */
+export const EVERYTHING_KEPT: Omit<ToPublish, "payload"> = {
+  channel: EVERYTHING,
+  keep: { ...RETENTION, messages: EVERYTHING_MESSAGES },
+  seen: 0,
+};
 
 /** Messages of one publisher, in order. */
 export interface PublishCall {
@@ -47,13 +59,15 @@ export interface Backend {
   stop(): Promise<void>;
   /** Doorbells are heard just now, as far as this process can know. */
   readonly hears: boolean;
+  /** The error of everything here that needs the server while it is away. */
+  readonly unavailable: ErrorCode;
   /** How many calls of one publisher may be under way: it knows that many of them again when they are repeated. */
   readonly callsUnderway: 1 | 2;
   /** Resolves when the channel's doorbell is heard. */
   listen(channel: string): Promise<void>;
   /** Which doorbells are still wanted; asked before each that is given up. */
   listenOnly(channels: () => Iterable<string>): Promise<void>;
-  /** A message that could not be stored has an Error in its place. Throws REDIS_UNAVAILABLE: perhaps written, repeat it. */
+  /** A message that could not be stored has an Error in its place. Throws `unavailable`: perhaps written, repeat it. */
   publish(call: PublishCall): Promise<(Position | Error)[]>;
   /** The first `limit` messages with a higher offset. */
   after(channel: string, offset: number, limit: number): Promise<Stored>;

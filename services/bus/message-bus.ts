@@ -6,7 +6,7 @@ import { AntiphonError } from "../runtime/errors.ts";
 import { type Part, stopAll } from "../runtime/part.ts";
 import type { BusCodec } from "../sdk/bus.ts";
 import type { Emit } from "../telemetry/events.ts";
-import type { Retention } from "./backend.ts";
+import { EVERYTHING, type Retention } from "./backend.ts";
 import type { Bus } from "./bus.ts";
 import { checkChannel, storedName } from "./channel.ts";
 import { diagnose, type Diagnostics } from "./diagnostics.ts";
@@ -109,7 +109,7 @@ export class MessageBus {
 
   /**
    * Resolves when the message is stored, or waits in memory because the server is away.
-   * @throws OPTIONS_INVALID, VALUE_TOO_LARGE, PUBLISH_FAILED, REDIS_UNAVAILABLE
+   * @throws OPTIONS_INVALID, VALUE_TOO_LARGE, PUBLISH_FAILED, REDIS_UNAVAILABLE or POSTGRES_UNAVAILABLE
    */
   async publish(channel: string, data: unknown, options: PublishOptions = {}): Promise<PublishResult> {
     checkChannel(channel);

@@ -23,6 +23,8 @@ import { Door } from "./door.ts";
 import { Handler } from "./handler.ts";
 import { type BusLimits, Limits } from "./limits.ts";
 import { MessageBus } from "./message-bus.ts";
+import { type PostgresSettings, postgresProblems } from "./postgres/settings.ts";
+import { type BusContext, NodeReport } from "./nodes.ts";
 import { RedisBackend } from "./redis-backend.ts";
 import { Revocations } from "./revocations.ts";
 
@@ -32,14 +34,19 @@ export type { BusLimits } from "./limits.ts";
 export type { Heard, Listener } from "./local.ts";
 export type { MessageBus, PublishOptions, PublishResult, SubscribeOptions } from "./message-bus.ts";
 export type { Position } from "./position.ts";
+export type { PostgresSettings } from "./postgres/settings.ts";
 export { DistributedCache, type DistributedCacheOptions } from "./distributed-cache.ts";
 export { signChannels, type TokenOptions } from "./tokens.ts";
 
 export interface OpenBusOptions extends BusRules {
-  /** `memory`: a Valkey in this process, which others cannot reach and which forgets. Default: `redis`. */
-  readonly backend?: "redis" | "memory";
-  /** As REDIS_URL. */
+  /**
+   * `memory`: a Valkey in this process, which others cannot reach and which forgets. `postgres`: for those without Redis,
+   * who install `pg`. Default: `redis`.
+   */
+  readonly backend?: "redis" | "postgres" | "memory";
+  /** As REDIS_URL, or `postgres://<user>:<password>@<host>:<port>/<database>`. */
   readonly url?: string;
+  readonly postgres?: PostgresSettings;
   /** Several buses on one server: each its own. Default: `antiphon`. */
   readonly namespace?: string;
   /** What every channel keeps. Default: 1000 messages, 7 days. */
@@ -75,7 +82,7 @@ const JSON_CODEC: BusCodec = { encode: (data) => JSON.stringify(data), decode: (
 
 /**
  * Resolves when the server was reached.
- * @throws AntiphonError CONFIG_INVALID, REDIS_UNAVAILABLE
+ * @throws AntiphonError CONFIG_INVALID, REDIS_UNAVAILABLE, POSTGRES_UNAVAILABLE
  */
 export async function openBus(options: OpenBusOptions = {}): Promise<MessageBus> {
   check(options);
@@ -95,7 +102,7 @@ export async function openBus(options: OpenBusOptions = {}): Promise<MessageBus>
   try {
     await startAll([bus]);
     await bus.backend.heads([REACHED]);
-    return await assemble({ options, bus, emit, parts });
+    return await assemble({ options, bus, emit, parts, context: server.context });
   } catch (error) {
     await bus.stop();
     await server.stop();
@@ -108,12 +115,13 @@ interface Assembly {
   readonly bus: Bus;
   readonly emit: Emit;
   readonly parts: readonly Part[];
+  readonly context: BusContext | undefined;
 }
 
 /** Any channel: asked for to see whether the server answers. */
 const REACHED = "/__reached";
 
-async function assemble({ options, bus, emit, parts }: Assembly): Promise<MessageBus> {
+async function assemble({ options, bus, emit, parts, context }: Assembly): Promise<MessageBus> {
   const { longPollMs = LONG_POLL_MS, longPolling = true, chunked = true, codec = JSON_CODEC } = options;
   const limits = new Limits(options.limits ?? {}, systemClock);
   const { maxActiveClients = limits.max.connections } = options;
@@ -122,7 +130,9 @@ async function assemble({ options, bus, emit, parts }: Assembly): Promise<Messag
   const basePath = `/${options.basePath ?? ""}/`.replaceAll(/\/+/g, "/");
   const handler = new Handler({ door, rules: options, basePath, emit, random: Math.random });
   const revocations = new Revocations({ bus, door, clock: systemClock, random: Math.random });
-  await revocations.start();
+  const around = { bus, door, clock: systemClock, random: Math.random };
+  const reports = context === undefined ? [] : [new NodeReport({ ...context, ...around })];
+  await startAll([revocations, ...reports]);
   return new MessageBus({
     bus,
     door,
@@ -133,7 +143,7 @@ async function assemble({ options, bus, emit, parts }: Assembly): Promise<Messag
     currentSite: options.currentSite,
     globalIndex: options.globalIndex ?? false,
     maxMessageBytes: limits.max.messageBytes,
-    parts: [...parts, revocations],
+    parts: [...parts, revocations, ...reports],
   });
 }
 
@@ -143,6 +153,7 @@ function check({ namespace = "antiphon", backend = "redis", url, ...rest }: Open
   const problems = busProblems(rules as BusRules);
   if (!isName(namespace)) problems.push(`"${namespace}" cannot be a namespace`);
   if (backend !== "memory" && url === undefined) problems.push("url is missing");
+  else if (backend === "postgres") problems.push(...postgresProblems(url ?? "", rest.postgres ?? {}));
   if (problems.length > 0) throw new AntiphonError("CONFIG_INVALID", `The bus: ${problems.join("; ")}.`);
 }
 
@@ -153,6 +164,8 @@ class Server implements Part {
   readonly #clients: RedisClient[] = [];
   #embedded: EmbeddedServer | undefined;
   #backend: Backend | undefined;
+  /** Where processes tell how they stand; undefined without Redis. */
+  context: BusContext | undefined;
 
   constructor(options: OpenBusOptions) {
     this.#options = options;
@@ -165,11 +178,27 @@ class Server implements Part {
 
   async start(): Promise<void> {
     const { backend, url = "", namespace = "antiphon", globalIndex = false, idSeed = "time" } = this.#options;
+    if (backend === "postgres") return await this.#usePostgres();
     if (backend === "memory") this.#embedded = await startEmbedded();
     const at = this.#embedded?.url ?? url;
     const [commands, subscriber] = [this.#open(at, "commands"), this.#open(at, "subscriber")];
     const keys = new Keys(namespace, databaseOf(at));
     this.#backend = new RedisBackend({ commands, subscriber, keys, globalIndex, idSeed });
+    this.context = { client: commands, keys };
+  }
+
+  /** Loaded here: others need not have `pg`. */
+  async #usePostgres(): Promise<void> {
+    const { PostgresBackend } = await import("./postgres/backend.ts");
+    const {
+      url = "",
+      namespace = "antiphon",
+      globalIndex = false,
+      idSeed = "time",
+      onState = () => {},
+    } = this.#options;
+    const around = { clock: systemClock, random: Math.random, onState };
+    this.#backend = new PostgresBackend({ ...this.#options.postgres, ...around, url, namespace, globalIndex, idSeed });
   }
 
   async stop(): Promise<void> {

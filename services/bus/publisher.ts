@@ -77,12 +77,12 @@ export class Publisher {
     return this.#failures > 0;
   }
 
-  /** @throws REDIS_UNAVAILABLE when too much waits, or it is not to wait; VALUE_TOO_LARGE when it can never be stored */
+  /** @throws the code of `backend.unavailable` when too much waits, or it is not to wait; VALUE_TOO_LARGE when it can never be stored */
   publish(request: PublishRequest): Promise<Published> {
     const { messages, bytes } = this.#options.limits;
     const isFull = this.#queue.length >= messages || this.#bytes + request.payload.byteLength > bytes;
-    if (this.#stopping.signal.aborted) return refuse("This process is stopping.");
-    if (this.isAway && (isFull || !request.buffer)) return refuse("");
+    if (this.#stopping.signal.aborted) return this.#refuse("This process is stopping.");
+    if (this.isAway && (isFull || !request.buffer)) return this.#refuse("");
     const waiting = { ...request, done: Promise.withResolvers<Published>() };
     this.#queue.push(waiting);
     this.#bytes += request.payload.byteLength;
@@ -105,7 +105,7 @@ export class Publisher {
     // What is published in the same turn of the event loop goes in one call.
     await Promise.resolve();
     while (this.#queue.length > 0 && !this.#stopping.signal.aborted) await this.#advance();
-    for (const { done } of this.#queue.splice(0)) done.reject(unavailable("This process is stopping."));
+    for (const { done } of this.#queue.splice(0)) done.reject(this.#unavailable("This process is stopping."));
     this.#running = undefined;
   }
 
@@ -189,12 +189,12 @@ export class Publisher {
   #seen(channel: string): number {
     return Math.max(this.#highest.get(channel) ?? 0, this.#options.seen(channel));
   }
-}
 
-function unavailable(detail: string): AntiphonError {
-  return new AntiphonError("REDIS_UNAVAILABLE", detail);
-}
+  #unavailable(detail: string): AntiphonError {
+    return new AntiphonError(this.#options.backend.unavailable, detail);
+  }
 
-function refuse(detail: string): Promise<never> {
-  return Promise.reject(unavailable(detail));
+  #refuse(detail: string): Promise<never> {
+    return Promise.reject(this.#unavailable(detail));
+  }
 }

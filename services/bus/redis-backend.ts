@@ -5,16 +5,13 @@ import { bellOf, type Keys } from "../redis/keys.ts";
 import { type Argument, loadScript, runScript, utf8 } from "../redis/scripts.ts";
 import { AntiphonError } from "../runtime/errors.ts";
 import { randomId } from "../runtime/ids.ts";
-import { type Backend, type OnBell, type PublishCall, RETENTION, type Stored, type ToPublish } from "./backend.ts";
+import { type Backend, EVERYTHING_KEPT, type OnBell, type PublishCall, type Stored, type ToPublish } from "./backend.ts";
 import { BusMessage } from "./message.ts";
 import { type Head, NOWHERE, type Position } from "./position.ts";
 
 const PUBLISH = loadScript(new URL("./lua/publish.lua", import.meta.url));
 const ROTATE = loadScript(new URL("./lua/rotate.lua", import.meta.url));
 
-/** The index of all channels; not to be read from the web. */
-export const EVERYTHING = "/__all";
-const EVERYTHING_MESSAGES = 2000;
 const NO_CLOCK_OFFSET = 0;
 const LF = 10;
 
@@ -29,12 +26,6 @@ export interface RedisBackendOptions {
 }
 
 type Place = Omit<ToPublish, "payload">;
-
-const EVERYTHING_KEPT: Place = {
-  channel: EVERYTHING,
-  keep: { ...RETENTION, messages: EVERYTHING_MESSAGES },
-  seen: 0,
-};
 
 /** What messages of one call have in common is said once. */
 class Places {
@@ -60,6 +51,7 @@ type Entry = readonly [id: Buffer, fields: readonly Buffer[]];
 
 export class RedisBackend implements Backend {
   readonly callsUnderway = 2;
+  readonly unavailable = "REDIS_UNAVAILABLE";
   readonly #options: RedisBackendOptions;
   readonly #bells = new Map<string, Promise<unknown>>();
   #onBell: OnBell | undefined;

@@ -44,6 +44,11 @@ export const ERROR_TABLE = {
     retryable: true,
     remedy: "Check REDIS_URL and the server; everything resumes by itself when it is back.",
   },
+  POSTGRES_UNAVAILABLE: {
+    sentence: "Postgres, where this bus is kept, does not answer.",
+    retryable: true,
+    remedy: "Check the bus' url and the server; everything resumes by itself when it is back.",
+  },
   REDIS_UNFIT: {
     sentence: "The Redis server cannot keep the promises made to users.",
     retryable: true,

@@ -63,11 +63,11 @@ export function eachServer(suite: (name: TestServer["kind"], getUrl: () => strin
  * Defines a suite that needs a program on PATH. Without it the suite is listed at the end of the run, and fails where
  * ANTIPHON_REQUIRE_SERVERS=1 says that every suite must run.
  */
-export function withServer(program: string, suite: () => void): void {
-  if (isOnPath(program)) return suite();
-  test(`did not run: ${program} is not on PATH`, ({ task }) => {
+export function withServer(program: string, suite: () => void, isThere = isOnPath): void {
+  if (isThere(program)) return suite();
+  test(`did not run: ${program} is not here`, ({ task }) => {
     task.meta.missingServer = program;
-    expect(process.env["ANTIPHON_REQUIRE_SERVERS"], `${program} must be on PATH`).not.toBe("1");
+    expect(process.env["ANTIPHON_REQUIRE_SERVERS"], `${program} must be installed`).not.toBe("1");
   });
 }
 

