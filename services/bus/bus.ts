@@ -1,7 +1,6 @@
 // Publish/subscribe with backlog. Channels keep their newest messages; a reader that comes back with its position gets
 // all that followed, on any process, or is told that it cannot. Pub/sub is only a doorbell that happens to carry the message.
 
-import { backoffMs } from "../runtime/backoff.ts";
 import type { Clock, Random } from "../runtime/clock.ts";
 import { AntiphonError } from "../runtime/errors.ts";
 import { Loop } from "../runtime/loop.ts";
@@ -12,21 +11,16 @@ import type { CloseReason, Conn, Face } from "./face.ts";
 import type { Feed } from "./feed.ts";
 import { Feeds } from "./feeds.ts";
 import { Filters } from "./filters.ts";
-import { type Page, readPage } from "./page.ts";
-import { type From, NOWHERE } from "./position.ts";
+import { Lag } from "./lag.ts";
 import { type Published, Publisher } from "./publisher.ts";
-import { Stream, Sub } from "./stream.ts";
+import { Reading, type Want } from "./reading.ts";
+import { Stream } from "./stream.ts";
 import type { Reader } from "./targets.ts";
 
 const SWEEP_MS = 1_000;
 const COMPARE_MS = 5_000;
 const BUFFER = { messages: 1000, bytes: 8 * 1024 * 1024 } as const;
 const FLUSH_MS = 1_000;
-/** A reader that needs more pages than this never gets there: more is said than it can read. */
-const PAGES_MAX = 100;
-const RETRY = { firstMs: 50, maxMs: 2_000 };
-const DRAIN_POLL_MS = 20;
-const DRAINED_BYTES = 64 * 1024;
 
 export interface BusOptions {
   readonly backend: Backend;
@@ -39,12 +33,6 @@ export interface BusOptions {
   readonly sweepMs?: number | undefined;
   /** Between reading what a channel holds and going live, for tests. */
   readonly beforeLive?: ((channels: readonly string[]) => Promise<void>) | undefined;
-}
-
-/** A channel, as it is stored, and from where on. */
-export interface Want {
-  readonly channel: string;
-  readonly from: From;
 }
 
 export interface Attach {
@@ -66,14 +54,18 @@ export class Bus implements RuntimePart {
   readonly filters = new Filters();
   /** How many streams were closed, by reason. */
   readonly closed = new Map<string, number>();
-  /** How many readers could not be told everything. */
-  gaps = 0;
+  /** How many messages this process wanted to write of its own accord. */
+  published = 0;
+  /** How late messages are. */
+  readonly lag: Lag;
   readonly #options: BusOptions;
   readonly #loop: Loop;
   readonly #publisher: Publisher;
   readonly #feeds: Feeds;
+  readonly #reading: Reading;
   readonly #streams = new Set<Stream>();
   readonly #now = (): number => this.#options.clock.monotonic();
+  readonly #bornAt: number;
   #comparedAt = 0;
   #stopping = false;
 
@@ -81,7 +73,10 @@ export class Bus implements RuntimePart {
     this.#options = options;
     this.backend = options.backend;
     const { clock, random, emit, sweepMs = SWEEP_MS, backend } = options;
-    this.#feeds = new Feeds({ backend, filters: this.filters, emit });
+    this.lag = new Lag(clock);
+    this.#bornAt = clock.monotonic();
+    this.#feeds = new Feeds({ backend, filters: this.filters, emit, lag: this.lag });
+    this.#reading = new Reading({ backend, feeds: this.#feeds, clock, random, beforeLive: options.beforeLive });
     const onError = (error: unknown): void => emit("loop.failed", { loop: "bus", error });
     this.#loop = new Loop({ name: "bus", intervalMs: sweepMs, tick: () => this.#tick(), onError, clock, random });
     const seen = (channel: string): number => this.#feeds.all.get(channel)?.at?.offset ?? 0;
@@ -126,6 +121,15 @@ export class Bus implements RuntimePart {
     return this.#streams;
   }
 
+  /** How many readers could not be told everything. */
+  get gaps(): number {
+    return this.#reading.gaps;
+  }
+
+  get upMs(): number {
+    return this.#now() - this.#bornAt;
+  }
+
   get feeds(): ReadonlyMap<string, Feed> {
     return this.#feeds.all;
   }
@@ -140,6 +144,7 @@ export class Bus implements RuntimePart {
     payload: Buffer,
     { keep = {}, buffer = true }: { keep?: Partial<Retention>; buffer?: boolean } = {},
   ): Promise<Published> {
+    this.published++;
     const all = { ...RETENTION, ...this.#options.keep, ...keep };
     return this.#publisher.publish({ channel, payload, keep: all, buffer });
   }
@@ -178,51 +183,13 @@ export class Bus implements RuntimePart {
   }
 
   /** More channels for an open stream. Resolves when all of them are live; rejects before anything of them was sent. */
-  async add(stream: Stream, wants: readonly Want[], recent = 0): Promise<void> {
-    let behind = wants.map(({ channel, from }) => ({ sub: this.#feeds.subscribe(stream, channel), channel, from }));
-    await Promise.all(
-      behind.map(async ({ sub, channel }) => {
-        await this.backend.listen(channel);
-        await sub.feed.open();
-      }),
-    );
-    // Whoever is refused here has heard nothing. From then on a failure is ours: it reads on when the server is back.
-    behind = await this.#round(stream, behind, recent);
-    for (let pages = 1, failures = 0; behind.length > 0 && !stream.isClosed;) {
-      if (pages > PAGES_MAX && stream.reader.isOurs !== true) return stream.close("slow");
-      try {
-        await this.#settled(stream, behind);
-        behind = await this.#round(stream, behind, recent);
-        pages++;
-        failures = 0;
-      } catch (error) {
-        if (!(error instanceof AntiphonError)) throw error;
-        await this.#options.clock.sleep(backoffMs(failures++, RETRY, this.#options.random));
-      }
-    }
-  }
-
-  /** A page of each channel; answers those that have to read on. */
-  async #round<W extends Want & { sub: Sub }>(stream: Stream, behind: readonly W[], recent: number): Promise<W[]> {
-    const read = await Promise.all(behind.map((want) => this.#page(want, recent)));
-    await this.#options.beforeLive?.(behind.map(({ channel }) => channel));
-    if (stream.isClosed) return [];
-    this.gaps += read.filter(({ recovered }) => !recovered).length;
-    stream.pages(behind.map(({ sub }, index) => [sub, this.#bridged(sub.feed, read[index] as Page)]));
-    return behind.filter(({ sub }) => !this.#goLive(sub)).map(resumed);
+  add(stream: Stream, wants: readonly Want[], recent?: number): Promise<void> {
+    return this.#reading.add(stream, wants, recent);
   }
 
   /** What the channels hold for the reader by now, without staying; undefined where the face has no word for nothing. */
-  async read(o: Omit<Attach, "conn" | "lifeMs">): Promise<Buffer | undefined> {
-    let said: Buffer | undefined;
-    const conn = { bytesQueued: 0, send: (frame: Buffer) => void (said = frame), close: () => {} };
-    const { face, reader, recent = 0 } = o;
-    const stream = new Stream({ conn, face, reader, now: () => 0, onClosed: () => {} });
-    const pages = await Promise.all(o.wants.map((want) => readPage(this.backend, { ...want, recent })));
-    this.gaps += pages.filter(({ recovered }) => !recovered).length;
-    const subs = o.wants.map(({ channel }) => new Sub(stream, this.#feeds.newFeed(channel)));
-    stream.pages(subs.map((sub, index) => [sub, pages[index] as Page]));
-    return said;
+  read(o: Omit<Attach, "conn" | "lifeMs">): Promise<Buffer | undefined> {
+    return this.#reading.once(o);
   }
 
   /** Ends one channel of an open stream. */
@@ -242,43 +209,6 @@ export class Bus implements RuntimePart {
     if (reason !== "left") this.#options.emit("bus.closed", { channel: stream.subs[0]?.feed.channel ?? "", reason });
   };
 
-  /** From memory where that is enough: a crowd that comes back asks the server for nothing. */
-  async #page({ sub, channel, from }: Want & { sub: Sub }, recent: number): Promise<Page> {
-    const { at } = sub.feed;
-    const found = { recovered: true, tell: false, more: false };
-    if (at !== undefined && this.#feeds.areTrusted) {
-      if (from.kind === "now") return { ...found, tell: from.tell === true, messages: [], at };
-      if (from.kind === "after") {
-        const messages = sub.feed.since({ epoch: from.epoch ?? at.epoch, offset: from.offset });
-        if (messages !== undefined) return { ...found, messages, at };
-      }
-    }
-    return readPage(this.backend, { channel, from, recent });
-  }
-
-  /** With what came since it was read. */
-  #bridged(feed: Feed, page: Page): Page {
-    const since = page.more ? undefined : feed.since(page.at);
-    const last = since?.at(-1);
-    return since === undefined || last === undefined
-      ? page
-      : { ...page, messages: [...page.messages, ...since], at: { epoch: last.epoch, offset: last.offset } };
-  }
-
-  /** False: it is not where the channel is, and has to read on. */
-  #goLive(sub: Sub): boolean {
-    const { at, isGone } = sub.feed;
-    const isThere = at !== undefined && sub.epoch === at.epoch && sub.offset >= at.offset;
-    sub.live = isThere || (isGone && sub.epoch === NOWHERE.epoch);
-    return sub.live;
-  }
-
-  /** A slow reader gets its next page when it has taken the last one; a feed that does not know of an epoch yet looks. */
-  async #settled(stream: Stream, behind: readonly { readonly sub: Sub }[]): Promise<void> {
-    for (const { sub } of behind) if (sub.feed.at?.epoch !== sub.epoch) await sub.feed.refresh();
-    while (!stream.isClosed && stream.bytesQueued > DRAINED_BYTES) await this.#options.clock.sleep(DRAIN_POLL_MS);
-  }
-
   #gapHappened(): void {
     this.#feeds.gap();
     this.#comparedAt = 0;
@@ -292,10 +222,4 @@ export class Bus implements RuntimePart {
     this.#comparedAt = now;
     await this.#feeds.compare();
   }
-}
-
-/** From where it got to. */
-function resumed<W extends Want & { sub: Sub }>(want: W): W {
-  const { epoch, offset } = want.sub;
-  return { ...want, from: { kind: "after", offset, epoch } };
 }

@@ -5,13 +5,14 @@ import { AntiphonError } from "../runtime/errors.ts";
 import type { BusRequest } from "../sdk/bus.ts";
 import { type Access, type Known, readerOf } from "./access.ts";
 import type { Headers } from "./answer.ts";
-import type { Bus, Want } from "./bus.ts";
+import type { Bus } from "./bus.ts";
 import { channelProblem, storedName } from "./channel.ts";
 import { Clients } from "./clients.ts";
 import type { Face } from "./face.ts";
 import type { HttpConn } from "./http-conn.ts";
 import type { Limits } from "./limits.ts";
 import type { From } from "./position.ts";
+import type { Want } from "./reading.ts";
 import type { Stream } from "./stream.ts";
 import type { Reader } from "./targets.ts";
 

@@ -22,6 +22,8 @@ export interface FeedOptions {
   /** Whether the filters let it through. */
   readonly passes: (channel: string, message: BusMessage) => boolean;
   readonly onError: (error: unknown) => void;
+  /** They were handed to all who read the channel. */
+  readonly onSent: (messages: readonly BusMessage[]) => void;
 }
 
 export class Feed {
@@ -186,7 +188,13 @@ export class Feed {
     this.#taken = [];
     const plain = messages.every((message) => message.targets === undefined && this.passes(message));
     const batch = new Batch(messages, plain);
-    for (const sub of this.subs) if (sub.live) sub.stream.offer(sub, batch);
+    let readers = 0;
+    for (const sub of this.subs) {
+      if (!sub.live) continue;
+      sub.stream.offer(sub, batch);
+      readers++;
+    }
+    if (readers > 0) this.#options.onSent(messages);
   }
 
   #reset(reset: Reset): void {

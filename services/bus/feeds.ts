@@ -5,6 +5,7 @@ import type { Backend } from "./backend.ts";
 import { readerName } from "./channel.ts";
 import { Feed } from "./feed.ts";
 import type { Filters } from "./filters.ts";
+import type { Lag } from "./lag.ts";
 import type { Position } from "./position.ts";
 import { type Stream, Sub } from "./stream.ts";
 
@@ -12,6 +13,7 @@ export interface FeedsOptions {
   readonly backend: Backend;
   readonly filters: Filters;
   readonly emit: Emit;
+  readonly lag: Lag;
 }
 
 export class Feeds {
@@ -53,12 +55,13 @@ export class Feeds {
 
   /** One that nobody shares. */
   newFeed(channel: string): Feed {
-    const { backend, filters, emit } = this.#options;
+    const { backend, filters, emit, lag } = this.#options;
     return new Feed({
       backend,
       channel,
       name: readerName(channel),
       passes: (name, message) => filters.pass(name, message),
+      onSent: (messages) => lag.sent(messages),
       onError: (error) => emit("loop.failed", { loop: "bus", error }),
     });
   }

@@ -18,7 +18,6 @@ import { BusMessage, encodePayload } from "./message.ts";
 import { fastifyPlugin } from "./fastify.ts";
 import type { From, Position } from "./position.ts";
 import type { Published } from "./publisher.ts";
-import { EVERYTHING } from "./redis-backend.ts";
 import type { Revocations } from "./revocations.ts";
 import type { Stream } from "./stream.ts";
 import { readTargets, type TargetOptions } from "./targets.ts";
@@ -226,7 +225,7 @@ export class MessageBus {
 
   /** How it stands, in this process. */
   diagnostics(): Diagnostics {
-    return diagnose(this.#parts.bus, this.#parts.door);
+    return diagnose(this.#parts, CHANNELS_MAX);
   }
 
   get #local() {
@@ -253,6 +252,8 @@ export class MessageBus {
 }
 
 const BACKLOG_MAX = 10_000;
+/** Told by `diagnostics`. */
+const CHANNELS_MAX = 1000;
 
 function fromOf({ last, recent }: SubscribeOptions): From {
   if (typeof last === "number") return { kind: "after", offset: last };

@@ -16,6 +16,8 @@ export class BusMessage implements Position {
   /** What was published, encoded: JSON unless the bus has another codec. */
   readonly data: Buffer;
   readonly targets: Targets | undefined;
+  /** By the server's clock, ms; undefined where the backend does not say. */
+  readonly storedAt: number | undefined;
   /** Its offset in the index of all channels; 0 without one. */
   readonly globalOffset: number;
   /** By the face's slot. */
@@ -23,7 +25,8 @@ export class BusMessage implements Position {
   /** What the filters of its channel said, once asked. */
   passes: boolean | undefined;
 
-  constructor({ epoch, offset }: Position, payload: Buffer) {
+  constructor({ epoch, offset }: Position, payload: Buffer, storedAt?: number) {
+    this.storedAt = storedAt;
     this.epoch = epoch;
     this.offset = offset;
     let at = 0;

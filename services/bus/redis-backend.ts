@@ -5,7 +5,14 @@ import { bellOf, type Keys } from "../redis/keys.ts";
 import { type Argument, loadScript, runScript, utf8 } from "../redis/scripts.ts";
 import { AntiphonError } from "../runtime/errors.ts";
 import { randomId } from "../runtime/ids.ts";
-import { type Backend, EVERYTHING_KEPT, type OnBell, type PublishCall, type Stored, type ToPublish } from "./backend.ts";
+import {
+  type Backend,
+  EVERYTHING_KEPT,
+  type OnBell,
+  type PublishCall,
+  type Stored,
+  type ToPublish,
+} from "./backend.ts";
 import { BusMessage } from "./message.ts";
 import { type Head, NOWHERE, type Position } from "./position.ts";
 
@@ -174,9 +181,12 @@ export class RedisBackend implements Backend {
     const head = rung.toString("utf8", 0, end);
     const first = head.indexOf("|");
     const second = head.indexOf("|", first + 1);
+    const third = head.indexOf("|", second + 1);
     const position = { offset: Number(head.slice(0, first)), epoch: head.slice(first + 1, second) };
     // A copy: what was received with it would stay in memory as long as it is kept.
-    this.#onBell?.(head.slice(second + 1), position, new BusMessage(position, Buffer.from(rung.subarray(end + 1))));
+    const payload = Buffer.from(rung.subarray(end + 1));
+    const message = new BusMessage(position, payload, Number(head.slice(second + 1, third)));
+    this.#onBell?.(head.slice(third + 1), position, message);
   };
 
   /** The subscriber is back: messages may have passed meanwhile. */
@@ -186,9 +196,11 @@ export class RedisBackend implements Backend {
   };
 }
 
-function readEntry(epoch: string, [id, fields]: Entry): BusMessage {
+/** Fields: d, the message, and t, when it was stored. */
+function readEntry(epoch: string, [id, [, payload, , storedAt]]: Entry): BusMessage {
   const offset = Number.parseInt(id.toString("latin1"), 10);
-  return new BusMessage({ epoch, offset }, fields[1] ?? Buffer.alloc(0));
+  const at = storedAt === undefined ? undefined : Number(storedAt.toString("latin1"));
+  return new BusMessage({ epoch, offset }, payload ?? Buffer.alloc(0), at);
 }
 
 function readHead([epoch, offset, first]: readonly (Buffer | string | null | undefined)[]): Head {

@@ -9,7 +9,8 @@ import type { Door } from "./door.ts";
 import { listen } from "./local.ts";
 import type { Stream } from "./stream.ts";
 
-const REVOKED = "/__revoked";
+/** Every process reads it for itself. */
+export const REVOKED = "/__revoked";
 const TRY_MS = 1_000;
 
 export class Revocations implements Part {

@@ -7,8 +7,10 @@ import { Door } from "../bus/door.ts";
 import { fastifyPlugin } from "../bus/fastify.ts";
 import { Handler } from "../bus/handler.ts";
 import { Limits } from "../bus/limits.ts";
+import { type BusContext, NodeReport } from "../bus/nodes.ts";
 import { Revocations } from "../bus/revocations.ts";
 import type { Clock, Random } from "../runtime/clock.ts";
+import type { Part } from "../runtime/part.ts";
 import type { BusRules } from "../sdk/bus.ts";
 import type { Emit } from "../telemetry/events.ts";
 
@@ -16,6 +18,8 @@ const LONG_POLL_MS = 25_000;
 
 export interface BusDoorOptions {
   readonly bus: Bus;
+  /** Where it tells how it stands. */
+  readonly context: BusContext;
   /** Undefined: nobody may read anything. */
   readonly rules: BusRules | undefined;
   readonly clock: Clock;
@@ -25,11 +29,12 @@ export interface BusDoorOptions {
 
 export interface BusDoor {
   readonly plugin: FastifyPluginAsync;
-  readonly revocations: Revocations;
+  /** From first to last. */
+  readonly parts: readonly Part[];
   readonly door: Door;
 }
 
-export function busDoor({ bus, rules = {}, clock, random, emit }: BusDoorOptions): BusDoor {
+export function busDoor({ bus, context, rules = {}, clock, random, emit }: BusDoorOptions): BusDoor {
   const limits = new Limits({}, clock);
   const { connections: maxActiveClients } = limits.max;
   const settings = { longPollMs: LONG_POLL_MS, longPolling: true, chunked: true, maxActiveClients };
@@ -37,5 +42,6 @@ export function busDoor({ bus, rules = {}, clock, random, emit }: BusDoorOptions
   if (rules.codec !== undefined) bus.filters.decode = rules.codec.decode;
   const handler = new Handler({ door, rules, basePath: "/", emit, random });
   const revocations = new Revocations({ bus, door, clock, random });
-  return { plugin: fastifyPlugin(handler, () => bus.endStreams()), revocations, door };
+  const report = new NodeReport({ ...context, bus, door, clock, random });
+  return { plugin: fastifyPlugin(handler, () => bus.endStreams()), parts: [revocations, report], door };
 }

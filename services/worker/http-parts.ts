@@ -94,7 +94,8 @@ export function httpParts(options: HttpPartsOptions): HttpParts {
     },
     listeners: () => bus.streams.size,
   });
-  const { plugin: readers, revocations } = busDoor({ bus, rules: manifest.bus, clock, random, emit });
+  const told = { client: chat.client, keys };
+  const { plugin: readers, parts: doors } = busDoor({ bus, context: told, rules: manifest.bus, clock, random, emit });
   const shared = { emit, random };
   const plugins = [hooks, readers, clientScript, ...(config.adapters.includes("web") ? [web] : [])];
   const publicServer = new HttpServer({
@@ -119,7 +120,7 @@ export function httpParts(options: HttpPartsOptions): HttpParts {
     health,
     plugins: [figures(look)],
   });
-  return { parts: [bodies, chat, bells, bus, revocations, admin, publicServer], publicServer, admin, bus };
+  return { parts: [bodies, chat, bells, bus, ...doors, admin, publicServer], publicServer, admin, bus };
 }
 
 /**

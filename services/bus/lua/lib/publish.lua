@@ -25,13 +25,14 @@ local function bus_advance(channel, args, at)
 end
 
 local function bus_keep(channel, args, at, id, payload)
-  redis.call('XADD', channel.stream, id .. '-0', 'd', payload)
+  -- When, is for those who look how late messages are.
+  redis.call('XADD', channel.stream, id .. '-0', 'd', payload, 't', decimal(now))
   channel.offset = channel.offset + 1
   channel.id = id
   local kept = tonumber(args[at + 2])
   channel.kept = math.min(kept, (channel.kept or kept) + 1)
   channel.age = args[at + 3]
-  redis.call('SPUBLISH', args[at + 1], id .. '|' .. channel.epoch .. '|' .. channel.name .. '\n' .. payload)
+  redis.call('SPUBLISH', args[at + 1], id .. '|' .. channel.epoch .. '|' .. decimal(now) .. '|' .. channel.name .. '\n' .. payload)
 end
 
 local function bus_close(channel)
