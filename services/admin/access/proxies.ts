@@ -24,7 +24,7 @@ const HOPS_MAX = 32;
 const NAME_CHARS_MAX = 256;
 const GROUPS_MAX = 1_000;
 // oxlint-disable-next-line no-control-regex -- That is what is looked for.
-const CONTROL = /[\u0000-\u001f\u007f-\u009f]/;
+const NO_NAME = /[\u0000-\u001f\u007f-\u009f\ufffd]/;
 
 export class Proxies {
   readonly #options: ProxiesOptions;
@@ -100,7 +100,7 @@ function onlyOf(request: IncomingMessage, header: string): string | undefined {
   const value = Buffer.from(values[0] ?? "", "latin1")
     .toString("utf8")
     .trim();
-  return CONTROL.test(value) ? undefined : value;
+  return NO_NAME.test(value) ? undefined : value;
 }
 
 function listed(text: string): string[] {
