@@ -22,6 +22,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   worker: [...ALL, "queue"],
   queue: ["redis", "broker", "sdk", "runtime", "telemetry"],
   admin: [...ALL, "queue"],
+  // Types of what the API answers; a test below looks that it is no more.
+  dashboard: ["admin"],
   cli: [...ALL, "master", "worker", "dev", "queue", "admin"],
   dev: [...ALL, "master", "worker", "cli"],
   testing: [...ALL, "master", "worker", "queue"],
@@ -45,6 +47,8 @@ const ONLY_IN: Readonly<Record<string, readonly string[]>> = {
   "@kubernetes/client-node": ["kubernetes"],
   vitest: ["testing"],
   ws: ["bus"],
+  preact: ["dashboard"],
+  uplot: ["dashboard"],
 };
 
 interface Import {
@@ -55,7 +59,7 @@ interface Import {
 
 function folderOf(path: string): string {
   const [head = ""] = path.replace(/^services\//, "").split("/");
-  return head.replace(/(-[a-z]+)*\.ts$/, "");
+  return head.replace(/(-[a-z]+)*\.tsx?$/, "");
 }
 
 function importsOf(file: string): Import[] {
@@ -83,7 +87,7 @@ function problemOf({ file, from, target }: Import): string | undefined {
   return only && !only.some(isIn) ? `${file}: ${name} belongs to ${only.join(", ")}` : undefined;
 }
 
-const imports = globSync("services/**/*.ts").flatMap(importsOf);
+const imports = globSync("services/**/*.{ts,tsx}").flatMap(importsOf);
 
 test("every folder imports only what the table allows", () => {
   expect(imports.length).toBeGreaterThan(50);
@@ -103,6 +107,15 @@ test("only a thread loads the client of Kubernetes, which is as large as a whole
     opens.test(readFileSync(file, "utf8")),
   );
   expect(openers).toEqual([join("services", "kubernetes", "thread.ts")]);
+});
+
+test("the dashboard, which runs in browsers, takes nothing but types from the server", () => {
+  const taken = globSync("services/dashboard/**/*.{ts,tsx}").flatMap((file) =>
+    [...readFileSync(file, "utf8").matchAll(/^import (?!type\b)[^;]*"(?:\.\.\/)+admin\/[^"]*"/gm)].map(
+      ([line]) => line,
+    ),
+  );
+  expect(taken).toEqual([]);
 });
 
 test("an upward import is caught", () => {

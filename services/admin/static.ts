@@ -1,0 +1,114 @@
+// Serves the dashboard's files. They say nothing of the bot, so anybody may have them; what the page asks of the API, not.
+//
+// All their addresses are relative and the page's own places are in the fragment, so that one build works under any prefix.
+
+import { createHash } from "node:crypto";
+import { existsSync } from "node:fs";
+import { readdir, readFile } from "node:fs/promises";
+import { gzipSync } from "node:zlib";
+import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from "fastify";
+
+/** By their paths, which are relative to the page. */
+type Files = ReadonlyMap<string, Uint8Array>;
+
+interface Served {
+  readonly bytes: Uint8Array;
+  readonly zipped: Uint8Array;
+  readonly type: string;
+  readonly tag: string;
+}
+
+const PAGE = "index.html";
+/** What `npm run build` made: beside the compiled files, or, where the sources run in the image, in its dist/. */
+const BUILT = [new URL("../dashboard/", import.meta.url), new URL("../../dist/dashboard/", import.meta.url)];
+/** Where nothing is built, in the sources, it is bundled at the first request. */
+const BUNDLER = new URL("../../scripts/dashboard.ts", import.meta.url);
+
+const POLICY = [
+  "default-src 'none'",
+  "script-src 'self'",
+  "style-src 'self'",
+  "img-src 'self' data:",
+  "connect-src 'self'",
+  "base-uri 'none'",
+  "form-action 'none'",
+  "frame-ancestors 'none'",
+].join("; ");
+
+const HEADERS = {
+  "content-security-policy": POLICY,
+  "x-content-type-options": "nosniff",
+  "referrer-policy": "no-referrer",
+  "cross-origin-opener-policy": "same-origin",
+  "permissions-policy": "camera=(), geolocation=(), microphone=()",
+  vary: "accept-encoding",
+} as const;
+
+const TYPES: Readonly<Record<string, string>> = {
+  html: "text/html; charset=utf-8",
+  js: "text/javascript; charset=utf-8",
+  css: "text/css; charset=utf-8",
+  svg: "image/svg+xml",
+};
+
+export const dashboardFiles: FastifyPluginAsync = async (app) => {
+  let files: Promise<ReadonlyMap<string, Served>> | undefined;
+  const served = async (path: string): Promise<Served | undefined> => {
+    files ??= load().then(prepared);
+    // What failed once is tried again at the next request.
+    files.catch(() => (files = undefined));
+    return (await files).get(path);
+  };
+  const config = { role: "public" } as const;
+  app.get("/", { config }, async (request, reply) => {
+    return await send(request, reply.header("cache-control", "no-cache"), await served(PAGE));
+  });
+  app.get<{ Params: { name: string } }>("/assets/:name", { config }, async (request, reply) => {
+    const file = await served(`assets/${request.params.name}`);
+    // Its name says what is in it.
+    if (file !== undefined) void reply.header("cache-control", "public, max-age=31536000, immutable");
+    return await send(request, reply, file);
+  });
+};
+
+async function send(request: FastifyRequest, reply: FastifyReply, file: Served | undefined): Promise<FastifyReply> {
+  if (file === undefined) {
+    reply.callNotFound();
+    return reply;
+  }
+  void reply.headers({ ...HEADERS, etag: file.tag });
+  if (request.headers["if-none-match"] === file.tag) return await reply.code(304).send();
+  void reply.type(file.type);
+  if (!/\bgzip\b/.test(request.headers["accept-encoding"] ?? "")) return await reply.send(file.bytes);
+  return await reply.header("content-encoding", "gzip").send(file.zipped);
+}
+
+function prepared(files: Files): ReadonlyMap<string, Served> {
+  return new Map([...files].map(([path, bytes]) => [path, servedAs(path, bytes)]));
+}
+
+function servedAs(path: string, bytes: Uint8Array): Served {
+  return {
+    bytes,
+    zipped: gzipSync(bytes, { level: 9 }),
+    type: TYPES[path.slice(path.lastIndexOf(".") + 1)] ?? "application/octet-stream",
+    tag: `"${createHash("sha256").update(bytes).digest("base64url")}"`,
+  };
+}
+
+async function load(): Promise<Files> {
+  const [beside, inImage] = BUILT;
+  // In the sources the folder beside this one holds the dashboard's own sources, which have no assets.
+  if (beside !== undefined && existsSync(new URL("assets/", beside))) return await read(beside);
+  if (existsSync(BUNDLER)) {
+    const { bundleDashboard } = (await import(BUNDLER.href)) as { bundleDashboard: () => Promise<Files> };
+    return await bundleDashboard();
+  }
+  return inImage === undefined ? new Map() : await read(inImage);
+}
+
+async function read(folder: URL): Promise<Files> {
+  const assets = (await readdir(new URL("assets/", folder))).map((name) => `assets/${name}`);
+  const paths = [PAGE, ...assets];
+  return new Map(await Promise.all(paths.map(async (path) => [path, await readFile(new URL(path, folder))] as const)));
+}
