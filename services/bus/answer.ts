@@ -46,6 +46,7 @@ export function extraHeaders(given: Readonly<Record<string, unknown>>): Headers 
     .filter(
       ([name]) => !["content-type", "content-length", "transfer-encoding", "connection"].includes(name.toLowerCase()),
     )
+    .flatMap(([name, value]) => (Array.isArray(value) ? value : [value]).map((one) => [name, one] as const))
     .map(([name, value]) => [name.toLowerCase(), String(value).replaceAll(/[\r\n]/g, " ")] as const);
 }
 
@@ -96,10 +97,17 @@ export interface Whole {
 
 export const JSON_TYPE = ["content-type", "application/json; charset=utf-8"] as const;
 
+/** The one header of which there may be several. */
+const COOKIES = "set-cookie";
+
 /** An answer that is not streamed. */
 export function answer(response: ServerResponse, { status, headers, body }: Whole): void {
   if (response.headersSent || response.destroyed) return;
-  for (const [name, value] of headers) response.setHeader(name, value);
+  if (headers.some(([name]) => name === COOKIES)) response.removeHeader(COOKIES);
+  for (const [name, value] of headers) {
+    if (name === COOKIES) response.appendHeader(name, value);
+    else response.setHeader(name, value);
+  }
   response.setHeader("content-length", Buffer.byteLength(body));
   // What is still to come of a body that was refused is not waited for.
   if (!response.req.complete) response.setHeader("connection", "close");

@@ -61,7 +61,7 @@ export class Handler {
     return this.#faces.map(({ path }) => path.slice(0, -1));
   }
 
-  /** False: the path is none of ours, and nothing was done. Never throws. */
+  /** `extra`: headers that somebody else wants on the answer. False: none of our paths, and nothing was done. Never throws. */
   async handle(raw: IncomingMessage, response: ServerResponse, extra: Headers = []): Promise<boolean> {
     const request = readRequest(raw);
     const face = this.#find(request.path);
@@ -114,7 +114,9 @@ export class Handler {
   #headers(request: BusRequest, extra: Headers): Headers {
     const { rules } = this.#options;
     const given = rules.headers === undefined ? [] : extraHeaders(rules.headers(request));
-    return [...extra, ...corsHeaders(rules.cors, request), ...given];
+    const own = [...corsHeaders(rules.cors, request), ...given];
+    const names = new Set(own.map(([name]) => name));
+    return [...extra.filter(([name]) => !names.has(name)), ...own];
   }
 
   async #refuse(asking: Asking, error: unknown): Promise<void> {

@@ -6,6 +6,7 @@ import { AntiphonError } from "../runtime/errors.ts";
 import { type Part, stopAll } from "../runtime/part.ts";
 import type { BusCodec } from "../sdk/bus.ts";
 import type { Emit } from "../telemetry/events.ts";
+import { extraHeaders } from "./answer.ts";
 import { EVERYTHING, type Retention } from "./backend.ts";
 import type { Bus } from "./bus.ts";
 import { checkChannel, storedName } from "./channel.ts";
@@ -100,7 +101,8 @@ export class MessageBus {
 
   // oxlint-disable-next-line max-params -- As middleware is called.
   async #handle(request: IncomingMessage, response: ServerResponse, next: (() => void) | undefined): Promise<void> {
-    if (await this.#parts.handler.handle(request, response)) return;
+    // What middleware before us set would be lost with an answer that is streamed.
+    if (await this.#parts.handler.handle(request, response, extraHeaders(response.getHeaders()))) return;
     if (next !== undefined) return next();
     response.statusCode = 404;
     response.end("not found");
