@@ -121,6 +121,7 @@ interface Compose {
 interface Service {
   readonly image: string;
   readonly command?: readonly string[];
+  readonly healthcheck?: { readonly test: readonly string[] };
   readonly environment?: Readonly<Record<string, string>>;
   readonly depends_on?: Tree;
   readonly build?: { readonly dockerfile?: string; readonly target?: string };
@@ -131,6 +132,8 @@ test("compose.yaml: Redis, two masters, two workers, one front and the tests; ev
   const compose = parse(read("compose.yaml"), { merge: true }) as Compose;
   expect(strange(compose, COMPOSE)).toEqual([]);
   const { services } = compose;
+  for (const { healthcheck, command = [] } of Object.values(services))
+    for (const word of [...(healthcheck?.test ?? []), ...command]) expect(word).toBeTypeOf("string");
   expect(Object.keys(services).sort()).toEqual(["front", "master", "redis", "tests", "worker"]);
   expect([services["master"]?.deploy?.replicas, services["worker"]?.deploy?.replicas]).toEqual([2, 2]);
   const settings = new Set(Object.values(SETTINGS).map(({ variable }) => variable));
