@@ -6,13 +6,14 @@ import { closeRedis, openRedis, type RedisClient } from "../redis/connect.ts";
 import { systemClock } from "../runtime/clock.ts";
 import { withDeadline } from "../runtime/part.ts";
 import { askRedis } from "./ask-redis.ts";
+import type { Around } from "./audited.ts";
 
 /** Enough for a look at everything in a large queue, and for a result that is awaited. */
 const ANSWER_MS = 600_000;
 const CONNECT_MS = 5000;
 
 /** @throws AntiphonError CONFIG_INVALID without REDIS_URL, REDIS_UNAVAILABLE when it does not answer */
-export async function askQueue<T>(config: Config, ask: (queue: Queue) => Promise<T>): Promise<T> {
+export async function askQueue<T>(config: Config, ask: (queue: Queue, around: Around) => Promise<T>): Promise<T> {
   const { redisUrl: url = "", queueLimit, queueBytes, durability } = config;
   const opened: RedisClient[] = [];
   const subscriber = (): RedisClient => {
@@ -28,7 +29,7 @@ export async function askQueue<T>(config: Config, ask: (queue: Queue) => Promise
       for (const connection of opened) await closeRedis(connection);
     });
     try {
-      return await ask(queue);
+      return await ask(queue, { config, client, keys });
     } finally {
       await queue.close();
     }

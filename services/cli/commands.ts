@@ -32,6 +32,7 @@ const COMMANDS: Readonly<Record<string, Entry>> = {
     about: "whether all is where it must be in Redis; mends it",
     load: async () => (await import("./doctor.ts")).doctor,
   },
+  audit: { about: "who changed what", load: async () => (await import("./audit.ts")).audit },
   leader: { about: "who leads which unit", load: async () => (await import("./leader.ts")).leader },
 };
 

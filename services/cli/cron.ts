@@ -9,6 +9,7 @@ import { systemClock } from "../runtime/clock.ts";
 import { suggestion } from "../runtime/suggest.ts";
 import type { ScheduleChange, ScheduleInfo } from "../sdk/schedules.ts";
 import { askRedis } from "./ask-redis.ts";
+import { type Around, audited } from "./audited.ts";
 import { columns, type Command, type CommandContext, UsageError } from "./command.ts";
 
 type Options = CommandContext["options"];
@@ -20,20 +21,22 @@ interface Verb {
   readonly options?: readonly string[];
   /** Judges the options before anybody is asked. @throws UsageError */
   read(options: Options): Act;
+  /** It changes something: what the audit log calls it. */
+  readonly audit?: string;
 }
 
 const TIMES = ["spec", "tz", "every", "misfire", "overlap"];
-const many = (act: Act): Verb => ({ ids: "many", read: () => act });
+const many = (audit: string, act: Act): Verb => ({ ids: "many", read: () => act, audit });
 
 const VERBS: Readonly<Record<string, Verb>> = {
   ls: { ids: "none", read: () => async () => "" },
-  pause: many((schedules, id) => schedules.pause(id).then(() => `${id} is paused`)),
-  resume: many((schedules, id) => schedules.resume(id).then(() => `${id} is not paused`)),
-  run: many(async (schedules, id) => (await schedules.run(id)).id),
-  set: { ids: "one", options: TIMES, read: readSet },
-  reset: many((schedules, id) => schedules.reset(id).then(() => `${id} is as its handler says`)),
-  add: { ids: "one", options: [...TIMES, "job", "input", "queue"], read: readAdd },
-  rm: many((schedules, id) => schedules.remove(id).then(() => `${id} is removed`)),
+  pause: many("schedule.pause", (schedules, id) => schedules.pause(id).then(() => `${id} is paused`)),
+  resume: many("schedule.resume", (schedules, id) => schedules.resume(id).then(() => `${id} is not paused`)),
+  run: many("schedule.run", async (schedules, id) => (await schedules.run(id)).id),
+  set: { ids: "one", options: TIMES, read: readSet, audit: "schedule.edit" },
+  reset: many("schedule.reset", (schedules, id) => schedules.reset(id).then(() => `${id} is as its handler says`)),
+  add: { ids: "one", options: [...TIMES, "job", "input", "queue"], read: readAdd, audit: "schedule.add" },
+  rm: many("schedule.remove", (schedules, id) => schedules.remove(id).then(() => `${id} is removed`)),
 };
 
 function readSet(options: Options): Act {
@@ -87,10 +90,16 @@ export const cron: Command = {
   },
   async run({ readConfig, options, words, print }) {
     const [word = "ls", ...ids] = words;
-    const act = verbOf(word, ids, options).read(options);
-    const { said, list } = await ask(await readConfig("tool"), async (schedules) => {
-      const said: string[] = [];
-      for (const id of ids) said.push(await act(schedules, id));
+    const { audit: action, ...verb } = verbOf(word, ids, options);
+    const act = verb.read(options);
+    const { said, list } = await ask(await readConfig("tool"), async (schedules, around) => {
+      const change = async (): Promise<string[]> => {
+        const said: string[] = [];
+        for (const id of ids) said.push(await act(schedules, id));
+        return said;
+      };
+      const said =
+        action === undefined ? [] : await audited(around, { action, words: ids, options }, [change, () => false]);
       return { said, list: word === "ls" ? await schedules.list() : [] };
     });
     if (word === "ls") print(options["json"] ? JSON.stringify(list) : table(list));
@@ -111,12 +120,12 @@ function verbOf(word: string, ids: readonly string[], options: Options): Verb {
   return verb;
 }
 
-function ask<T>(config: Config, question: (schedules: Schedules) => Promise<T>): Promise<T> {
+function ask<T>(config: Config, question: (schedules: Schedules, around: Around) => Promise<T>): Promise<T> {
   const limits = { deliveries: config.queueLimit, bytes: config.queueBytes };
   return askRedis(config, (client, keys) => {
     const directory = new Directory({ client, keys }, systemClock);
     const producer = new Producer({ client, keys, limits, random: Math.random });
-    return question(new Schedules({ client, keys, directory, producer }));
+    return question(new Schedules({ client, keys, directory, producer }), { config, client, keys });
   });
 }
 

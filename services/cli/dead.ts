@@ -26,6 +26,7 @@ export const dead: Command = verbsCommand({
     retry: {
       words: "ID… | --all | filters",
       takes: "any",
+      audit: "dead.retry",
       help: "runs them again, with no failures counted",
       options: [...FILTERS, "all"],
       check: (given) => void chosen("retry", given),
@@ -34,6 +35,7 @@ export const dead: Command = verbsCommand({
     purge: {
       words: "ID… | --all | filters",
       takes: "any",
+      audit: "dead.purge",
       help: "forgets them, with everything that they left",
       options: [...FILTERS, "all"],
       check: (given) => void chosen("purge", given),

@@ -2,6 +2,7 @@
 
 import { type Examination, examine, type Finding } from "../broker/doctor.ts";
 import { askRedis } from "./ask-redis.ts";
+import { audited } from "./audited.ts";
 import { type Command, UsageError } from "./command.ts";
 
 /** A large namespace takes minutes; each single command is answered, or given up, much sooner. */
@@ -21,12 +22,18 @@ Without --repair nothing is written. Ends with 0 when all is well, or well again
     if (queue === "") throw new UsageError("--queue takes the name of a queue.");
     const asked = { signal: stopping, repair: repair === true, ...(typeof queue === "string" && { queue }) };
     const config = await readConfig("tool");
-    const result = await askRedis(config, (client, keys) => examine({ client, keys }, asked), ANSWER_MS).catch(
-      (error: unknown) => {
-        if (stopping.aborted) return undefined;
-        throw error;
-      },
-    );
+    const look: Parameters<typeof askRedis<Examination>>[1] = (client, keys) => {
+      const run = (): Promise<Examination> => examine({ client, keys }, asked);
+      if (!asked.repair) return run();
+      return audited({ config, client, keys }, { action: "doctor.repair", words: [], options }, [
+        run,
+        ({ isSound }) => !isSound,
+      ]);
+    };
+    const result = await askRedis(config, look, ANSWER_MS).catch((error: unknown) => {
+      if (stopping.aborted) return undefined;
+      throw error;
+    });
     if (result === undefined) {
       print("Stopped before everything was looked at.");
       return 1;

@@ -49,6 +49,7 @@ export const job: Command = verbsCommand({
     enqueue: {
       words: "JOB",
       takes: "one",
+      audit: "job.enqueue",
       help: "enqueues a job, by its name or the id of its route",
       options: ENQUEUE,
       check: ({ options }) => void [enqueueOptions(options), jsonOf(options, "input"), durationOf(options, "wait")],
@@ -57,6 +58,7 @@ export const job: Command = verbsCommand({
     retry: {
       words: "ID…",
       takes: "some",
+      audit: "job.retry",
       help: "runs dead ones again",
       run: (given) =>
         each(given, async (id) => ((await given.queue.retry(id)) ? "will run again" : "is no dead letter")),
@@ -64,6 +66,7 @@ export const job: Command = verbsCommand({
     edit: {
       words: "ID",
       takes: "one",
+      audit: "job.edit",
       help: "another input or class, while nobody runs it",
       options: ["input", "class"],
       check: ({ options }) => void changeOf(options),
@@ -72,6 +75,7 @@ export const job: Command = verbsCommand({
     reschedule: {
       words: "ID",
       takes: "one",
+      audit: "job.edit",
       help: "another time, while nobody runs it; it rejoins its key at the end",
       options: ["delay", "at"],
       check: ({ options }) => void whenOf(options),
@@ -80,12 +84,14 @@ export const job: Command = verbsCommand({
     delete: {
       words: "ID…",
       takes: "some",
+      audit: "job.delete",
       help: "forgets one that nobody runs, dead letters too",
       run: (given) => each(given, (id) => remove(given, id)),
     },
     kill: {
       words: "ID…",
       takes: "some",
+      audit: "job.cancel",
       help: "ends one that runs: its signal first, then its thread",
       run: (given) => each(given, (id) => kill(given, id)),
     },

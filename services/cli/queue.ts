@@ -39,6 +39,7 @@ export const queue: Command = verbsCommand({
     pause: {
       words: "NAME",
       takes: "one",
+      audit: "queue.pause",
       help: "nothing new of it begins; what runs runs on",
       options: ["route", "key"],
       check: checkWhat,
@@ -47,6 +48,7 @@ export const queue: Command = verbsCommand({
     resume: {
       words: "NAME",
       takes: "one",
+      audit: "queue.resume",
       help: "takes a pause back",
       options: ["route", "key"],
       check: checkWhat,
@@ -55,6 +57,7 @@ export const queue: Command = verbsCommand({
     limit: {
       words: "NAME",
       takes: "one",
+      audit: "queue.limit",
       help: "limits what begins of it, over all workers",
       options: ["rate", "burst", "concurrency", "off"],
       check: ({ options }) => void limitsOf(options),

@@ -3,6 +3,7 @@
 import type { Queue } from "../queue/queue.ts";
 import { suggestion } from "../runtime/suggest.ts";
 import { askQueue } from "./ask-queue.ts";
+import { audited } from "./audited.ts";
 import { columns, type Command, type CommandContext, type Option, UsageError } from "./command.ts";
 
 export type Options = CommandContext["options"];
@@ -31,6 +32,8 @@ export interface Verb {
   readonly help: string;
   /** Names of those options of the command that it has, besides `--json`. */
   readonly options?: readonly string[];
+  /** It changes something: what the audit log calls it. */
+  readonly audit?: string;
   /** Throws UsageError before anything is asked. */
   readonly check?: (given: Omit<Given, "queue">) => void;
   readonly run: (given: Given) => Promise<Answer>;
@@ -70,7 +73,12 @@ export async function runVerb(spec: VerbsOptions, context: CommandContext): Prom
   checkOptions(`${name} ${word}`, verb, options);
   checkWords(`${name} ${word}`, verb, words);
   verb.check?.({ words, options });
-  const answer = await askQueue(await context.readConfig("tool"), (queue) => verb.run({ queue, words, options }));
+  const config = await context.readConfig("tool");
+  const answer = await askQueue(config, (queue, around) => {
+    const run = (): Promise<Answer> => verb.run({ queue, words, options });
+    if (verb.audit === undefined) return run();
+    return audited(around, { action: verb.audit, words, options }, [run, ({ code }) => code === 1]);
+  });
   if (options["json"]) print(JSON.stringify(answer.json));
   else for (const line of answer.lines) print(line);
   return answer.code ?? 0;

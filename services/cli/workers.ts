@@ -33,6 +33,7 @@ function tell(order: "quiet" | "resume" | "stop", what: string): Verb {
   return {
     words: "WORKER… | --all",
     takes: "any",
+    audit: `worker.${order}`,
     help: `it ${what}`,
     options: ["all"],
     check: ({ words, options }) => {
