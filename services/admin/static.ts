@@ -61,6 +61,9 @@ export const dashboardFiles: FastifyPluginAsync = async (app) => {
   };
   const config = { role: "public" } as const;
   app.get("/", { config }, async (request, reply) => {
+    const [path = "", search = ""] = request.url.split(/(?=\?)/, 2);
+    // What is relative in the page begins at the last slash. So does this: whatever stands before it may be a proxy's.
+    if (!path.endsWith("/")) return await reply.redirect(`./${path.slice(path.lastIndexOf("/") + 1)}/${search}`, 308);
     return await send(request, reply.header("cache-control", "no-cache"), await served(PAGE));
   });
   app.get<{ Params: { name: string } }>("/assets/:name", { config }, async (request, reply) => {

@@ -83,13 +83,19 @@ function optionsOf({ element, lines, format }: Wanted): uPlot.Options {
     height: HEIGHT,
     legend: { show: false },
     cursor: { y: false, drag: { x: false, y: false } },
-    padding: [8, 4, 0, 0],
+    padding: [8, 18, 0, 0],
     scales: {
       x: { range: (_plot, min, max) => [Math.min(min, max - SPAN_S), max] },
       y: { range: (_plot, _min, max) => [0, max > 0 ? max * 1.15 : 1] },
     },
     axes: [
-      { ...axis, space: 80, values: (_plot, ticks) => ticks.map((tick) => clockOf(tick)) },
+      {
+        ...axis,
+        size: 26,
+        gap: 6,
+        space: 64,
+        values: (_plot, ticks, _axis, _space, step) => ticks.map((tick) => tickTime(tick, step)),
+      },
       { ...axis, size: 58, space: 32, values: (_plot, ticks) => ticks.map((tick) => format(tick)) },
     ],
     series: [
@@ -129,6 +135,13 @@ function tip(format: (value: number) => string): uPlot.Plugin {
       },
     },
   };
+}
+
+const MINUTE = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
+const SECOND = new Intl.DateTimeFormat(undefined, { minute: "2-digit", second: "2-digit", hourCycle: "h23" });
+
+function tickTime(seconds: number, step: number): string {
+  return (step < 60 ? SECOND : MINUTE).format(seconds * 1000);
 }
 
 function clockOf(seconds: number): string {

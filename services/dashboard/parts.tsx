@@ -20,7 +20,7 @@ interface PanelProps {
 
 export function Panel({ title, more, children, class: name = "" }: PanelProps): JSX.Element {
   return (
-    <section class={`panel ${name}`} aria-label={title}>
+    <section class={`panel ${name}`}>
       <header class="row">
         <h2>{title}</h2>
         {more !== undefined && <div class="push row">{more}</div>}
@@ -93,7 +93,7 @@ export function Button({
       {...(label !== undefined && { "aria-label": label, title: label })}
     >
       {icon && <Icon name={icon} />}
-      {children}
+      {children !== null && <span class="word">{children}</span>}
     </button>
   );
 }

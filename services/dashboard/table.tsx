@@ -11,6 +11,22 @@ export interface Column<T> {
   readonly head?: ComponentChildren;
 }
 
+/** Cells that say what they are. */
+const BARE: ReadonlySet<string> = new Set([
+  "Choose",
+  "Job",
+  "Route",
+  "State",
+  "Outcome",
+  "Order",
+  "When",
+  "Kind",
+  "Did",
+  "Who",
+  "On",
+  "To",
+]);
+
 interface TableProps<T> {
   /** For screen readers. */
   readonly label: string;
@@ -26,21 +42,26 @@ export function Table<T>({ label, columns, rows, keyOf, empty, emptyNote, toneOf
   if (rows.length === 0) return <Empty title={empty}>{emptyNote}</Empty>;
   return (
     <div class="scroll" role="region" aria-label={label} tabIndex={0}>
-      <table>
-        <thead>
-          <tr>
+      <table role="table">
+        <thead role="rowgroup">
+          <tr role="row">
             {columns.map(({ name, kind = "", head }) => (
-              <th key={name} scope="col" class={kind}>
+              <th key={name} role="columnheader" scope="col" class={kind}>
                 {head ?? (kind === "actions" ? <span class="unseen">{name}</span> : name)}
               </th>
             ))}
           </tr>
         </thead>
-        <tbody>
+        <tbody role="rowgroup">
           {rows.map((row) => (
-            <tr key={keyOf(row)} class={toneOf?.(row) ?? ""}>
-              {columns.map(({ name, cell, kind = "" }) => (
-                <td key={name} class={kind}>
+            <tr role="row" key={keyOf(row)} class={toneOf?.(row) ?? ""}>
+              {columns.map(({ name, cell, kind = "" }, at) => (
+                <td
+                  key={name}
+                  role="cell"
+                  class={kind}
+                  {...(at > 0 && !BARE.has(name) && kind !== "actions" && { "data-name": name })}
+                >
                   {cell(row)}
                 </td>
               ))}

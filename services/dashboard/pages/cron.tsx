@@ -81,7 +81,7 @@ function Actions({ schedule }: { schedule: Schedule }): JSX.Element {
       act: async () => void (await perform({ method: "DELETE", path, done: `${id} is removed` })),
     });
   return (
-    <span class="row end">
+    <span class="row end icons">
       <Button icon="play" label={`Run ${id} now`} onClick={() => act({ path: `${path}/run`, done: `${id} runs` })}>
         Run
       </Button>

@@ -123,7 +123,7 @@ function Switch({ route: { id, disabled, pausedIn } }: { route: Route }): JSX.El
     return (
       <Button
         icon="play"
-        label={`Switch ${id} on`}
+        label={`Switch on ${id}`}
         onClick={() => act({ path: `${path}/enable`, done: `${id} is on` })}
       >
         Switch on
@@ -137,7 +137,7 @@ function Switch({ route: { id, disabled, pausedIn } }: { route: Route }): JSX.El
       act: async () => void (await perform({ path: `${path}/disable`, done: `${id} is off` })),
     });
   return (
-    <Button icon="stop" label={`Switch ${id} off`} onClick={off}>
+    <Button icon="stop" label={`Switch off ${id}`} onClick={off}>
       Switch off
     </Button>
   );

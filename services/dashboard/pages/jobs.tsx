@@ -1,7 +1,7 @@
 // Jobs: deliveries in any state, found by what is known of them, and acted on one by one or all at once.
 
 import type { JSX } from "preact";
-import { useEffect, useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 import type { Job } from "../../admin/api.ts";
 import { get } from "../ask.ts";
 import { useFetched } from "../fetched.ts";
@@ -27,7 +27,12 @@ export function Jobs({ place }: PageProps): JSX.Element {
   const wanted = filterOf(place.query);
   const [chosen, choose] = useState<ReadonlySet<string>>(new Set());
   const address = JSON.stringify(wanted);
-  useEffect(() => choose(new Set()), [address]);
+  const tabs = useRef<HTMLElement>(null);
+  useEffect(() => {
+    choose(new Set());
+    // On a phone there is no room for all states at once.
+    tabs.current?.querySelector("[aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
+  }, [address]);
   return (
     <>
       <header class="head">
@@ -38,7 +43,7 @@ export function Jobs({ place }: PageProps): JSX.Element {
           </Button>
         </div>
       </header>
-      <nav class="tabs" aria-label="States">
+      <nav ref={tabs} class="tabs" aria-label="States">
         {STATES.map(({ state, name }) => (
           <a
             key={state}
@@ -87,7 +92,7 @@ function Found({ wanted, chosen, choose }: FoundProps): JSX.Element {
         return (
           <>
             <Bulk wanted={wanted} chosen={chosen} done={() => choose(new Set())} isEmpty={items.length === 0} />
-            <section class="panel" aria-label="Jobs found">
+            <section class="panel">
               <JobTable jobs={items} chosen={chosen} choose={choose} hasMore={cursor !== undefined} />
               <footer class="row foot-row">
                 <span class="note">{many(items.length, "job")} shown</span>

@@ -105,7 +105,7 @@ function WorkerTable({ rows }: { rows: readonly Worker[] }): JSX.Element {
           kind: "wide number",
           cell: ({ startedAt }) => (startedAt === undefined ? "–" : <Since at={startedAt} />),
         },
-        { name: "Queues", kind: "wide", cell: ({ queues }) => <QueueNames names={queues} /> },
+        { name: "Queues", kind: "wide fill", cell: ({ queues }) => <QueueNames names={queues} /> },
         { name: "Actions", kind: "actions", cell: (worker) => <WorkerActions worker={worker} /> },
       ]}
     />
@@ -116,7 +116,7 @@ const QUEUES_SHOWN = 4;
 
 function QueueNames({ names }: { names: readonly string[] }): JSX.Element {
   return (
-    <span title={names.join(", ")}>
+    <span class="clip" title={names.join(", ")}>
       {names.slice(0, QUEUES_SHOWN).map((name) => (
         <span key={name} class="item">
           <QueueLink name={name} />
@@ -137,7 +137,7 @@ function WorkerActions({ worker: { pod, order, claimed } }: { worker: Worker }):
       act: async () => void (await perform({ path: `${path}/stop`, done: `${pod} was told to stop` })),
     });
   return (
-    <span class="row end">
+    <span class="row end icons">
       {order === "" ? (
         <Button
           icon="pause"
