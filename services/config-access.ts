@@ -105,7 +105,19 @@ export const proxyHeaders: Kind<ProxyHeaders> = {
   },
 };
 
+const BASE_PATH = /^(?:\/[A-Za-z0-9._~-]+)+$/;
+
+/** Without a slash at its end; "" for none. */
+export const basePath: Kind<string> = {
+  says: "a path such as /ops/antiphon",
+  read: (raw, written) => {
+    const path = text.read(raw, written)?.replace(/\/+$/, "");
+    return path === undefined || path === "" || BASE_PATH.test(path) ? path : undefined;
+  },
+};
+
 export interface AccessValues {
+  readonly adminBasePath: string;
   readonly adminTokens: readonly AdminToken[];
   readonly adminTokensFile: string | undefined;
   readonly adminTrustedProxies: readonly string[];
@@ -116,6 +128,13 @@ export interface AccessValues {
 }
 
 export const ACCESS_ROWS: { readonly [K in keyof AccessValues]: Row<AccessValues[K]> } = {
+  adminBasePath: {
+    variable: "ANTIPHON_ADMIN_BASE_PATH",
+    kind: basePath,
+    preset: () => "",
+    presetSaid: "none",
+    sentence: "The path under which a proxy shows the dashboard and its API, e.g. `/ops/antiphon`.",
+  },
   adminTokens: {
     variable: "ANTIPHON_ADMIN_TOKENS",
     kind: adminTokens,

@@ -2,7 +2,7 @@
 // the doctor, who is logged in, the audit log.
 
 import { type Static, Type } from "typebox";
-import { OrderNow, Pause, Time, UnitNow } from "./api.ts";
+import { OrderNow, Time, UnitNow } from "./api.ts";
 
 const Count = Type.Integer({ minimum: 0 });
 const Id = Type.String({ minLength: 1, maxLength: 256 });
@@ -191,25 +191,36 @@ export type ChatUnit = Static<typeof ChatUnit>;
 
 // ---- the bus
 
+/** One process as it told of itself within the last 20 s; what grows does so since it began. */
 export const BusNode = Type.Object({
+  id: Type.String(),
   pod: Type.String(),
+  version: Type.String(),
   at: Time,
+  upSeconds: Count,
+  /** Held over HTTP. */
   connections: Count,
   byFace: Type.Record(Type.String(), Type.Number()),
+  /** Everything that reads. */
   streams: Count,
-  /** With most readers first, at most 200. */
+  channelCount: Count,
+  /** With most readers first, at most 20. */
   channels: Type.Array(
     Type.Object({ channel: Type.String(), readers: Count, epoch: Type.String(), offset: Type.Number() }),
   ),
+  published: Count,
   waiting: Count,
+  away: Type.Boolean(),
+  gaps: Count,
   closed: Type.Record(Type.String(), Type.Number()),
   refused: Type.Record(Type.String(), Type.Number()),
-  gaps: Count,
+  /** From the server to the socket. Not cumulative; null: beyond the last bound. */
   lag: Type.Array(Type.Object({ upToMs: Type.Union([Type.Number(), Type.Null()]), messages: Type.Number() })),
+  lagMs: Type.Object({ messages: Type.Number(), sum: Type.Number() }),
 });
 export type BusNode = Static<typeof BusNode>;
 
-export const BusView = Type.Object({ nodes: Type.Array(BusNode) });
+export const BusView = Type.Object({ nodes: Type.Array(BusNode), total: Count });
 export type BusView = Static<typeof BusView>;
 
 // ---- routes
@@ -266,6 +277,7 @@ export const AuditEntry = Type.Object({
   at: Time,
   who: Type.String(),
   role: Type.String(),
+  /** Such as `queue.pause`. */
   action: Type.String(),
   /** What was acted on, and a masked summary of what was sent. */
   target: Type.String(),
@@ -279,6 +291,3 @@ export const AuditEntry = Type.Object({
   from: Type.String(),
 });
 export type AuditEntry = Static<typeof AuditEntry>;
-
-/** Of a pause in the answers of `POST queues/:name/pause`. */
-export const Pauses = Type.Object({ pauses: Type.Array(Pause) });

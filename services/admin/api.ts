@@ -88,15 +88,15 @@ export const Snapshot = Type.Object({
     meanRunMs: Type.Union([Type.Number(), Type.Null()]),
     oldestMs: Type.Number(),
   }),
-  /** Of deliveries, at most 200: those with most in them first where there are more. */
+  /** Of deliveries, at most 50: where there are more, those with most in them. */
   queues: Type.Array(QueueNow),
   pools: Type.Array(Type.Object({ name: Type.String(), required: Count, workers: Count })),
   units: Type.Array(UnitNow),
-  /** At most 200. */
+  /** At most 100. */
   workers: Type.Array(
     Type.Object({ pod: Type.String(), pool: Type.String(), slots: Count, claimed: Count, order: OrderNow }),
   ),
-  /** The newest first, at most 20. */
+  /** The newest of each queue, the newest first, at most 20. */
   lastErrors: Type.Array(
     Type.Object({ at: Time, queue: Type.String(), route: Type.String(), id: Type.String(), message: Type.String() }),
   ),

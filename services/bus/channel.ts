@@ -8,7 +8,7 @@ const CHANNEL_CHARS_MAX = 255;
 const SITE = "$|$";
 const GLOBAL = "/global/";
 /** Not for readers of the web, whatever `authorize` says. */
-const RESERVED = ["/__", "/distributed_hash", "/internal/"];
+const RESERVED = ["/__", "/distributed_hash", "/internal/", "/admin/"];
 
 /** Why it cannot be the name of a channel. */
 export function channelProblem(name: unknown): string | undefined {

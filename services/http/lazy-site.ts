@@ -13,7 +13,7 @@ export interface Site {
 
 export interface LazySiteOptions {
   readonly load: () => Promise<Site>;
-  /** Under which a proxy shows it; "" for none. With it or without it, the same is answered. */
+  /** Under which a proxy shows it, and under which it knows its routes; "" for none. A request may leave it out. */
   readonly basePath: string;
 }
 
@@ -41,7 +41,7 @@ export class LazySite implements Part {
     app.addHook("onRequest", async (request, reply) => {
       const site = await this.#loaded();
       const { raw } = request;
-      raw.url = withoutBase(raw.url ?? "/", this.#options.basePath);
+      raw.url = withBase(raw.url ?? "/", this.#options.basePath);
       reply.hijack();
       site.answer(raw, reply.raw);
     });
@@ -58,10 +58,6 @@ export class LazySite implements Part {
   }
 }
 
-/** `/ops` and `/ops/` are its root. */
-function withoutBase(url: string, base: string): string {
-  if (base === "" || !url.startsWith(base)) return url;
-  const rest = url.slice(base.length);
-  if (rest === "" || rest.startsWith("?")) return `/${rest}`;
-  return rest.startsWith("/") ? rest : url;
+function withBase(url: string, base: string): string {
+  return url === base || url.startsWith(`${base}/`) || url.startsWith(`${base}?`) ? url : base + url;
 }

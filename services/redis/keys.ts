@@ -129,6 +129,16 @@ export class Keys {
     return `${this.tag}:admin:t:${address}`;
   }
 
+  /** Route id -> what a worker says of it, as JSON. */
+  catalogue(): string {
+    return `${this.tag}:catalogue`;
+  }
+
+  /** What was purged and can be put back for a few minutes. */
+  undo(token: string): string {
+    return `${this.tag}:undo:${token}`;
+  }
+
   /** Written before a question how durable everything before it is. */
   proof(): string {
     return `${this.tag}:proof`;

@@ -205,7 +205,7 @@ export const ERROR_TABLE = {
     remedy: "See what the server says; a key of the channel may have been overwritten by something else.",
   },
   CONFLICT: {
-    sentence: "Others changed the same thing at the same moment.",
+    sentence: "It is not as this takes for granted: others have changed it, or are at work on it.",
     retryable: true,
     remedy: "Look at what is there now, and try again.",
   },

@@ -40,7 +40,7 @@ export class Callers {
 
   constructor(options: CallersOptions) {
     this.#options = options;
-    this.cookie = `antiphon-${createHash("sha256").update(options.namespace).digest("hex").slice(0, 8)}`;
+    this.cookie = cookieName(options.namespace);
     this.#cookie = new RegExp(`(?:^|; *)${this.cookie}=([A-Za-z0-9_-]{43})(?=;|$)`);
   }
 
@@ -149,4 +149,9 @@ function checkPage(request: IncomingMessage, csrf: string): void {
   const sent = request.headers[CSRF_HEADER];
   if (!isChange(request) || (typeof sent === "string" && isSame(sent, csrf))) return;
   throw new AntiphonError("FORBIDDEN", `The header ${CSRF_HEADER} is missing or wrong; GET session tells it.`);
+}
+
+/** Bots on one host keep their cookies apart. */
+export function cookieName(namespace: string): string {
+  return `antiphon-${createHash("sha256").update(namespace).digest("hex").slice(0, 8)}`;
 }

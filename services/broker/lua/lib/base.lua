@@ -10,7 +10,7 @@
 --   em          origins that have such a memory
 --   o           origin -> present id where they differ   pr:<producer>  batch -> reply
 --   u:<uid>     dedupe id -> id    h  history, newest first: <lines> <ms> <wid>, then the lines, …    i  bells of idle workers    x, xe  dead letters
---   m           bodyBytes, beatAt, graceUntil, history (lines), flow (lib/flow.lua)
+--   m           bodyBytes, beatAt, graceUntil, history (lines), flow (lib/flow.lua), failing and failed (lib/failing.lua)
 --   s           schedule -> next slot ms; in the queue `default` for all queues, and with it, by schedule: sd definition,
 --               si description, sl last slot, so what an operator edited ('' -> version of the edits)
 --   unreadable  what was found in a line and could not be read, newest first: place NUL key NUL text
