@@ -12,7 +12,8 @@ ${Object.entries(NAMES)
   --save       writes the tables into docs/e2e.md
   --json FILE  adds one object a line: name, value, unit, …
 Variables: IMAGE (antiphon:test), E2E_HOST (where NodePorts are; default: the first node), E2E_REDIS_IMAGE, E2E_NGIRCD_IMAGE;
-E2E_CUT and E2E_MEND: commands that cut a node off the network and put it back, given its name; E2E_LOAD: hands an image to the nodes.`;
+E2E_CUT and E2E_MEND: commands that cut a node off the network and put it back, given its name; E2E_LOAD: hands an image to the nodes;
+E2E_API_AWAY and E2E_API_BACK: commands after which no pod reaches the API server, and each does again.`;
 
 const OPTIONS = {
   full: { type: "boolean", default: false },

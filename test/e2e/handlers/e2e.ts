@@ -21,7 +21,10 @@ interface Work {
 }
 
 const work = job("e2e.work", as<Work>());
+const glutton = job("e2e.glutton", as<Work>());
 const heavy = job("e2e.heavy", as<Work>(), { queue: "heavy" });
+
+const PORTION = 16 * 1024 ** 2;
 
 /** Where and how it ran: `first` is the pod where it began for the first time. */
 async function done(ctx: Ctx, { event, key = "", ms = 0 }: Work) {
@@ -31,6 +34,15 @@ async function done(ctx: Ctx, { event, key = "", ms = 0 }: Work) {
   if (ms > 0) await pause(ms, undefined, { signal: ctx.signal });
   ctx.store.set(field, [...settled, `${key === "" ? ctx.attempt : event} on ${hostname()}, fence ${ctx.fence}`]);
   return { first, last: hostname(), attempt: ctx.attempt };
+}
+
+/** Once: more memory than the pod may have, which is the end of its container. What runs again afterwards finds itself elsewhere. */
+async function eat(ctx: Ctx): Promise<void> {
+  const here = `${hostname()} ${performance.timeOrigin}`;
+  const first = await ctx.step("first eaten", () => here);
+  if (first !== here) return;
+  const eaten: Buffer[] = [];
+  for (;;) eaten.push(Buffer.alloc(PORTION, 1));
 }
 
 export default defineHandler({
@@ -43,6 +55,18 @@ export default defineHandler({
     }),
     work: r.job(work, { timeout: "10m", run: (ctx) => done(ctx, ctx.input) }),
     heavy: r.job(heavy, { timeout: "10m", run: (ctx) => done(ctx, ctx.input) }),
+    eat: r.job(glutton, {
+      timeout: "2m",
+      run: async (ctx) => {
+        await eat(ctx);
+        return done(ctx, ctx.input);
+      },
+    }),
+    tell: r.post("/e2e/tell", {
+      key: () => "tell",
+      body: as<{ readonly n: number }>(),
+      run: ({ body, publish }) => publish("/e2e", body),
+    }),
     echo: r.command("echo <word>", { help: "Says it again", run: ({ args }) => args.word }),
     where: r.command("where", { help: "Says which pod answers", run: () => hostname() }),
   }),

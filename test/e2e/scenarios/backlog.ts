@@ -148,7 +148,7 @@ export async function pools(release: Release, { min, max }: Scaling): Promise<Fi
   return {
     name: "pools",
     conditions: [
-      `${NAME}-worker serves all other queues, the pool \`heavy\` the queue of that name: ${min} to ${max}; 1,000 jobs of ${JOB_MS / 1000} s for it`,
+      `${NAME}-worker serves \`chat\` and \`default\`, the pool \`heavy\` the queue of that name: ${min} to ${max}; 1,000 jobs of ${JOB_MS / 1000} s for it`,
     ],
     rows: [
       time("flood of one pool → its first new pod is asked for", askedMs),

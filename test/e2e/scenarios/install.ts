@@ -7,6 +7,7 @@ import type { Finding } from "../support/figures.ts";
 import { count, time } from "../support/figures.ts";
 import { settled } from "../support/ledger.ts";
 import { post } from "../support/load.ts";
+import { restartsOf } from "../support/pods.ts";
 import { NAME, Release } from "../support/release.ts";
 
 const READY_MS = 60_000;
@@ -27,10 +28,7 @@ export async function installed(cluster: Cluster, namespace: string): Promise<Fi
     const status = await post(`${release.url}/e2e`, { body: JSON.stringify({ event: "first" }) });
     await settled(release.store, SETTLE_MS);
     const done = await release.store.client.hget(release.store.keys.store("e2e"), "once first");
-    const restarts = release.pods.all.reduce(
-      (sum, { object }) => sum + (object.status.containerStatuses?.[0]?.restartCount ?? 0),
-      0,
-    );
+    const restarts = release.pods.all.reduce((sum, pod) => sum + restartsOf(pod), 0);
     return {
       name: "install",
       conditions: [

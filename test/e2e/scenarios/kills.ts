@@ -52,11 +52,11 @@ async function pick(release: Release): Promise<Pod> {
   return waitFor(find, { timeoutMs: BACK_MS, what: "two pods of a kind are ready" });
 }
 
-/** 0 is `--force`. */
+/** 0 is `--force`; without a grace its own. */
 export async function destroy(
   { cluster, namespace }: Release,
   { name }: Pod,
-  gracePeriodSeconds: number,
+  gracePeriodSeconds?: number,
 ): Promise<void> {
   const path = `/api/v1/namespaces/${namespace}/pods/${name}`;
   await cluster.api(path, { method: "DELETE", body: { kind: "DeleteOptions", apiVersion: "v1", gracePeriodSeconds } });

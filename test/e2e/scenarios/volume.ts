@@ -4,6 +4,7 @@ import { chmodSync, mkdirSync, rmSync } from "node:fs";
 import { waitFor } from "../../support/wait-for.ts";
 import type { Cluster } from "../support/cluster.ts";
 import { count, type Finding } from "../support/figures.ts";
+import { restartsOf } from "../support/pods.ts";
 import { Release } from "../support/release.ts";
 import { underLoad } from "../support/under-load.ts";
 import { fixed, merged } from "../support/values.ts";
@@ -65,10 +66,7 @@ async function redisDeleted(release: Release): Promise<Finding> {
 }
 
 function restartsIn({ pods }: Release): number {
-  return [...pods.of("worker"), ...pods.of("master")].reduce(
-    (sum, { object }) => sum + (object.status.containerStatuses?.[0]?.restartCount ?? 0),
-    0,
-  );
+  return [...pods.of("worker"), ...pods.of("master")].reduce((sum, pod) => sum + restartsOf(pod), 0);
 }
 
 const SIZE = { storage: "1Gi" };

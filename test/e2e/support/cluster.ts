@@ -96,6 +96,12 @@ export class Cluster {
     return (await this.#ask(path, {})).text();
   }
 
+  /** Also of what is no success: what a pod says of itself, through the API server. */
+  async answer(path: string): Promise<{ readonly status: number; readonly text: string }> {
+    const answer = await fetch(`${this.#url}${path}`, { signal: AbortSignal.timeout(PROXY_MS) });
+    return { status: answer.status, text: await answer.text() };
+  }
+
   /** The lines of an answer that does not end by itself: a watch, a log. */
   async *lines(path: string, signal: AbortSignal): AsyncGenerator<string> {
     const answer = await this.#ask(path, { signal });

@@ -25,8 +25,8 @@ export function tell(finding: Finding): void {
   process.stdout.write(`\n## ${finding.name}\n\n${lines.join("\n")}\n\n${table(finding.rows)}\n\n`);
   const kept = process.env["E2E_FIGURES"];
   if (kept !== undefined) appendFileSync(kept, finding.rows.map((row) => `${jsonLine(row)}\n`).join(""));
-  if (process.env["E2E_SAVE"] !== undefined) save(whole, process.env["E2E_SAVE"], PAGE);
   expect(finding.problems).toEqual([]);
+  if (process.env["E2E_SAVE"] !== undefined) save(whole, process.env["E2E_SAVE"], PAGE);
 }
 
 export function time(name: string, ms: number, atMost?: number): Row {

@@ -22,6 +22,7 @@ export interface PodObject extends Resource {
 interface ContainerStatus {
   readonly name: string;
   readonly restartCount: number;
+  readonly lastState?: { readonly terminated?: { readonly exitCode: number; readonly reason?: string } };
   readonly state: {
     readonly running?: object;
     readonly terminated?: { readonly exitCode: number; readonly reason?: string; readonly finishedAt?: string };
@@ -214,7 +215,7 @@ function askedAt({ metadata }: PodObject): number {
   return Date.parse(metadata.deletionTimestamp ?? "") - 1_000 * (metadata.deletionGracePeriodSeconds ?? 0);
 }
 
-function restartsOf({ object }: Pod): number {
+export function restartsOf({ object }: Pod): number {
   return restartsIn(object);
 }
 

@@ -51,9 +51,15 @@ export class Store {
   }
 }
 
-/** Starts one in the namespace, as `redis:6379`, on this node where there are several. */
-export async function startRedis(cluster: Cluster, namespace: string, node?: string): Promise<void> {
-  await cluster.apply(namespace, deploymentOf(node), {
+export interface RedisOptions {
+  /** Where there are several. */
+  readonly node?: string | undefined;
+  readonly password?: string | undefined;
+}
+
+/** Starts one in the namespace, as `redis:6379`. */
+export async function startRedis(cluster: Cluster, namespace: string, options: RedisOptions): Promise<void> {
+  await cluster.apply(namespace, deploymentOf(options), {
     ...serviceOf("redis"),
     spec: { selector: { app: "redis" }, ports: [{ port: PORT }] },
   });
@@ -92,7 +98,7 @@ export async function nodePortOf(
   return port;
 }
 
-function deploymentOf(node: string | undefined) {
+function deploymentOf({ node, password }: RedisOptions) {
   const args = [
     "redis-server",
     "--protected-mode",
@@ -103,6 +109,7 @@ function deploymentOf(node: string | undefined) {
     "",
     "--maxmemory-policy",
     "noeviction",
+    ...(password === undefined ? [] : ["--requirepass", password]),
   ];
   return {
     apiVersion: "apps/v1",

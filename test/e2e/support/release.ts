@@ -26,6 +26,10 @@ export interface ReleaseOptions {
   readonly values?: Values;
   /** The chart's own Redis, instead of one that nothing disturbs. */
   readonly bundled?: boolean;
+  /** Of the latter; without one it asks for none. */
+  readonly password?: string;
+  /** What must be there before the chart. */
+  readonly objects?: readonly unknown[];
 }
 
 export interface Deployment extends Resource {
@@ -45,29 +49,42 @@ export class Release {
   readonly pods: Pods;
   /** Of the present values. */
   values: Values;
-  readonly #bundled: boolean;
+  readonly #options: ReleaseOptions;
   #store: Store | undefined;
   #url = "";
 
-  private constructor({ cluster, namespace, values = {}, bundled = false }: ReleaseOptions) {
+  private constructor(options: ReleaseOptions) {
+    const { cluster, namespace, values = {}, bundled = false } = options;
     this.cluster = cluster;
     this.namespace = namespace;
-    this.#bundled = bundled;
+    this.#options = options;
     this.pods = new Pods(cluster, namespace);
     const redis = bundled ? { bundled: { enabled: true } } : { url: "redis://redis:6379" };
     this.values = merged(testValues({ redis }), values);
   }
 
-  /** Resolves when all pods are ready and somebody leads. */
+  /** Resolves when all pods are ready. */
   static async install(options: ReleaseOptions): Promise<Release> {
-    const release = new Release(options);
-    await release.#makeNamespace();
+    const release = await Release.begin(options);
     try {
-      if (!release.#bundled)
-        await startRedis(release.cluster, release.namespace, (await release.cluster.nodes())[0]?.name);
-      await release.helm("install");
       await release.settled();
       await release.connect();
+      return release;
+    } catch (error) {
+      throw await release.explained(error);
+    }
+  }
+
+  /** Resolves when Helm has done its part. */
+  static async begin(options: ReleaseOptions): Promise<Release> {
+    const release = new Release(options);
+    const { cluster, namespace } = release;
+    const { bundled = false, objects = [], password } = options;
+    await release.#makeNamespace();
+    try {
+      if (!bundled) await startRedis(cluster, namespace, { node: (await cluster.nodes())[0]?.name, password });
+      if (objects.length > 0) await cluster.apply(namespace, ...objects);
+      await release.helm("install");
       return release;
     } catch (error) {
       throw await release.explained(error);
@@ -128,12 +145,13 @@ export class Release {
   /** Finds the ways in: to the workers, and to Redis. */
   async connect(): Promise<void> {
     const { cluster, namespace } = this;
+    const { bundled = false, password } = this.#options;
     this.#url = `http://${cluster.host}:${await nodePortOf(cluster, namespace, `${NAME}-worker`, "http")}`;
     const labels = { "app.kubernetes.io/instance": NAME, "app.kubernetes.io/name": "antiphon-redis" };
-    const selector = this.#bundled ? labels : { app: "redis" };
+    const selector = bundled ? labels : { app: "redis" };
     const port = await openPort(cluster, namespace, { name: "e2e-redis", selector, port: 6379 });
     await this.#store?.close();
-    this.#store = await Store.at(cluster.host, port, this.#bundled ? await this.#redisPassword() : undefined);
+    this.#store = await Store.at(cluster.host, port, bundled ? await this.#redisPassword() : password);
   }
 
   /** Who leads what, as Redis knows it. */
