@@ -41,6 +41,7 @@ test("every secret can come from a Secret of the user's, and then none is made",
   expect(env(worker(objects))).toMatchObject({
     REDIS_URL: { valueFrom: secretKey("redis", "uri") },
     ANTIPHON_ADMIN_TOKEN: { valueFrom: secretKey("tokens", "admin") },
+    ANTIPHON_ADMIN_TOKENS: { valueFrom: secretKey("tokens", "people") },
     ANTIPHON_WEB_TOKEN: { valueFrom: secretKey("tokens", "web") },
   });
   expect(at(worker(objects), "spec.template.spec.containers.0.envFrom")).toEqual([
@@ -65,11 +66,17 @@ test("secrets in values become a Secret and stand nowhere else", async () => {
   const objects = await render({
     redis: { url },
     adminToken: { value: "hush-hush" },
+    adminTokens: { value: "ann:viewer:hush-hush" },
     webToken: { value: "hush-hush" },
   });
   const { data } = find(objects, "Secret", "antiphon-settings") as Manifest & { data: Record<string, string> };
   const plain = Object.entries(data).map(([key, value]) => [key, Buffer.from(value, "base64").toString()]);
-  expect(Object.fromEntries(plain)).toEqual({ "redis-url": url, "admin-token": "hush-hush", "web-token": "hush-hush" });
+  expect(Object.fromEntries(plain)).toEqual({
+    "redis-url": url,
+    "admin-token": "hush-hush",
+    "admin-tokens": "ann:viewer:hush-hush",
+    "web-token": "hush-hush",
+  });
   expect(JSON.stringify(objects.filter(({ kind }) => kind !== "Secret"))).not.toContain("hush-hush");
   expect(env(worker(objects))).toMatchObject({
     REDIS_URL: { valueFrom: secretKey("antiphon-settings", "redis-url") },

@@ -67,7 +67,7 @@
 {{- $problems := list -}}
 {{- $instead := dict
   "redisUrl" "redis.url or redis.existingSecret" "adapters" "adapters.<name>.enabled and adapters.<name>.config"
-  "folders" "handlers.paths" "adminToken" "adminToken.existingSecret" "webToken" "webToken.existingSecret"
+  "folders" "handlers.paths" "adminToken" "adminToken.existingSecret" "adminTokens" "adminTokens.existingSecret" "webToken" "webToken.existingSecret"
   "drainMs" "worker.drainSeconds" "queues" "worker.queues" "tags" "worker.tags" "workerThreads" "worker.threads"
   "workerConcurrency" "worker.concurrency" "pool" "worker.pools" "scaleTargets" "autoscaling" "revision" "nothing: it is the revision of the Deployment"
   "httpPort" "service.port" "httpHost" "nothing" "adminPort" "nothing: it is 9090" "adminHost" "nothing"

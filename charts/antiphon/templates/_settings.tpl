@@ -103,6 +103,9 @@
 {{- with include "antiphon.tokenEnv" (list . "ANTIPHON_ADMIN_TOKEN" .Values.adminToken "admin-token") }}
 {{ . }}
 {{- end }}
+{{- with include "antiphon.tokenEnv" (list . "ANTIPHON_ADMIN_TOKENS" .Values.adminTokens "admin-tokens") }}
+{{ . }}
+{{- end }}
 {{- with include "antiphon.tokenEnv" (list . "ANTIPHON_WEB_TOKEN" .Values.webToken "web-token") }}
 {{ . }}
 {{- end }}
@@ -129,11 +132,11 @@
 {{- $root := . -}}
 checksum/settings: {{ include "antiphon.settingsFile" . | sha256sum }}
 checksum/handlers: {{ toJson .Values.handlers.inline | sha256sum }}
-{{- $held := list .Values.redis.url .Values.adminToken.value .Values.webToken.value -}}
+{{- $held := list .Values.redis.url .Values.adminToken.value .Values.adminTokens.value .Values.webToken.value -}}
 {{- if .Values.redis.bundled.enabled }}
 {{- if not .Values.redis.bundled.existingSecret }}{{ $held = append $held (include "antiphon.bundledPassword" .) }}{{ end }}
 {{- end }}
-{{- $names := list .Values.redis.existingSecret .Values.redis.bundled.existingSecret .Values.adminToken.existingSecret .Values.webToken.existingSecret .Values.settingsSecret.name .Values.handlers.existingSecret -}}
+{{- $names := list .Values.redis.existingSecret .Values.redis.bundled.existingSecret .Values.adminToken.existingSecret .Values.adminTokens.existingSecret .Values.webToken.existingSecret .Values.settingsSecret.name .Values.handlers.existingSecret -}}
 {{- range .Values.adapters }}{{ if and . .enabled }}{{ $names = append $names (.existingSecret | default "") }}{{ end }}{{ end -}}
 {{- range compact $names -}}
 {{- $held = append $held (get (lookup "v1" "Secret" $root.Release.Namespace . | default dict) "data" | default dict | toJson) -}}
