@@ -125,7 +125,7 @@ function contradictions(values: Values, purpose: ConfigFor): string[] {
     !values.adapters.some((name) => name === target || ADAPTER_SETTINGS[name] === undefined)
   )
     problems.push(`ANTIPHON_OUTBOX_REDIRECT names a room of ${target}, which is none of ANTIPHON_ADAPTERS.`);
-  problems.push(...scaleProblems(values.scaleTargets ?? []), ...accessProblems(values));
+  problems.push(...scaleProblems(values.scaleTargets ?? []), ...(purpose === "master" ? accessProblems(values) : []));
   if ((purpose === "master" || purpose === "worker") && values.redisUrl === undefined)
     problems.push("REDIS_URL is missing: a master and a worker need one (only `antiphon dev` brings its own Redis).");
   if (purpose === "master" && (values.metricsApiPort === undefined) !== (values.metricsApiCertificate === undefined))

@@ -6,7 +6,13 @@ import { readConfig } from "../../services/config-read.ts";
 import { reportsOf } from "../../services/config-reports.ts";
 
 function read(env: Readonly<Record<string, string>>): Promise<Config> {
-  return readConfig("tool", { env, cwd: import.meta.dirname, cores: 2, terminal: false, dev: false });
+  return readConfig("master", {
+    env: { REDIS_URL: "redis://r", ...env },
+    cwd: import.meta.dirname,
+    cores: 2,
+    terminal: false,
+    dev: false,
+  });
 }
 
 test("tokens have names and roles, and their secrets reach no error tracker", async () => {

@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type Config, type ConfigFor, SETTINGS } from "../../services/config.ts";
+import { PROXY_HEADERS } from "../../services/config-access.ts";
 import { readConfig } from "../../services/config-read.ts";
 import { hasCode } from "../../services/runtime/errors.ts";
 import { VERSION } from "../../services/runtime/version.ts";
@@ -145,6 +146,13 @@ describe("each setting", () => {
     adminHost: [["localhost", "localhost"]],
     adminPort: [["65535", 65_535]],
     adminToken: [["t", "t"]],
+    adminTokens: [["ann:viewer:0123456789abcdef", [{ name: "ann", role: "viewer", secret: "0123456789abcdef" }]]],
+    adminTokensFile: [["/secrets/tokens", "/secrets/tokens"]],
+    adminTrustedProxies: [["10.0.0.0/8, ::1", ["10.0.0.0/8", "::1"]]],
+    adminProxyRoles: [["*=viewer", [{ who: "everybody", name: "", role: "viewer" }]]],
+    adminProxyHeaders: [["user=x-user", { ...PROXY_HEADERS, user: "x-user" }]],
+    auditLength: [["100", 100]],
+    auditDays: [["1", 1]],
     metricsApiPort: [["6443", 6443]],
     metricsApiCertificate: [["/tls", "/tls"]],
     workerThreads: [["8", 8]],
@@ -209,6 +217,13 @@ describe("each setting", () => {
     adminHost: ["  "],
     adminPort: ["x"],
     adminToken: ["  "],
+    adminTokens: ["ann:viewer:short"],
+    adminTokensFile: ["  "],
+    adminTrustedProxies: ["10.0.0.0/99"],
+    adminProxyRoles: ["*=root"],
+    adminProxyHeaders: ["user"],
+    auditLength: ["99"],
+    auditDays: ["0"],
     metricsApiPort: ["65536", "x"],
     metricsApiCertificate: ["  "],
     workerThreads: ["1", "65", "two"],
