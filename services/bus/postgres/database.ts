@@ -2,7 +2,7 @@
 // they are missing, also when they go missing later.
 
 import { readFileSync } from "node:fs";
-import type { ClientBase, Pool } from "pg";
+import type { ClientBase, Pool, PoolClient } from "pg";
 import { AntiphonError } from "../../runtime/errors.ts";
 import { withDeadline } from "../../runtime/part.ts";
 import { clientConfig, loadPg, prepare } from "./driver.ts";
@@ -35,6 +35,7 @@ export class Database {
   readonly #options: DatabaseOptions;
   #pool: Pool | undefined;
   #made: Promise<void> | undefined;
+  readonly #clients = new Set<PoolClient>();
 
   constructor(options: DatabaseOptions) {
     this.#options = options;
@@ -48,6 +49,12 @@ export class Database {
     this.#pool = new Pool({ ...config, max: connections, onConnect: (client) => prepare(client, options) });
     // A connection that breaks while nobody uses it leaves the pool by itself.
     this.#pool.on("error", () => {});
+    this.#pool.on("connect", (client) => {
+      this.#clients.add(client);
+      // One that was given up may still say why it ends; an error that nobody listens to would end this process.
+      client.on("error", () => {});
+    });
+    this.#pool.on("remove", (client) => this.#clients.delete(client));
   }
 
   /** @throws what Postgres said, POSTGRES_UNAVAILABLE, CONFIG_INVALID */
@@ -65,10 +72,15 @@ export class Database {
     }
   }
 
+  /** Lets what was sent be answered, for a moment, and closes. */
   async close(): Promise<void> {
     const pool = this.#pool;
     this.#pool = undefined;
-    if (pool !== undefined) await withDeadline(pool.end(), CLOSE_MS, "Closing the connections").catch(() => {});
+    if (pool === undefined) return;
+    await withDeadline(pool.end(), CLOSE_MS, "Closing the connections").catch(() => {
+      // Of a client that waits for an answer this destroys the connection.
+      for (const client of this.#clients) client.end();
+    });
   }
 
   get #open(): Pool {

@@ -12,7 +12,7 @@ export interface ConnectionOptions {
 
 const CONNECT_MS = 3_000;
 /** How much later than Postgres itself this side gives up: then the connection is dead, and is closed. */
-const ANSWER_MS = 2_000;
+const ANSWER_MS = 1_000;
 
 /** @throws CONFIG_INVALID with what to install */
 export async function loadPg(): Promise<typeof Pg> {

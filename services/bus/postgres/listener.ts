@@ -17,8 +17,8 @@ export interface ListenerOptions {
 }
 
 /** How often it is asked whether it still answers. */
-const PING_MS = 2_500;
-const PING_LATE_MS = 2_500;
+const PING_MS = 2_000;
+const PING_LATE_MS = 1_500;
 const RETRY_MS = 50;
 /** How long whoever wants to listen waits for a connection that is being opened again. */
 const BACK_MS = 2_000;
@@ -33,6 +33,7 @@ export class Listener {
   readonly #wanted = new Set<string>();
   #back = Promise.withResolvers<Client>();
   #stopped = false;
+  #told = "";
 
   constructor(options: ListenerOptions) {
     this.#options = options;
@@ -41,7 +42,7 @@ export class Listener {
       name: "bus listener",
       intervalMs: () => (this.#client === undefined ? RETRY_MS : PING_MS),
       tick: () => this.#tick(),
-      onError: (error) => options.onState("away", error instanceof Error ? error.message : ""),
+      onError: (error) => this.#tell("away", error instanceof Error ? error.message : ""),
       clock,
       random,
     });
@@ -99,9 +100,9 @@ export class Listener {
 
   async #connect(): Promise<void> {
     const { Client } = await loadPg();
-    const { url, onGap, onState, onText } = this.#options;
+    const { url, onGap, onText } = this.#options;
     const client = new Client(clientConfig({ url, name: "bus-listener", statementMs: PING_LATE_MS }));
-    client.on("error", () => this.#lost(client));
+    client.on("error", ({ message }) => this.#lost(client, message));
     client.on("end", () => this.#lost(client));
     client.on("notification", ({ payload }) => onText(payload ?? ""));
     try {
@@ -118,16 +119,23 @@ export class Listener {
     }
     this.#client = client;
     this.#back.resolve(client);
-    onState("ready");
+    this.#tell("ready");
     onGap();
   }
 
-  #lost(client: Client): void {
+  /** Each change once, with what is known first. */
+  #tell(state: "ready" | "away", detail?: string): void {
+    if (state === this.#told || this.#stopped) return;
+    this.#told = state;
+    this.#options.onState(state, detail);
+  }
+
+  #lost(client: Client, why?: string): void {
     if (this.#client !== client) return;
     this.#client = undefined;
     this.#heard.clear();
     this.#back = Promise.withResolvers();
-    this.#options.onState("away");
+    this.#tell("away", why);
     void end(client);
     this.#loop.wake();
   }

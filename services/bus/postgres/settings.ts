@@ -5,11 +5,11 @@ export interface PostgresSettings {
   readonly schema?: string;
   /** How many connections there are at most, one more listens. Default: 4. */
   readonly connections?: number;
-  /** How long a statement may take, ms. Default: 5000. */
+  /** How long a statement may take, ms. Default: 3000. */
   readonly statementMs?: number;
 }
 
-export const POSTGRES_DEFAULTS = { schema: "antiphon", connections: 4, statementMs: 5_000 } as const;
+export const POSTGRES_DEFAULTS = { schema: "antiphon", connections: 4, statementMs: 3_000 } as const;
 
 const SCHEMA = /^[a-z_][a-z0-9_]{0,62}$/;
 const URL_START = /^postgres(ql)?:\/\//;

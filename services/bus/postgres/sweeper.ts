@@ -11,8 +11,8 @@ export interface SweeperOptions {
 }
 
 const SWEEP_MS = 10_000;
-const BATCH = { channels: 500, messages: 1_000 } as const;
-const BATCHES_MAX = 20;
+const BATCH = { channels: 500, messages: 500 } as const;
+const BATCHES_MAX = 40;
 const SWEEP = { name: "antiphon-bus-sweep", text: "SELECT antiphon.bus_sweep_1($1, $2, $3) AS next" };
 
 export class Sweeper {

@@ -1,7 +1,7 @@
 // What we break: the bus, by random schedules of readers, publishers, trimming, loss, kills and restarts. Most of them run
 // within this process; some over real sockets, with processes and a Redis that are killed by SIGKILL.
 
-import { closeRedis, openRedis } from "../../../services/redis/connect.ts";
+import { RedisBusServer } from "../../support/bus-servers.ts";
 import { startRedisServer } from "../../support/redis.ts";
 import { type ChaosOptions, count, type Finding } from "../findings.ts";
 import { insideSchedules, type Sum } from "./inside.ts";
@@ -27,18 +27,18 @@ interface Run {
 }
 
 async function allInside({ from, count: all, note }: Run): Promise<Sum> {
-  const server = await startRedisServer();
-  const admin = openRedis({ url: server.url, name: "chaos", purpose: "commands", onState: () => {} });
+  const redis = await startRedisServer();
+  const server = new RedisBusServer(redis.url);
   const sums: Sum[] = [];
   try {
     for (let done = 0; done < all; done += BATCH) {
       const size = Math.min(BATCH, all - done);
-      sums.push(await insideSchedules({ url: server.url, admin, from: from + done, count: size }));
+      sums.push(await insideSchedules({ server, from: from + done, count: size }));
       note(`bus, in one process: ${done + size} of ${all}`);
     }
   } finally {
-    await closeRedis(admin);
     await server.stop();
+    await redis.stop();
   }
   return {
     schedules: sums.reduce((sum, { schedules }) => sum + schedules, 0),

@@ -3,16 +3,14 @@
 
 import { type MessageBus, openBus } from "../../../services/bus/plugin.ts";
 import type { Heard } from "../../../services/bus/local.ts";
-import type { RedisClient } from "../../../services/redis/connect.ts";
 import { withDeadline } from "../../../services/runtime/part.ts";
+import type { BusServer } from "../../support/bus-servers.ts";
 import { seeded } from "../../support/seeded.ts";
 import { waitFor } from "../../support/wait-for.ts";
 import { Account, type Numbered, Published } from "./account.ts";
 
 interface InsideOptions {
-  readonly url: string;
-  /** For what happens to the server behind the back of the buses. */
-  readonly admin: RedisClient;
+  readonly server: BusServer;
   readonly seed: number;
 }
 
@@ -48,15 +46,14 @@ const SIDE_BY_SIDE = 4;
 
 /** `count` of them, by the seeds from `from` on. */
 export async function insideSchedules(o: {
-  readonly url: string;
-  readonly admin: RedisClient;
+  readonly server: BusServer;
   readonly from: number;
   readonly count: number;
 }): Promise<Sum> {
   const all: Told[] = [];
   let seed = o.from;
   const lane = async (): Promise<void> => {
-    while (seed < o.from + o.count) all.push(await insideSchedule({ url: o.url, admin: o.admin, seed: seed++ }));
+    while (seed < o.from + o.count) all.push(await insideSchedule({ server: o.server, seed: seed++ }));
   };
   await Promise.all(Array.from({ length: SIDE_BY_SIDE }, lane));
   return {
@@ -67,8 +64,8 @@ export async function insideSchedules(o: {
   };
 }
 
-async function insideSchedule({ url, admin, seed }: InsideOptions): Promise<Told> {
-  const schedule = new Schedule({ url, admin, seed });
+async function insideSchedule({ server, seed }: InsideOptions): Promise<Told> {
+  const schedule = new Schedule({ server, seed });
   try {
     await schedule.open();
     for (let step = 0; step < STEPS; step++) await schedule.step();
@@ -162,7 +159,7 @@ class Schedule {
   }
 
   #bus(): Promise<MessageBus> {
-    return openBus({ backend: "redis", url: this.#options.url, namespace: this.#namespace });
+    return openBus({ ...this.#options.server.options, namespace: this.#namespace });
   }
 
   /** A shuffled copy. */
@@ -243,21 +240,13 @@ class Schedule {
   /** The server loses the channel: all of it, its head, or what it kept. */
   async #forget(): Promise<void> {
     await Promise.all(this.#sending);
-    const keys = await this.#options.admin.keys(`*${this.#namespace}*bus:[ms]:*`);
-    const which = this.#pick(keys).slice(0, 1 + Math.floor(this.#random() * keys.length));
-    if (which.length > 0) await this.#options.admin.del(...which);
+    const [part] = this.#pick([undefined, "head", "messages"] as const);
+    await this.#options.server.forget(this.#namespace, CHANNEL, part);
     for (const { account } of this.#readers) account.forgotten();
   }
 
   async #kill(): Promise<void> {
-    await this.#options.admin.call(
-      "CLIENT",
-      "KILL",
-      "TYPE",
-      this.#random() < 0.5 ? "pubsub" : "normal",
-      "SKIPME",
-      "yes",
-    );
+    await this.#options.server.cut(this.#random() < 0.5 ? "bells" : "statements");
   }
 
   /** A process stops, and another one takes its place; its readers come back by themselves later. */
