@@ -7,6 +7,7 @@ import type { Settings, Surroundings, Values } from "./config.ts";
 import { accessProblems } from "./config-access.ts";
 import { ircProblems } from "./config-irc.ts";
 import { scaleProblems } from "./config-scale.ts";
+import { tracingProblems } from "./config-tracing.ts";
 import { type ConfigFile, fromFolder, pathFrom, readConfigFile } from "./config-file.ts";
 import { AntiphonError } from "./runtime/errors.ts";
 import { suggestion } from "./runtime/suggest.ts";
@@ -125,7 +126,11 @@ function contradictions(values: Values, purpose: ConfigFor): string[] {
     !values.adapters.some((name) => name === target || ADAPTER_SETTINGS[name] === undefined)
   )
     problems.push(`ANTIPHON_OUTBOX_REDIRECT names a room of ${target}, which is none of ANTIPHON_ADAPTERS.`);
-  problems.push(...scaleProblems(values.scaleTargets ?? []), ...(purpose === "master" ? accessProblems(values) : []));
+  problems.push(
+    ...scaleProblems(values.scaleTargets ?? []),
+    ...(purpose === "master" ? accessProblems(values) : []),
+    ...tracingProblems(values),
+  );
   if ((purpose === "master" || purpose === "worker") && values.redisUrl === undefined)
     problems.push("REDIS_URL is missing: a master and a worker need one (only `antiphon dev` brings its own Redis).");
   if (purpose === "master" && (values.metricsApiPort === undefined) !== (values.metricsApiCertificate === undefined))

@@ -30,13 +30,16 @@ export function reportsOf({ config, server, version }: ReportsFrom): Reports {
 }
 
 function secretsOf(config: Config, trackers: readonly string[]): string[] {
-  const urls = [...(config.redisUrl === undefined ? [] : [config.redisUrl]), ...trackers];
+  const { redisUrl, otlpEndpoint, otlpTracesEndpoint } = config;
+  const urls = [redisUrl, otlpEndpoint, otlpTracesEndpoint, ...trackers].filter((url) => url !== undefined);
   const written = [config.handlerSettings, config.adapterSettings].flatMap((settings) => textsOf(settings));
   return [
     ...new Set([
       ...urls.flatMap(credentialsOf),
       ...(config.adminToken === undefined ? [] : [config.adminToken]),
       ...[...config.adminTokens, ...config.webToken].map(({ secret }) => secret),
+      ...Object.values(config.otlpHeaders),
+      ...Object.values(config.otlpTracesHeaders),
       ...Object.values(config.handlerVariables),
       ...Object.values(config.adapterVariables),
       ...written,

@@ -23,6 +23,7 @@ import {
   wholeNumber,
 } from "./config-kinds.ts";
 import { type ScaleTarget, scaleTargets } from "./config-scale.ts";
+import { TRACING_ROWS, type TracingValues } from "./config-tracing.ts";
 import { VERSION } from "./runtime/version.ts";
 
 /** `tool` is every command that is no mode: it needs no Redis until it asks for one. */
@@ -41,7 +42,7 @@ export interface Surroundings {
   readonly file?: string;
 }
 
-export interface Values extends AccessValues {
+export interface Values extends AccessValues, TracingValues {
   readonly redisUrl: string | undefined;
   readonly namespace: string;
   readonly handlers: readonly string[];
@@ -81,6 +82,7 @@ export interface Values extends AccessValues {
   readonly environment: string | undefined;
   readonly logLevel: "debug" | "info" | "warn" | "error";
   readonly logFormat: "json" | "pretty";
+  readonly logLines: number;
   readonly groups: Readonly<Record<string, readonly string[]>>;
   readonly admins: readonly string[];
 }
@@ -362,13 +364,20 @@ export const SETTINGS: { readonly [K in keyof Values]: Row<Values[K]> } = {
     kind: text,
     preset: always(undefined),
     presetSaid: "`production`; in dev `development`",
-    sentence: "The environment that error trackers are told.",
+    sentence: "The environment that error trackers and traces are told.",
   },
+  ...TRACING_ROWS,
   logLevel: {
     variable: "LOG_LEVEL",
     kind: choice("debug", "info", "warn", "error"),
     preset: always("info"),
     sentence: "The least important lines that are logged.",
+  },
+  logLines: {
+    variable: "ANTIPHON_LOG_LINES",
+    kind: wholeNumber({ min: 1, max: 1_000_000 }),
+    preset: always(1_000),
+    sentence: "Lines a second that one route may log in one thread; what is above that is dropped and counted.",
   },
   logFormat: {
     variable: "LOG_FORMAT",

@@ -4,6 +4,7 @@ import { type Argument, loadScript, type Reply, text } from "../redis/scripts.ts
 import { type BrokerContext, callBroker } from "./connection.ts";
 import type { Element } from "./delivery.ts";
 import type { Effect } from "./effects.ts";
+import type { Carrier } from "../telemetry/carrier.ts";
 import type { Serves } from "./served.ts";
 import { encodeSettlements } from "./settling.ts";
 import { claimText, decodeHeld, decodeTaken, dueOf } from "./taken.ts";
@@ -77,6 +78,8 @@ export interface Settlement {
   readonly effects: readonly Effect[];
   /** One line of the queue's history; "" for none. */
   readonly history: string;
+  /** Of its run, where that is traced. */
+  readonly trace?: Carrier;
 }
 
 export interface Settled {

@@ -97,6 +97,11 @@ export interface EnvelopeHeader {
   readonly tags?: readonly string[];
   /** Of a webhook. */
   readonly request?: RequestHead;
+  /** Which span made it, as W3C writes it: see telemetry/carrier.ts. */
+  readonly traceparent?: string;
+  readonly tracestate?: string;
+  /** It was made together with others, so its run is no part of that trace but linked to it. */
+  readonly traceLink?: true;
 }
 
 export interface RequestHead {

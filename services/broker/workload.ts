@@ -11,6 +11,7 @@
 import type { Share, WorkerFacts } from "./claims.ts";
 import type { BrokerContext } from "./connection.ts";
 import { queueFigures, type QueueFigures } from "./figures.ts";
+import { type OutboxLoad, outboxLoads } from "./outbox-loads.ts";
 import { kindOf, servedAs, type Serves } from "./served.ts";
 
 const DRAIN_S = 10;
@@ -37,6 +38,8 @@ export interface QueueLoad extends Pick<
 > {
   /** Until what waits and runs now is done by the workers that there are; Infinity when there are none. */
   readonly drainSeconds: number;
+  /** Something waits or runs, and no living worker serves it. */
+  readonly isUnserved: boolean;
 }
 
 export interface PoolLoad {
@@ -54,6 +57,11 @@ export interface Workload {
   readonly queues: readonly QueueLoad[];
   /** Those with a living worker; when nobody lives, the pool `default`. By their names. */
   readonly pools: readonly PoolLoad[];
+}
+
+/** With what waits to be said in chat, which no worker is needed for. */
+export interface WholeLoad extends Workload {
+  readonly outboxes: readonly OutboxLoad[];
 }
 
 /** What one queue asks of one pool. */
@@ -80,6 +88,11 @@ interface Pool {
 /** Figures of the whole bot, read anew: a few round trips, whatever there is in the queues. */
 export async function workload(context: BrokerContext): Promise<Workload> {
   return workloadOf(await queueFigures(context));
+}
+
+export async function wholeLoad(context: BrokerContext): Promise<WholeLoad> {
+  const [load, outboxes] = await Promise.all([workload(context), outboxLoads(context)]);
+  return { ...load, outboxes };
 }
 
 export function workloadOf(figures: readonly QueueFigures[]): Workload {
@@ -145,7 +158,8 @@ function loadOf(queue: QueueFigures, owners: readonly Pool[]): QueueLoad {
   const slots = owners.reduce((sum, pool) => sum + pool.workers.length * concurrencyOf(queue, pool), 0);
   const busyS = ((ready + claimed) * (meanRunMs ?? RUN_MS)) / 1000;
   const drainSeconds = ready + claimed === 0 ? 0 : busyS / slots;
-  return { name, ready, claimed, delayed, dead, oldestMs, arrivalsPerSecond, meanRunMs, drainSeconds };
+  const isUnserved = ready + claimed > 0 && queue.workers.length === 0;
+  return { name, ready, claimed, delayed, dead, oldestMs, arrivalsPerSecond, meanRunMs, drainSeconds, isUnserved };
 }
 
 /** A process serves many queues and counts once. */

@@ -18,10 +18,10 @@ export const master: Command = {
     return runMode(context, {
       name: "master",
       config,
-      start: ({ emit, died }) => {
+      start: ({ emit, meter, died }) => {
         const pod = hostname();
         const place = config.dev ? undefined : placeOf(context.env, pod);
-        const { ready, stop } = startMaster({ config, pod, place, emit, died });
+        const { ready, stop } = startMaster({ config, pod, place, emit, meter, died });
         return { ready: ready.then(({ adminPort }) => ({ admin: adminPort })), stop };
       },
     });

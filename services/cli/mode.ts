@@ -7,6 +7,8 @@ import { systemClock } from "../runtime/clock.ts";
 import { VERSION } from "../runtime/version.ts";
 import type { Emit } from "../telemetry/events.ts";
 import { logEmitter } from "../telemetry/logs.ts";
+import { measuring } from "../telemetry/measuring.ts";
+import { Meter } from "../telemetry/meter.ts";
 import { openReporting } from "../telemetry/trackers.ts";
 import type { Addresses, CommandContext, Option } from "./command.ts";
 
@@ -18,6 +20,8 @@ export interface Running {
 
 export interface Around {
   readonly emit: Emit;
+  /** What it counts. */
+  readonly meter: Meter;
   readonly died: (error: unknown) => void;
   /** An operator wants it to stop. */
   readonly toStop: () => void;
@@ -38,7 +42,8 @@ export async function runMode(context: CommandContext, { name, config, start }: 
   const { stopping } = context;
   const log = logEmitter({ level: config.logLevel, format: config.logFormat, base: { mode: name } });
   const reports = reportsOf({ config, server: hostname(), version: VERSION });
-  const reporting = openReporting(reports, { emit: log, mode: name, clock: systemClock, random: Math.random });
+  const meter = new Meter();
+  const reporting = openReporting(reports, { emit: measuring(log, meter), mode: name, clock: systemClock, random: Math.random });
   const { emit } = reporting;
   let failure: unknown;
   let isStopping = false;
@@ -55,7 +60,7 @@ export async function runMode(context: CommandContext, { name, config, start }: 
   };
   stopping.addEventListener("abort", end);
   if (stopping.aborted) end();
-  const running = start({ emit, died, toStop });
+  const running = start({ emit, meter, died, toStop });
   running.ready.then((at) => {
     emit("process.started", { mode: name, pid: process.pid, urls: urlsOf(config, at) });
     context.ready(at);

@@ -1,6 +1,6 @@
 // external.metrics.k8s.io/v1beta1: what a HorizontalPodAutoscaler asks, and what it is answered. Pure.
 
-import type { Sample } from "../telemetry/metrics.ts";
+import type { Sample } from "../telemetry/samples.ts";
 import type { Asker } from "./front-proxy.ts";
 import { parseSelector } from "./label-selector.ts";
 

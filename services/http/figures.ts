@@ -3,7 +3,8 @@
 import type { FastifyPluginAsync } from "fastify";
 import { AntiphonError } from "../runtime/errors.ts";
 import { suggestion } from "../runtime/suggest.ts";
-import { type Load, Metrics, samplesOf } from "../telemetry/metrics.ts";
+import { type Exposed, Exposition } from "../telemetry/exposition.ts";
+import { type Load, samplesOf } from "../telemetry/samples.ts";
 
 interface QueueLoad {
   readonly name: string;
@@ -15,6 +16,7 @@ interface QueueLoad {
   readonly arrivalsPerSecond: number;
   readonly meanRunMs: number | null;
   readonly drainSeconds: number;
+  readonly isUnserved: boolean;
 }
 
 interface PoolLoad {
@@ -31,8 +33,8 @@ export interface Workload extends Load {
 }
 
 /** `look` is asked by every request: it remembers for a moment. Rejects where Redis is away. */
-export function figures(look: () => Promise<Workload>): FastifyPluginAsync {
-  const metrics = new Metrics();
+export function figures(look: () => Promise<Workload>, exposed: Exposed): FastifyPluginAsync {
+  const metrics = new Exposition(exposed);
   return async (app) => {
     app.get<{ Querystring: { pool?: string } }>("/scale", async (request, reply) => {
       const body = scaleOf(await look(), request.query.pool);
@@ -60,7 +62,7 @@ function scaleOf({ queues, pools }: Workload, name: string | undefined): object 
 
 /** What has never run has no mean; scripts that add up want a number. */
 function told(queue: QueueLoad): object {
-  const { drainSeconds: _, arrivalsPerSecond, meanRunMs, ...depth } = queue;
+  const { drainSeconds: _, isUnserved: _unserved, arrivalsPerSecond, meanRunMs, ...depth } = queue;
   return { ...depth, arrivalsPerSecond: rounded(arrivalsPerSecond), meanRunMs: rounded(meanRunMs ?? 0) };
 }
 

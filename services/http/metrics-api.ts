@@ -15,7 +15,7 @@ import { Loop } from "../runtime/loop.ts";
 import type { Part } from "../runtime/part.ts";
 import { portProblem } from "../runtime/port-problem.ts";
 import type { Emit } from "../telemetry/events.ts";
-import type { Sample } from "../telemetry/metrics.ts";
+import type { Sample } from "../telemetry/samples.ts";
 import { answer } from "./external-metrics.ts";
 import { askerOf, type Trust, trustOf } from "./front-proxy.ts";
 import { readConfigMap, type ServiceAccount } from "./service-account.ts";

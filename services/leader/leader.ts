@@ -83,6 +83,7 @@ export class Leader implements Part {
   }
 
   async start(): Promise<void> {
+    this.#options.emit("leader.stands", { unit: this.unit });
     this.#options.subscriber.on("message", this.#onMessage);
     await this.#loop.start();
   }

@@ -6,6 +6,9 @@ import { encodeEnvelope } from "../broker/delivery.ts";
 import type { NewDelivery } from "../broker/producer.ts";
 import type { ChatMessage, Inbound, ResumeState } from "../sdk/adapter.ts";
 import type { Message, Room } from "../sdk/message.ts";
+import { carried } from "../telemetry/carrier.ts";
+import { startSend } from "../telemetry/queue-spans.ts";
+import type { Span, Tracing } from "../telemetry/tracing.ts";
 
 export interface Batch {
   readonly inbounds: readonly Inbound[];
@@ -15,12 +18,15 @@ export interface Batch {
   readonly places: readonly (number | undefined)[];
   /** Behind the last of them. */
   readonly resume: ResumeState | undefined;
+  /** Of each Delivery, where traces are made; to be ended when they are stored. */
+  readonly spans: readonly Span[];
 }
 
 export interface BatchOptions {
   readonly unit: string;
   /** Whose messages stay in order: a person's in a room, or a room's. */
   readonly order: "user" | "room";
+  readonly tracing?: Tracing | undefined;
 }
 
 /** Deliveries of one script, and the bytes of their bodies: so that no script keeps Redis busy for long. */
@@ -32,24 +38,38 @@ const DEDUPE_MS = 3_600_000;
 export function batchOf(waiting: readonly Inbound[], most: number, options: BatchOptions): Batch {
   const deliveries: NewDelivery[] = [];
   const places: (number | undefined)[] = [];
+  const spans: Span[] = [];
   let [bytes, resume]: [number, ResumeState | undefined] = [0, undefined];
   for (const inbound of waiting) {
-    const delivery = deliveryOf(inbound, options);
+    const span = isWanted(inbound) ? options.tracing && startSend(options.tracing, "chat", ABOUT) : undefined;
+    const delivery = deliveryOf(inbound, options, span);
     bytes += delivery === undefined ? 0 : Buffer.byteLength(delivery.envelope);
     const isFull = deliveries.length >= most || bytes > BYTES_MAX;
     if (delivery && deliveries.length > 0 && isFull) break;
     places.push(delivery && deliveries.length);
     if (delivery) deliveries.push(delivery);
+    if (span) spans.push(span);
     resume = inbound.resume ?? resume;
   }
-  return { inbounds: waiting.slice(0, places.length), deliveries, places, resume };
+  return { inbounds: waiting.slice(0, places.length), deliveries, places, resume, spans };
 }
 
-function deliveryOf({ event, dedupe }: Inbound, { unit, order }: BatchOptions): NewDelivery | undefined {
+/** Each line begins a trace of its own, also those of a backlog that are stored together. */
+const ABOUT = { kind: "message", parent: null } as const;
+
+function isWanted({ event }: Inbound): boolean {
+  return event.type === "message" && !event.message.user.isSelf;
+}
+
+function deliveryOf(
+  { event, dedupe }: Inbound,
+  { unit, order }: BatchOptions,
+  span: Span | undefined,
+): NewDelivery | undefined {
   if (event.type !== "message" || event.message.user.isSelf) return undefined;
   const message = messageOf(event.message, unit);
   const key = order === "room" ? message.room : `${message.room}\n${message.user.id}`;
-  const header = { v: 1, kind: "message", by: message.user.id, key } as const;
+  const header = { v: 1, kind: "message", by: message.user.id, key, ...carried(span) } as const;
   const [first = event.id] = dedupe;
   return {
     route: 0,

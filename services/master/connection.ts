@@ -93,6 +93,7 @@ export class Connection {
   async close(how: "handover" | "shutdown" | "fenced", deadlineMs: number): Promise<ResumeState | undefined> {
     this.#ended.abort();
     this.#giveUp();
+    this.#options.emit("adapter.closed", { unit: this.#options.unit });
     return this.#adapter.stop(how, deadlineMs);
   }
 

@@ -13,6 +13,7 @@ import type { RedisClient } from "../redis/connect.ts";
 import type { Clock, Random } from "../runtime/clock.ts";
 import type { Part } from "../runtime/part.ts";
 import type { Emit } from "../telemetry/events.ts";
+import type { Tracing } from "../telemetry/tracing.ts";
 import { Unit } from "./unit.ts";
 
 /** What every Lease of this process shares. */
@@ -50,6 +51,7 @@ export interface ConnectionsOptions {
   readonly limits: QueueLimits;
   /** The only room that may be spoken in, if there is one. */
   readonly only?: string | undefined;
+  readonly tracing?: Tracing | undefined;
 }
 
 interface Connection {
@@ -102,7 +104,7 @@ export class Connections implements Part {
 
   async #startAdapter({ name, create, settings }: LoadedAdapter): Promise<void> {
     if (!create) return;
-    const { around, limits, only } = this.#options;
+    const { around, limits, only, tracing } = this.#options;
     const { broker, subscriber, clock, random, emit } = around;
     const units = (await (await create({ settings, clock, random })).units?.()) ?? [""];
     for (const part of units) {
@@ -118,6 +120,7 @@ export class Connections implements Part {
         clock,
         random,
         emit,
+        tracing,
       });
       const leader = leaderOf(unitName, unit, around);
       this.#connections.push({ unit, leader });

@@ -1,15 +1,18 @@
 // What the leader of `control` does for the whole bot: fires schedules, takes back what dead workers held, forgets dead
-// letters that outlived their time, warns of queues that nobody serves; in Kubernetes it scales the workers.
+// letters that outlived their time, warns of queues that nobody serves, tells how the bot stands; in Kubernetes it scales
+// the workers.
 
 import type { BrokerContext } from "../broker/connection.ts";
 import type { DeadRetention } from "../broker/dead.ts";
 import type { Duty, Tenure } from "../leader/duty.ts";
 import type { Clock, Random } from "../runtime/clock.ts";
 import type { Emit } from "../telemetry/events.ts";
+import type { Tracing } from "../telemetry/tracing.ts";
 import { InCluster, type Surroundings } from "./in-cluster.ts";
 import { Reaper } from "./reaper.ts";
 import { Retention } from "./retention.ts";
 import { Scheduler } from "./scheduler.ts";
+import { Snapshots, type SnapshotsOptions } from "./snapshots.ts";
 import type { TimedRoute } from "./timetable.ts";
 import { Unserved } from "./unserved.ts";
 
@@ -18,11 +21,14 @@ export interface ControlOptions {
   readonly routes: readonly TimedRoute[];
   readonly retention: DeadRetention;
   readonly thereSince?: () => number | undefined;
+  /** For telling how the bot stands; absent: nobody is told. */
+  readonly told?: Pick<SnapshotsOptions, "subscriber" | "leaseMs">;
   /** In a pod with a service account. */
   readonly kubernetes?: Surroundings | undefined;
   readonly clock: Clock;
   readonly random: Random;
   readonly emit: Emit;
+  readonly tracing?: Tracing | undefined;
 }
 
 export class Control implements Duty {
@@ -42,6 +48,7 @@ export class Control implements Duty {
     const { kubernetes } = options;
     this.#inCluster = kubernetes && new InCluster({ ...options, ...kubernetes });
     if (this.#inCluster) this.#agents = [...this.#agents, this.#inCluster];
+    if (options.told) this.#agents = [...this.#agents, new Snapshots({ ...options, ...options.told })];
     for (const agent of this.#agents) await agent.start();
   }
 

@@ -102,6 +102,7 @@ export class Executor {
     if (!tenure.held()) return LEFT;
     pacing.spend(buckets);
     const outcome = await this.#bounded(action, given.attempts + unclear, given.signal);
+    if (outcome.ok) emit("action.done", { unit });
     if (outcome.ok) return done(action, outcome.messageId);
     if (outcome.kind !== "rateLimited")
       emit("action.failed", { unit, action: action.id, kind: outcome.kind, error: outcome.error });

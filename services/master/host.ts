@@ -11,6 +11,7 @@ import type { Clock } from "../runtime/clock.ts";
 import { AntiphonError, hasCode } from "../runtime/errors.ts";
 import type { ConnState, Host, Inbound, Ingress, NackReason, ResumeState } from "../sdk/adapter.ts";
 import type { Emit, Level } from "../telemetry/events.ts";
+import type { Tracing } from "../telemetry/tracing.ts";
 import { type Batch, batchOf, EVENTS_MAX } from "./batch.ts";
 
 export interface HostOptions {
@@ -24,6 +25,7 @@ export interface HostOptions {
   readonly clock: Clock;
   readonly emit: Emit;
   readonly onState: (state: ConnState, detail?: string) => void;
+  readonly tracing?: Tracing | undefined;
 }
 
 /** In Redis, and not acknowledged yet. */
@@ -99,8 +101,17 @@ export class UnitHost implements Host {
     return this.#options.clock.now();
   }
 
-  /** All of it in one script, or nothing of it. Nothing is acknowledged yet. */
   async #store(batch: Batch): Promise<readonly Taken[] | NackReason> {
+    const taken = await this.#storeAll(batch);
+    for (const span of batch.spans) {
+      if (typeof taken === "string") span.fail(new Error(taken));
+      span.end();
+    }
+    return taken;
+  }
+
+  /** All of it in one script, or nothing of it. Nothing is acknowledged yet. */
+  async #storeAll(batch: Batch): Promise<readonly Taken[] | NackReason> {
     const { broker, limits } = this.#options;
     const { inbounds, deliveries, resume } = batch;
     if (deliveries.length === 0) return this.#pass(batch);
@@ -114,6 +125,7 @@ export class UnitHost implements Host {
         ...(fence && { fence }),
         ...(fence && resume && { resume: fieldsOf(resume) }),
       });
+      if (stored === "fenced") this.#options.emit("write.fenced", { unit: this.#options.unit });
       if (stored === "fenced") return stored;
       this.#progress = undefined;
       this.#tellGaps(inbounds);
@@ -166,7 +178,10 @@ export class UnitHost implements Host {
   }
 
   #nack(error: unknown): NackReason {
-    if (hasCode(error, "FENCED")) return "fenced";
+    if (hasCode(error, "FENCED")) {
+      this.#options.emit("write.fenced", { unit: this.#options.unit });
+      return "fenced";
+    }
     if (hasCode(error, "QUEUE_FULL")) return "queueFull";
     const isAway = hasCode(error, "REDIS_UNAVAILABLE") || hasCode(error, "DURABILITY_UNMET");
     if (!isAway) this.#options.emit("part.failed", { part: this.#options.unit, error });

@@ -1,8 +1,10 @@
 // The mode `master`: speaks to chat services and keeps the bot's clock. The list of its parts, and what starts and stops them.
 
 import type { Config } from "../config.ts";
+import { lazyAdmin } from "../admin/lazy.ts";
+import { tracesOf } from "../config-tracing.ts";
 import { adapterFacts, type LoadedAdapter, loadAdapters } from "../adapters/load.ts";
-import { workload } from "../broker/workload.ts";
+import { wholeLoad, workload } from "../broker/workload.ts";
 import { adminServer } from "../http/admin.ts";
 import { figures } from "../http/figures.ts";
 import type { Leader } from "../leader/leader.ts";
@@ -17,7 +19,11 @@ import { type Clock, type Random, systemClock } from "../runtime/clock.ts";
 import { randomId } from "../runtime/ids.ts";
 import { Recent } from "../runtime/recent.ts";
 import { startAll, stopAll } from "../runtime/part.ts";
+import { VERSION } from "../runtime/version.ts";
 import type { Emit } from "../telemetry/events.ts";
+import { openTracing, type Tracing } from "../telemetry/tracing.ts";
+import { measured } from "../telemetry/measuring.ts";
+import type { Meter } from "../telemetry/meter.ts";
 import { Connections, leaderOf } from "./connections.ts";
 import { Control } from "./control.ts";
 import { masterHealth } from "./health.ts";
@@ -34,6 +40,8 @@ export interface MasterOptions {
   /** The pod's or machine's name, shown by `antiphon leader`. */
   readonly pod: string;
   readonly emit: Emit;
+  /** What `emit` counts; its own where left out. */
+  readonly meter?: Meter;
   /** It cannot go on: the process should stop. */
   readonly died?: (error: unknown) => void;
   readonly clock?: Clock;
@@ -64,6 +72,7 @@ const FIGURES_MS = 1_000;
 interface Loaded {
   readonly adapters: readonly LoadedAdapter[];
   readonly routes: readonly TimedRoute[];
+  readonly tracing?: Tracing | undefined;
 }
 
 /** Nothing has started yet when it throws. */
@@ -72,9 +81,16 @@ async function load(config: Config): Promise<Loaded> {
   return { adapters, routes: await loadSchedules(config, adapterFacts(adapters)) };
 }
 
+/** Last to be closed: what the handover said goes out, too. */
+function openTraces(options: MasterOptions): Promise<Tracing | undefined> {
+  const { config, pod, emit, clock = systemClock, random = Math.random } = options;
+  return openTracing(tracesOf({ config, server: pod, version: VERSION }), { mode: "master", emit, clock, random });
+}
+
 /** Started from first to last, stopped from last to first: connections hand over while the rest still works. */
 export function masterParts(options: MasterOptions, loaded: Loaded, stopping: AbortSignal) {
-  const { config, pod, emit, clock = systemClock, random = Math.random, clockOffset } = options;
+  const { config, pod, clock = systemClock, random = Math.random, clockOffset } = options;
+  const { emit, meter } = measured(options);
   const { redisUrl: url = "" } = config;
   const timing = leaseTiming(config.leaseMs);
   const redis = new MasterRedis({ url, pod, leaseCommandMs: timing.commandMs, clock, random, emit });
@@ -94,12 +110,14 @@ export function masterParts(options: MasterOptions, loaded: Loaded, stopping: Ab
   const around = { ...common, leases, subscriber, timing, owner, newId: randomId, watchdog: watchdog[0], masters };
   const limits = { deliveries: config.queueLimit, bytes: config.queueBytes };
   const only = config.outboxRedirect;
-  const connections = new Connections({ around, adapters: loaded.adapters, limits, only });
+  const { adapters, tracing } = loaded;
+  const connections = new Connections({ around, adapters, limits, only, tracing });
   const retention = { length: config.deadLength, ageMs: config.deadDays * DAY_MS };
   // Fresh ones: who scales shall not wait for two clocks.
   const kubernetes = surroundingsOf(options, timing.leaseMs, async () => (await workload(broker)).pools);
-  const duties = { routes: loaded.routes, retention, thereSince: () => redis.thereSince, kubernetes };
-  const control = new Control({ ...common, ...duties });
+  const told = { subscriber, leaseMs: timing.leaseMs };
+  const duties = { routes: loaded.routes, retention, thereSince: () => redis.thereSince, kubernetes, told };
+  const control = new Control({ ...common, ...duties, tracing });
   redis.onOutage(() => control.outage());
   const controlLeader = leaderOf("control", control, around);
   const leaders = (): readonly Leader[] => [controlLeader, ...connections.leaders];
@@ -113,20 +131,23 @@ export function masterParts(options: MasterOptions, loaded: Loaded, stopping: Ab
     stopping,
     clock,
   });
-  const load = new Recent({ read: () => workload(broker), maxAgeMs: FIGURES_MS, clock });
-  const plugins = [figures(() => load.get())];
+  const load = new Recent({ read: () => wholeLoad(broker), maxAgeMs: FIGURES_MS, clock });
+  const site = lazyAdmin({ config, clock, random, emit, clockOffsetMs: broker.clockOffsetMs });
+  const plugins = [figures(() => load.get(), { mode: "master", meter }), site.plugin];
   const admin = adminServer({ host: config.adminHost, port: config.adminPort, health, plugins, emit, random });
   const api = metricsApiOf({ config, place: options.place, look: () => load.get(), clock, random, emit });
   const durability = { level: config.durability, key: broker.keys.proof() };
   const checked = (): Promise<void> => checkDurability(redis.commands, durability, { clock, random, stopping });
-  return { parts: [redis, admin, ...api, ...watchdog, masters, controlLeader, connections], admin, checked };
+  return { parts: [redis, admin, site, ...api, ...watchdog, masters, controlLeader, connections], admin, checked };
 }
 
 /** Returns at once; see `ready`. */
 export function startMaster(options: MasterOptions): Running {
   const stopping = new AbortController();
+  let tracing: Tracing | undefined;
   const started = load(options.config).then(async (loaded) => {
-    const { parts, admin, checked } = masterParts(options, loaded, stopping.signal);
+    tracing = await openTraces(options);
+    const { parts, admin, checked } = masterParts(options, { ...loaded, tracing }, stopping.signal);
     await startAll(parts);
     // It answers probes although Redis is away, so this is known later.
     checked().catch((error: unknown) => options.died?.(error));
@@ -137,7 +158,7 @@ export function startMaster(options: MasterOptions): Running {
   const stop = async (): Promise<void> => {
     stopping.abort();
     const running = await started.catch(() => undefined);
-    if (running) await stopAll(running.parts, STOP_MS);
+    if (running) await stopAll(running.parts, STOP_MS).finally(() => tracing?.close());
   };
   let stopped: Promise<void> | undefined;
   return { ready, stop: () => (stopped ??= stop()) };

@@ -6,7 +6,7 @@ import type { ServiceAccount } from "../http/service-account.ts";
 import type { Clock, Random } from "../runtime/clock.ts";
 import { AntiphonError } from "../runtime/errors.ts";
 import type { Emit } from "../telemetry/events.ts";
-import { type Load, samplesOf } from "../telemetry/metrics.ts";
+import { type Load, samplesOf } from "../telemetry/samples.ts";
 
 export interface MetricsApiSurroundings {
   readonly config: Pick<Config, "adminHost" | "metricsApiPort" | "metricsApiCertificate">;

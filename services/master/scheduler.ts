@@ -10,7 +10,10 @@ import { readEdits } from "../broker/schedules.ts";
 import type { Tenure } from "../leader/duty.ts";
 import type { Clock, Random } from "../runtime/clock.ts";
 import { Loop } from "../runtime/loop.ts";
+import { carried } from "../telemetry/carrier.ts";
 import type { Emit } from "../telemetry/events.ts";
+import { startSend } from "../telemetry/queue-spans.ts";
+import { during, type Span, type Tracing } from "../telemetry/tracing.ts";
 import { dueSlots, slotAfter, SLOTS_MAX } from "./slots.ts";
 import { beginningOf, type Entry, timetable, type TimedRoute } from "./timetable.ts";
 
@@ -21,6 +24,7 @@ export interface SchedulerOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly emit: Emit;
+  readonly tracing?: Tracing | undefined;
 }
 
 const LOOK_MS = 1_000;
@@ -132,19 +136,22 @@ export class Scheduler {
   }
 
   async #fire(plan: Plan, entry: Entry, { slot, runMs, nextMs }: Step): Promise<boolean> {
-    const { broker, emit } = this.#options;
+    const { broker, emit, tracing } = this.#options;
     const { version } = plan;
-    const { id, queue } = entry;
-    const delivery = runMs === undefined ? {} : { delivery: this.#deliveryOf(plan, entry, runMs) };
-    const fired = await fire(broker, { version, slot, nextMs, queue, ...delivery });
+    const { id, queue, route, job } = entry;
+    const about = { route, kind: job ? "job" : "cron", parent: null };
+    const span = runMs === undefined ? undefined : tracing && startSend(tracing, queue, about);
+    const delivery = runMs === undefined ? {} : { delivery: this.#deliveryOf(plan, entry, { slotMs: runMs, span }) };
+    const fired = await during(span, () => fire(broker, { version, slot, nextMs, queue, ...delivery }));
     if (fired === null) return false;
     if (runMs !== undefined) emit(fired.duplicate ? "cron.overlapped" : "cron.fired", { route: id, slot: runMs });
     return true;
   }
 
-  #deliveryOf(plan: Plan, entry: Entry, slotMs: number): NewDelivery {
+  /** Its run is no part of a trace, whatever kind of route it is: a schedule has no end. */
+  #deliveryOf(plan: Plan, entry: Entry, { slotMs, span }: { slotMs: number; span: Span | undefined }): NewDelivery {
     const { id, route, overlap, job, class: priority } = entry;
-    const head = { v: 1, route } as const;
+    const head = { v: 1, route, ...carried(span, true) } as const;
     const envelope = job
       ? encodeEnvelope({ ...head, kind: "job" }, job.input)
       : encodeEnvelope({ ...head, kind: "cron" }, JSON.stringify({ slot: slotMs }));

@@ -16,7 +16,9 @@ import { publicId } from "../runtime/ids.ts";
 import { Loop } from "../runtime/loop.ts";
 import type { Action } from "../sdk/action.ts";
 import type { Emit } from "../telemetry/events.ts";
+import { during, type Tracing } from "../telemetry/tracing.ts";
 import type { Executor, Verdict } from "./executor.ts";
+import { type StoredAction, TracedOutbox, withoutTrace } from "./traced-outbox.ts";
 
 export interface SenderOptions {
   readonly outbox: OutboxClaims;
@@ -33,6 +35,7 @@ export interface SenderOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly emit: Emit;
+  readonly tracing?: Tracing | undefined;
 }
 
 const LOOK_MS = 1_000;
@@ -60,11 +63,13 @@ export class Sender {
   /** Ticks in a row. */
   #failures = 0;
   readonly #serverClock: ServerClock;
+  readonly #traced: TracedOutbox | undefined;
   #nextDueMs: number | null = null;
 
   constructor(options: SenderOptions) {
     this.#options = options;
     this.#serverClock = new ServerClock(options.clock);
+    this.#traced = options.tracing && new TracedOutbox(options.tracing, options.outbox.queue);
     this.#loop = new Loop({
       name: `sender ${options.tenure.unit}`,
       intervalMs: () => this.#pauseMs(),
@@ -169,12 +174,14 @@ export class Sender {
         if (!action) return { kind: "dead", error: "it is no Action" };
         const refused = this.#refused(claim, action);
         if (refused !== undefined) return refused;
-        return await executor.run({
-          action,
+        const given = {
+          action: withoutTrace(action),
           attempts: claim.element.attempts,
           doubtSince: this.#doubts?.get(claim.id),
           signal: this.#over.signal,
-        });
+        };
+        if (this.#traced === undefined) return await executor.run(given);
+        return await this.#traced.attempt(claim, action, () => executor.run(given));
       } catch (error) {
         // Redis is away, before anything was said.
         this.#failed(error);
@@ -199,12 +206,12 @@ export class Sender {
     return isByDefault ? { kind: "dead", error: "it could not be said within a day" } : { kind: "done" };
   }
 
-  async #actionOf(claim: Claim): Promise<Action | "deleted" | undefined> {
+  async #actionOf(claim: Claim): Promise<StoredAction | "deleted" | undefined> {
     const apart = claim.body === null && claim.bodyToken !== "";
     const body = apart ? await this.#options.readBody(this.#options.outbox.queue, claim.bodyToken) : claim.body;
     if (body === null) return "deleted";
     try {
-      const action = JSON.parse(body.toString("utf8")) as Action;
+      const action = JSON.parse(body.toString("utf8")) as StoredAction;
       return typeof action.id === "string" && typeof action.room === "string" ? action : undefined;
     } catch {
       return undefined;
@@ -212,7 +219,14 @@ export class Sender {
   }
 
   /** Until Redis has it: without its outcome an Action would be in doubt although we know. */
-  async #settle(claim: Claim, verdict: Exclude<Verdict, { kind: "left" }>): Promise<void> {
+  #settle(claim: Claim, verdict: Exclude<Verdict, { kind: "left" }>): Promise<void> {
+    const ack = this.#traced?.ack(claim);
+    return ack === undefined
+      ? this.#settleUntilWritten(claim, verdict)
+      : during(ack, () => this.#settleUntilWritten(claim, verdict));
+  }
+
+  async #settleUntilWritten(claim: Claim, verdict: Exclude<Verdict, { kind: "left" }>): Promise<void> {
     const { outbox, clock, random } = this.#options;
     const settlement = this.#settlementOf(claim, verdict);
     for (let failures = 0; !this.#over.signal.aborted; failures++) {
@@ -255,7 +269,10 @@ export class Sender {
   #failed(error: unknown): void {
     const { emit, tenure } = this.#options;
     // Redis says that another leads: the renewal will say so too. Until then nothing more is said.
-    if (hasCode(error, "FENCED")) this.#over.abort();
+    if (hasCode(error, "FENCED")) {
+      this.#over.abort();
+      emit("write.fenced", { unit: tenure.unit });
+    }
     emit("loop.failed", { loop: `sender ${tenure.unit}`, error });
   }
 

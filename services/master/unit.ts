@@ -15,6 +15,7 @@ import { backoffMs } from "../runtime/backoff.ts";
 import type { Clock, Random } from "../runtime/clock.ts";
 import type { Adapter, AdapterSurroundings, ConnState, ResumeState, StartOptions } from "../sdk/adapter.ts";
 import type { Emit } from "../telemetry/events.ts";
+import type { Tracing } from "../telemetry/tracing.ts";
 import { Connection } from "./connection.ts";
 import { Executor } from "./executor.ts";
 import { fieldsOf, resumeOf, UnitHost } from "./host.ts";
@@ -34,6 +35,7 @@ export interface UnitOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly emit: Emit;
+  readonly tracing?: Tracing | undefined;
 }
 
 /** What became of the connection, for people. */
@@ -160,13 +162,14 @@ export class Unit implements Duty {
   }
 
   #connect(adapter: Adapter): Connection {
-    const { unit, broker, limits, settings, clock, random, emit } = this.#options;
+    const { unit, broker, limits, settings, clock, random, emit, tracing } = this.#options;
     const order = settings["order"] === "room" ? "room" : "user";
     const connection = new Connection({
       unit,
       adapter,
       create: () => this.#create(),
-      host: ({ ingress }, onState) => new UnitHost({ unit, ingress, broker, limits, order, clock, emit, onState }),
+      host: ({ ingress }, onState) =>
+        new UnitHost({ unit, ingress, broker, limits, order, clock, emit, tracing, onState }),
       onReady: () => {
         this.#sender?.wake();
         this.#tellReady();
@@ -195,7 +198,7 @@ export class Unit implements Duty {
   }
 
   #makeSender(connection: Connection, tenure: Tenure): Sender {
-    const { unit, broker, subscriber, settings, only, clock, random, emit } = this.#options;
+    const { unit, broker, subscriber, settings, only, clock, random, emit, tracing } = this.#options;
     const ready = (): boolean => {
       const { state, adapter } = connection;
       return state === "ready" || (adapter.outbound === "rest" && state !== "failed");
@@ -215,7 +218,19 @@ export class Unit implements Duty {
     });
     const outbox = new OutboxClaims({ ...broker, unit, epoch: tenure.epoch });
     const body = (queue: string, token: string): Promise<Buffer | null> => readBody(broker, queue, token);
-    return new Sender({ outbox, executor, tenure, readBody: body, only, subscriber, ready, clock, random, emit });
+    return new Sender({
+      outbox,
+      executor,
+      tenure,
+      readBody: body,
+      only,
+      subscriber,
+      ready,
+      clock,
+      random,
+      emit,
+      tracing,
+    });
   }
 
   /** Connecting without it could skip what was said; so it waits for Redis. */

@@ -47,6 +47,8 @@ export interface Shown extends Listed {
   readonly errors: readonly { readonly attempt: number; readonly error: string }[];
   /** Names of the steps that are done. */
   readonly steps: readonly string[];
+  /** Of its enqueue, as W3C writes it, where traces are made. */
+  readonly traceparent?: string;
 }
 
 export function listedOf(found: FoundDelivery): ListedOne {
@@ -95,6 +97,7 @@ export function shownOf(found: Found, letter?: { readonly reason: string; readon
     ...(progress !== undefined && { progress: valueOf(progress) }),
     errors,
     steps: Object.keys(notes).flatMap((field) => STEP_NOTE.exec(field)?.[1] ?? []),
+    ...(header.traceparent !== undefined && { traceparent: header.traceparent }),
   };
 }
 

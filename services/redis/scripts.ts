@@ -16,13 +16,22 @@ export type Reply = Buffer | string | number | null | Reply[];
 export type Argument = string | Buffer | number;
 
 const SERVICES = new URL("../", import.meta.url);
+/** Of each script by its digest. */
+const names = new Map<string, string>();
 const INCLUDE = /^-- @include (\S+)$/gm;
 
 /** Reads a script. A line `-- @include broker/lua/lib/take` becomes that file, once, however often it is named. */
 export function loadScript(file: URL): Script {
   const lua = expand(readFileSync(file, "utf8"), new Set());
   const name = file.pathname.slice(file.pathname.lastIndexOf("/") + 1, -".lua".length);
-  return { name, lua, sha: createHash("sha1").update(lua).digest("hex") };
+  const sha = createHash("sha1").update(lua).digest("hex");
+  names.set(sha, name);
+  return { name, lua, sha };
+}
+
+/** Of a script that was loaded here. */
+export function scriptName(sha: string): string | undefined {
+  return names.get(sha);
 }
 
 function expand(text: string, seen: Set<string>): string {

@@ -114,6 +114,22 @@ export interface Log {
   error(text: string, fields?: Readonly<Record<string, unknown>>): void;
 }
 
+export type MetricLabels = Readonly<Record<string, string | number | boolean>>;
+
+/**
+ * Numbers for `/metrics`, as `antiphon_handler_<handler>_<name>`. Of each metric a process tells at most 100 series (of labels'
+ * values); more are dropped and counted. Runs that are repeated tell again. @throws OPTIONS_INVALID where a name, label or type
+ * is not as it must be
+ */
+export interface Metrics {
+  /** Adds to a counter: `count("shipped", { app })`. */
+  count(name: string, labels?: MetricLabels, by?: number): void;
+  /** Says how much there is now. Of several threads the last word counts. */
+  gauge(name: string, value: number, labels?: MetricLabels): void;
+  /** One of many values of which one wants to know the distribution, such as seconds. */
+  observe(name: string, value: number, labels?: MetricLabels): void;
+}
+
 /** The handler's own JSON values, shared by all processes. */
 export interface Store {
   get(key: string): Promise<unknown>;
@@ -123,6 +139,9 @@ export interface Store {
   set(key: string, value: unknown): void;
   delete(key: string): void;
 }
+
+/** Of a span: at most 32 of them. */
+export type SpanAttributes = Readonly<Record<string, string | number | boolean>>;
 
 export interface Bot {
   readonly name: string;
@@ -168,6 +187,7 @@ export interface Ctx<C = unknown> {
   readonly route: RouteInfo;
   readonly delivery: DeliveryInfo;
   readonly log: Log;
+  readonly metrics: Metrics;
   readonly store: Store;
   readonly bot: Bot;
   /** What else waits, runs or failed: to find it, cancel it, change it, run it again. */
@@ -182,6 +202,11 @@ export interface Ctx<C = unknown> {
    * A step that throws is not remembered. Names are unique within a run. @throws INPUT_INVALID, VALUE_TOO_LARGE, CLAIM_LOST
    */
   step<T>(name: string, fn: () => T | Promise<T>): Promise<T>;
+  /**
+   * Runs `fn` as a part of this run's trace; what it enqueues, says and fetches is below it. Without traces it only runs `fn`.
+   * A name such as `render`, not with ids in it: those are attributes.
+   */
+  span<T>(name: string, fn: () => T | Promise<T>, attributes?: SpanAttributes): Promise<T>;
   enqueue<S extends Schema>(job: Job<S>, input: In<S>, options?: EnqueueOptions): Promise<Queued>;
   /** As `enqueue` for each, in order, in few round trips. Nothing is enqueued when something is wrong with one of them. */
   enqueueAll<S extends Schema>(

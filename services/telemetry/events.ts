@@ -1,9 +1,17 @@
 // Everything that can happen, as one typed list. Parts emit events; logs, metrics and traces are derived from them.
 
+import type { MetricRow } from "./metrics.ts";
+
 export type Level = "debug" | "info" | "warn" | "error";
 
+/** Where traces are made: which span it belongs to. Named as log readers know them. */
+interface InTrace {
+  trace_id?: string;
+  span_id?: string;
+}
+
 /** A failed attempt of one route. */
-interface RunFailed {
+interface RunFailed extends InTrace {
   route: string;
   origin: string;
   kind?: string;
@@ -15,6 +23,9 @@ interface RunFailed {
   error: unknown;
   next: string;
 }
+
+/** retried: it failed and runs again; dead: it failed for good. */
+export type RunEnd = "done" | "discarded" | "cancelled" | "retried" | "dead" | "interrupted" | "lost";
 
 /** What each event carries. Add a row here before a part can emit it. */
 export interface EventFields {
@@ -34,11 +45,13 @@ export interface EventFields {
   "claims.reaped": { queue: string; from: string; deliveries: number };
   "claims.resynced": { queue: string; deliveries: number };
   "run.failed": RunFailed;
-  "run.refused": { route: string; user: string };
-  "run.dead": { route: string; origin: string; reason: string };
-  "run.interrupted": { route: string; origin: string };
-  "run.expired": { route: string; origin: string };
-  "run.cancelled": { route: string; origin: string };
+  "run.refused": InTrace & { route: string; user: string };
+  "run.dead": InTrace & { route: string; queue: string; origin: string; reason: string };
+  /** Of every run of a route, whatever came of it. */
+  "run.ended": { route: string; queue: string; outcome: RunEnd; ms: number };
+  "run.interrupted": InTrace & { route: string; origin: string };
+  "run.expired": InTrace & { route: string; origin: string };
+  "run.cancelled": InTrace & { route: string; origin: string };
   "body.lost": { queue: string; id: string };
   "envelope.unread": { queue: string; id: string; version: number };
   "retry.exhausted": { route: string; origin: string; attempt: number; everyMs: number };
@@ -52,13 +65,24 @@ export interface EventFields {
   "settle.retry": { queue: string; error: unknown };
   "http.refused": { status: number; code: string; path: string };
   "http.failed": { path: string; error: unknown };
+  "webhook.answered": { route: string; status: number };
+  /** It stands for election. */
+  "leader.stands": { unit: string };
   "leader.acquired": { unit: string; epoch: string };
   "leader.lost": { unit: string; reason: string };
   "lease.renewed": { unit: string; ms: number };
   /** A master hands a unit over because it leads more than its share. */
   "lease.yielding": { unit: string; leads: number; masters: number };
+  "admin.login-failed": { from: string; tries: number };
+  "admin.tokens-unread": { file: string; problem: string };
+  "admin.audit-unclosed": { action: string; error: unknown };
   "adapter.state": { unit: string; state: string; detail?: string };
+  /** By us: its unit is handed over, or the process stops. */
+  "adapter.closed": { unit: string };
   "adapter.gap": { unit: string; reason: string; fromMs?: number; toMs: number; repaired: boolean };
+  /** Redis refused to write what a former leader did. */
+  "write.fenced": { unit: string };
+  "action.done": { unit: string };
   "action.failed": { unit: string; action: string; kind: string; error: string };
   "action.in-doubt": { unit: string; action: string; result: string };
   "action.expired": { unit: string; action: string; afterMs: number };
@@ -71,19 +95,28 @@ export interface EventFields {
   "scale.held": { deployment: string; why: string };
   "kubernetes.failed": { error: unknown };
   "cron.fired": { route: string; slot: number };
-  "admin.login-failed": { from: string; tries: number };
-  "admin.tokens-unread": { file: string; problem: string };
-  "admin.audit-unclosed": { action: string; error: unknown };
   "cron.missed": { route: string; slots: number };
   "cron.overlapped": { route: string; slot: number };
   "cron.invalid": { route: string; problem: string };
+  /** One report; `tracker.dropped` says it now and then to people. */
+  "report.dropped": { tracker: string };
+  /** Of a handler's own metric: its name and row, labels' values in the row's order, what was counted or observed. */
+  "metric.told": { name: string; row: MetricRow; values: readonly string[]; value: number };
+  "log.dropped": { route: string; lines: number };
   "tracker.dropped": { tracker: string; reports: number; problem: string };
+  "traces.dropped": { to: string; spans: number; problem: string };
   "bus.closed": { channel: string; reason: string };
   "bus.listener-failed": { channel: string; error: unknown };
   "dev.child-ended": { process: string; how: string; againInMs: number };
   "dev.reload": { files: string };
   "dev.reload-failed": { files: string; problems: readonly string[] };
-  log: { level: Level; text: string; route?: string; origin?: string; fields?: Readonly<Record<string, unknown>> };
+  log: InTrace & {
+    level: Level;
+    text: string;
+    route?: string;
+    origin?: string;
+    fields?: Readonly<Record<string, unknown>>;
+  };
 }
 
 export type EventName = keyof EventFields;
@@ -91,7 +124,10 @@ export type EventName = keyof EventFields;
 /** How parts tell what happened. Never throws, never blocks. */
 export type Emit = <N extends EventName>(name: N, fields: EventFields[N]) => void;
 
-export const LEVELS: Readonly<Record<Exclude<EventName, "log">, Level>> = {
+/** Counted and traced, and never logged: one comes with each run or request. */
+export type SilentName = "run.ended" | "webhook.answered" | "action.done" | "report.dropped" | "metric.told";
+
+export const LEVELS: Readonly<Record<Exclude<EventName, "log" | SilentName>, Level>> = {
   "process.started": "info",
   "process.stopping": "info",
   "process.stopped": "info",
@@ -126,12 +162,18 @@ export const LEVELS: Readonly<Record<Exclude<EventName, "log">, Level>> = {
   "settle.retry": "warn",
   "http.refused": "debug",
   "http.failed": "error",
+  "leader.stands": "debug",
   "leader.acquired": "info",
   "leader.lost": "warn",
   "lease.renewed": "debug",
   "lease.yielding": "info",
+  "admin.login-failed": "warn",
+  "admin.tokens-unread": "error",
+  "admin.audit-unclosed": "error",
   "adapter.state": "info",
+  "adapter.closed": "debug",
   "adapter.gap": "warn",
+  "write.fenced": "warn",
   "action.failed": "warn",
   "action.in-doubt": "warn",
   "action.expired": "warn",
@@ -146,13 +188,12 @@ export const LEVELS: Readonly<Record<Exclude<EventName, "log">, Level>> = {
   "cron.missed": "warn",
   "cron.overlapped": "info",
   "cron.invalid": "warn",
+  "log.dropped": "warn",
   "tracker.dropped": "warn",
+  "traces.dropped": "warn",
   "bus.closed": "debug",
   "bus.listener-failed": "error",
   "dev.child-ended": "warn",
   "dev.reload": "info",
   "dev.reload-failed": "error",
 };
-  "admin.login-failed": "warn",
-  "admin.tokens-unread": "error",
-  "admin.audit-unclosed": "error",

@@ -28,10 +28,12 @@ export function logEmitter(options: LogOptions): Emit {
   return (name, fields) => {
     if (name === "log") {
       const line = fields as EventFields["log"];
-      logger[line.level]({ event: "log", route: line.route, origin: line.origin, ...line.fields }, line.text);
+      const { level, text, fields: more, ...where } = line;
+      logger[level]({ event: "log", ...where, ...more }, text);
       return;
     }
-    logger[LEVELS[name as Exclude<EventName, "log">]]({ event: name, ...fields });
+    const level = (LEVELS as Readonly<Partial<Record<EventName, Level>>>)[name];
+    if (level !== undefined) logger[level]({ event: name, ...fields });
   };
 }
 

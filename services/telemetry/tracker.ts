@@ -110,6 +110,7 @@ export class Tracker {
   #drop(count: number, problem: string): void {
     const { emit, clock } = this.#options;
     this.#dropped += count;
+    emit("report.dropped", { tracker: this.name });
     if (clock.monotonic() - this.#toldAt < TELL_MS) return;
     this.#toldAt = clock.monotonic();
     emit("tracker.dropped", { tracker: this.name, reports: this.#dropped, problem });

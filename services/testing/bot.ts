@@ -16,6 +16,7 @@ import { type Failure, Failures } from "./failures.ts";
 import { TestHttp } from "./http.ts";
 import { type Line, RoomView } from "./lines.ts";
 import { Logs, type LogLine } from "./log-lines.ts";
+import { type MetricLine, ToldMetrics } from "./own-metrics.ts";
 import { setBroker } from "./inside.ts";
 import { type Enqueued, TestJobs } from "./jobs.ts";
 import { configOf, type TestBotOptions, unitsOf } from "./options.ts";
@@ -36,6 +37,7 @@ export type { Answer, RequestOptions, TestHttp } from "./http.ts";
 export type { Enqueued, JobsMode } from "./jobs.ts";
 export type { Line, RoomView } from "./lines.ts";
 export type { LogLine } from "./log-lines.ts";
+export type { MetricLine } from "./own-metrics.ts";
 export type { TestBotOptions } from "./options.ts";
 export type { SayOptions, Speaker, TestUser, UserOptions } from "./people.ts";
 
@@ -48,12 +50,14 @@ export async function testBot(options: TestBotOptions): Promise<TestBot> {
   const clock = new TestClock();
   const failures = new Failures();
   const logs = new Logs();
+  const metrics = new ToldMetrics();
   const log = options.log && logEmitter({ level: options.log, format: "pretty", base: {} });
   const jobs = new TestJobs(options.jobs ?? "run");
   const emit: Emit = (name, fields) => {
     jobs.hear(name, fields);
     failures.hear(name, fields);
     logs.hear(name, fields);
+    metrics.hear(name, fields);
     log?.(name, fields);
   };
   const { handlers, workers = 1 } = options;
@@ -62,7 +66,7 @@ export async function testBot(options: TestBotOptions): Promise<TestBot> {
   const stack = new Stack({ config, handlers, units, workers, middleware, clock, random: Math.random, emit });
   await stack.start();
   jobs.attach(stack);
-  return new TestBot({ stack, jobs, clock, failures, logs });
+  return new TestBot({ stack, jobs, clock, failures, logs, metrics });
 }
 
 interface TestBotParts {
@@ -71,6 +75,7 @@ interface TestBotParts {
   readonly clock: TestClock;
   readonly failures: Failures;
   readonly logs: Logs;
+  readonly metrics: ToldMetrics;
 }
 
 export class TestBot implements AsyncDisposable {
@@ -84,6 +89,7 @@ export class TestBot implements AsyncDisposable {
   readonly #stack: Stack;
   readonly #failures: Failures;
   readonly #logs: Logs;
+  readonly #metrics: ToldMetrics;
   readonly #quiet: Quiet;
   /** What the test has begun and not heard the end of. */
   readonly #underway = new Set<Promise<unknown>>();
@@ -91,12 +97,13 @@ export class TestBot implements AsyncDisposable {
   #lines: readonly Line[] = [];
   #stopped: Promise<void> | undefined;
 
-  constructor({ stack, jobs, clock, failures, logs }: TestBotParts) {
+  constructor({ stack, jobs, clock, failures, logs, metrics }: TestBotParts) {
     this.#stack = stack;
     this.#jobs = jobs;
     this.queue = queueOf(stack, clock);
     this.#failures = failures;
     this.#logs = logs;
+    this.#metrics = metrics;
     const { broker, config, services } = stack;
     setBroker(this, broker);
     const twice = new Twice();
@@ -141,6 +148,11 @@ export class TestBot implements AsyncDisposable {
   /** What handlers logged. */
   get logs(): readonly LogLine[] {
     return this.#logs.lines;
+  }
+
+  /** What handlers told with `ctx.metrics`, each time that they did. */
+  get metrics(): readonly MetricLine[] {
+    return this.#metrics.lines;
   }
 
   /** Routes that run now. */

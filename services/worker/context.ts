@@ -4,7 +4,7 @@
 import { createHash } from "node:crypto";
 import { AntiphonError } from "../runtime/errors.ts";
 import type { Action } from "../sdk/action.ts";
-import type { Bot, Ctx, DeliveryInfo, Log, RouteInfo, SayOptions, Sent, Store } from "../sdk/context.ts";
+import type { Bot, Ctx, DeliveryInfo, Log, Metrics, RouteInfo, SayOptions, Sent, Store } from "../sdk/context.ts";
 import { durationMs } from "../sdk/duration.ts";
 import type { Message, Room } from "../sdk/message.ts";
 import type { Jobs, QueueControls } from "../sdk/operations.ts";
@@ -17,6 +17,7 @@ import { readRef, refOf } from "./rooms.ts";
 import type { RouteRun } from "./route-run.ts";
 import { step } from "./steps.ts";
 import { storeOf } from "./store-access.ts";
+import { spanOf } from "./traced-effects.ts";
 
 /** An Action without what follows from where and how often it is said. */
 type Deed = Action extends infer A ? (A extends Action ? Omit<A, "id" | "unit" | "room"> : never) : never;
@@ -75,6 +76,10 @@ export class RunCtx implements Ctx {
     };
   }
 
+  get metrics(): Metrics {
+    return this.#run.parts.metrics.of(this.#run.route.handler.shape.name);
+  }
+
   get store(): Store {
     return storeOf(this.#run);
   }
@@ -131,6 +136,10 @@ export class RunCtx implements Ctx {
     return (name, fn) => this.#tracked(() => step(this.#run, name, fn));
   }
 
+  get span(): Ctx["span"] {
+    return (name, fn, attributes = {}) => spanOf(this.#run, { name, attributes }, fn);
+  }
+
   get enqueue(): Ctx["enqueue"] {
     return (job, input, options = {}) =>
       this.#tracked(async () => ({ id: await enqueue(this.#run, job, { input, options }) }));
@@ -181,7 +190,7 @@ export class RunCtx implements Ctx {
     const run = this.#run;
     const { unit, id: roomId } = run.parts.rooms.find(room);
     const id = run.effectId({ operation: deed.op, target: room, ...what });
-    await run.write(run.effectOf({ ...deed, id, unit, room: roomId }));
+    await run.act({ ...deed, id, unit, room: roomId });
     return { ref: refOf({ id, unit, room: roomId }) };
   }
 

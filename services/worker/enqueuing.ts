@@ -7,8 +7,12 @@ import type { DeliveryOptions } from "../sdk/enqueue-options.ts";
 import type { EnqueueCall, Meta } from "../sdk/middleware.ts";
 import { WORK_QUEUE } from "../sdk/place.ts";
 import { type Prepared, prepareEvent, prepareJob, type ToEnqueue } from "../sdk/prepare.ts";
+import { carried } from "../telemetry/carrier.ts";
+import { idsOf } from "../telemetry/queue-spans.ts";
+import { during, type Span } from "../telemetry/tracing.ts";
 import { aroundEnqueue } from "./around.ts";
 import type { RouteRun, What } from "./route-run.ts";
+import { startEnqueue } from "./traced-effects.ts";
 import { tooMany } from "./writer.ts";
 
 /** So many are written before the next ones are begun. */
@@ -28,7 +32,8 @@ interface Ready {
 export async function enqueue(run: RouteRun, job: Job, given: Omit<Member, "job">): Promise<string> {
   const call = { kind: "job", name: job.name, input: given.input, options: given.options ?? {} } as const;
   const ids = await aroundEnqueue(run, call, async ({ input, options, meta }) => {
-    return [await write(run, { job, input, options, prepared: await ready(run, { job, input, options }) }, meta)];
+    const one = { job, input, options, prepared: await ready(run, { job, input, options }) };
+    return [await write(run, one, { meta })];
   });
   return ids[0] ?? "";
 }
@@ -37,11 +42,14 @@ export async function enqueue(run: RouteRun, job: Job, given: Omit<Member, "job"
 export async function enqueueAll(run: RouteRun, members: readonly Member[]): Promise<string[]> {
   const all = await readyAll(run, members);
   if (!run.underway.writer.hasRoomFor(all.length)) throw tooMany();
-  const ids: string[] = [];
-  for (let at = 0; at < all.length; at += CHUNK) {
-    ids.push(...(await Promise.all(all.slice(at, at + CHUNK).map((one) => enqueueReady(run, one)))));
-  }
-  return ids;
+  const span = startEnqueue(run, all[0]?.prepared.queue ?? WORK_QUEUE, { count: all.length });
+  return during(span, async () => {
+    const ids: string[] = [];
+    for (let at = 0; at < all.length; at += CHUNK) {
+      ids.push(...(await Promise.all(all.slice(at, at + CHUNK).map((one) => enqueueReady(run, one, span)))));
+    }
+    return ids;
+  });
 }
 
 /** The last one runs when all the others have finished. */
@@ -97,13 +105,14 @@ async function readyAll(run: RouteRun, members: readonly Member[]): Promise<Read
 
 const PROBLEMS_MAX = 10;
 
-async function enqueueReady(run: RouteRun, one: Ready): Promise<string> {
+/** `ofMany`: the span of all that are enqueued together. */
+async function enqueueReady(run: RouteRun, one: Ready, ofMany: Span | undefined): Promise<string> {
   const { job, input, options } = one;
   const call = { kind: "job", name: job.name, input, options } as const;
   const ids = await aroundEnqueue(run, call, async (last) => {
     const isSame = last.input === input && last.options === options;
     const now = isSame ? one : { job, ...last, prepared: await ready(run, { job, ...last }) };
-    return [await write(run, now, last.meta)];
+    return [await write(run, now, { meta: last.meta, ofMany })];
   });
   return ids[0] ?? "";
 }
@@ -127,12 +136,17 @@ function routeOf(run: RouteRun, job: Job): string {
 }
 
 /** Times count for the effect's id only as far as the author wrote them: a moment is another one in each attempt. */
-function write(run: RouteRun, { job, options, prepared }: Ready, meta: Meta | undefined): Promise<string> {
+function write(run: RouteRun, { job, options, prepared }: Ready, { meta, ofMany }: With): Promise<string> {
   const { queue, delivery, header, payload } = prepared;
   const content = `${payload}\n${options.key ?? ""}\n${delivery.delayMs ?? 0}`;
   const id = run.effectId({ operation: "enqueue", target: job.name, content, id: options.id });
   const said = { kind: "job", ...header, ...metaOf(meta) } as const;
-  return writeChild(run, { id, route: routeOf(run, job), queue, delivery, header: said, payload });
+  return writeChild(run, { id, route: routeOf(run, job), queue, delivery, header: said, payload, ofMany });
+}
+
+interface With {
+  readonly meta: Meta | undefined;
+  readonly ofMany?: Span | undefined;
 }
 
 function metaOf(meta: Meta | undefined): Pick<EnvelopeHeader, "meta"> {
@@ -146,14 +160,31 @@ interface Child {
   readonly delivery: DeliveryOptions;
   readonly header: Omit<EnvelopeHeader, "v" | "at" | "route">;
   readonly payload: string;
+  readonly ofMany?: Span | undefined;
 }
 
 /** Gives its public id. */
-async function writeChild(run: RouteRun, { id, route, queue, delivery, header, payload }: Child): Promise<string> {
-  const { parts, underway } = run;
-  const number = parts.numbers.get(route);
+async function writeChild(run: RouteRun, child: Child): Promise<string> {
+  const { route, queue, ofMany } = child;
+  if (run.parts.tracing === undefined || ofMany !== undefined) return writeWith(run, child, ofMany);
+  const span = startEnqueue(run, queue, {
+    route,
+    kind: child.header.kind,
+    bodyBytes: Buffer.byteLength(child.payload),
+  });
+  return during(span, async () => {
+    const id = await writeWith(run, child, span);
+    span?.set(idsOf(id));
+    return id;
+  });
+}
+
+async function writeWith(run: RouteRun, child: Child, span: Span | undefined): Promise<string> {
+  const { id, route, queue, delivery, header, payload, ofMany } = child;
+  const number = run.parts.numbers.get(route);
   if (number === undefined) throw new AntiphonError("ROUTE_UNKNOWN", `${route} has no number.`);
-  const whole: EnvelopeHeader = { v: 1, route, ...header, ...underway.causedBy };
+  const trace = carried(span, ofMany !== undefined);
+  const whole: EnvelopeHeader = { v: 1, route, ...header, ...run.underway.causedBy, ...trace };
   const envelope = encodeEnvelope(whole, payload);
   return run.write({ kind: "child", id, queue, delivery: { route: number, envelope, ...delivery } });
 }

@@ -9,12 +9,15 @@ import { keepOrders, orderWorker } from "../broker/orders.ts";
 import { ServerClock } from "../broker/server-clock.ts";
 import type { Config } from "../config.ts";
 import { reportsOf } from "../config-reports.ts";
+import { tracesOf } from "../config-tracing.ts";
 import type { Clock, Random } from "../runtime/clock.ts";
 import { randomId } from "../runtime/ids.ts";
 import { Loop } from "../runtime/loop.ts";
 import { type Part, startAll, stopAll } from "../runtime/part.ts";
 import { VERSION } from "../runtime/version.ts";
 import type { Emit } from "../telemetry/events.ts";
+import type { Meter } from "../telemetry/meter.ts";
+import type { Tracing } from "../telemetry/tracing.ts";
 import type { Connections } from "./connections.ts";
 import { drain } from "./drain.ts";
 import { heartbeat } from "./heartbeat.ts";
@@ -30,7 +33,7 @@ import { ServedQueues } from "./served-queues.ts";
 import { sharesOf } from "./shares.ts";
 import { SlotMemory } from "./slots.ts";
 import { Turns } from "./turns.ts";
-import { childSpawner, type MemoryLimits, type Spawn, threadSpawner } from "./threads.ts";
+import { childSpawner, measuringSpawn, type MemoryLimits, type Spawn, threadSpawner } from "./threads.ts";
 
 export interface HandlingOptions {
   readonly config: Config;
@@ -56,6 +59,10 @@ export interface HandlingOptions {
   /** Aborts when the worker is stopped, also before it has started. */
   readonly stopping: AbortSignal;
   readonly emit: Emit;
+  /** Of the process; nobody asks for its counts where left out. */
+  readonly meter?: Meter;
+  /** Of this thread. */
+  readonly tracing?: Tracing | undefined;
   readonly clock: Clock;
   readonly random: Random;
 }
@@ -73,7 +80,7 @@ const SERIAL_MAX = 2 ** 31 - 1;
  */
 export function handlingParts(options: HandlingOptions): Part[] {
   const { connections, beside, pulse, stopping, draining, config, emit, clock, random, memory = MEMORY } = options;
-  const { spawn = childSpawner(memory) } = options;
+  const spawn = measuringSpawn(options.spawn ?? childSpawner(memory), options.meter);
   const quarantine = new Quarantine({ data: threadBase(options), spawn, emit, clock, random });
   const choice = new QueueChoice(config);
   const pools = poolsOf(options, choice, quarantine);
@@ -154,7 +161,7 @@ function poolsOf(options: HandlingOptions, { kinds }: QueueChoice, quarantine: Q
   const { config, emit, clock, random, memory = MEMORY } = options;
   const shares = sharesOf({ threads: config.workerThreads, concurrency: config.workerConcurrency, kinds });
   const base = threadBase(options);
-  const { spawn = threadSpawner(memory) } = options;
+  const spawn = measuringSpawn(options.spawn ?? threadSpawner(memory), options.meter);
   let index = 0;
   const pool = (kind: WorkKind): Pool => {
     const threads = shares[kind].map((slots): ThreadData => {
@@ -167,14 +174,26 @@ function poolsOf(options: HandlingOptions, { kinds }: QueueChoice, quarantine: Q
 }
 
 function queuesOf(options: HandlingOptions, choice: QueueChoice, pools: Pools): ServedQueues {
-  const { config, connections, pod, emit, clock, random } = options;
+  const { config, connections, pod, emit, tracing, clock, random } = options;
   const { historyLength, historyHours } = config;
   const broker = { ...options.broker, historyLength, historyAgeMs: historyHours * 3_600_000 };
   const clientId = (): Promise<string> => connections.clientId();
   const { bells } = connections;
   const facts = factsOf(options, pools);
   const serverClock = new ServerClock(clock);
-  const common = { broker, bells, clientId, facts, serverClock, serials: numbering(), pod, emit, clock, random };
+  const common = {
+    broker,
+    bells,
+    clientId,
+    facts,
+    serverClock,
+    serials: numbering(),
+    pod,
+    emit,
+    tracing,
+    clock,
+    random,
+  };
   const turns = new Map([...pools].map(([kind, pool]) => [kind, turnsOf(pool)]));
   const names = new QueueNames(broker);
   return new ServedQueues({
@@ -236,11 +255,12 @@ function threadConfig({ config, cwd, pod, database, ...given }: HandlingOptions)
   const { redisUrl = "", namespace, name, alias, handlers, handlerVariables, groups, admins } = config;
   const settings = config.handlerSettings;
   const queueLimits = { deliveries: config.queueLimit, bytes: config.queueBytes };
-  const log = { level: config.logLevel, format: config.logFormat };
+  const log = { level: config.logLevel, format: config.logFormat, linesPerSecond: config.logLines };
   const redirect = config.outboxRedirect === undefined ? {} : { redirect: config.outboxRedirect };
   const bot = { name, alias, handlers, handlerVariables, settings, cwd, adapters, ...redirect, groups, admins };
-  const reports = reportsOf({ config, server: pod, version: VERSION });
-  return { redisUrl, namespace, database, ...bot, queueLimits, durability: config.durability, log, reports };
+  const from = { config, server: pod, version: VERSION };
+  const [reports, traces] = [reportsOf(from), tracesOf(from)];
+  return { redisUrl, namespace, database, ...bot, queueLimits, durability: config.durability, log, reports, traces };
 }
 
 interface PartSteps {

@@ -2,6 +2,7 @@
 
 import { Worker } from "node:worker_threads";
 import { type Part, withDeadline } from "../runtime/part.ts";
+import type { Change } from "../telemetry/meter.ts";
 import type { FromHttpThread, HttpThreadData, ToHttpThread } from "./http-protocol.ts";
 import { refusal } from "./refusal.ts";
 import { entryUrl } from "./threads.ts";
@@ -66,6 +67,11 @@ export class HttpPart implements Part {
   /** The worker drains: it goes on serving. */
   drain(): void {
     this.#post({ type: "drain" });
+  }
+
+  /** For /metrics. */
+  measured(changes: readonly Change[]): void {
+    this.#post({ type: "measured", changes });
   }
 
   async stop(deadlineMs: number): Promise<void> {

@@ -1,11 +1,12 @@
 // What runs in the HTTP thread: the public server with webhooks and web chat, the admin server, the bus, connections.
 
+import { lazyAdmin } from "../admin/lazy.ts";
 import { intake } from "../broker/intake.ts";
 import type { BrokerContext } from "../broker/connection.ts";
 import { encodeEnvelope, UNMATCHED } from "../broker/delivery.ts";
 import { Producer } from "../broker/producer.ts";
 import { registerRoutes } from "../broker/routes.ts";
-import { workload } from "../broker/workload.ts";
+import { wholeLoad } from "../broker/workload.ts";
 import { type Said, webChat } from "../adapters/web/routes.ts";
 import { Bus } from "../bus/bus.ts";
 import { clientScript } from "../bus/client-script.ts";
@@ -23,8 +24,13 @@ import type { Clock, Random } from "../runtime/clock.ts";
 import { AntiphonError } from "../runtime/errors.ts";
 import type { Part } from "../runtime/part.ts";
 import { Recent } from "../runtime/recent.ts";
+import { carried } from "../telemetry/carrier.ts";
 import type { Emit } from "../telemetry/events.ts";
+import { idsOf, startSend } from "../telemetry/queue-spans.ts";
+import { during, type Tracing } from "../telemetry/tracing.ts";
+import { Meter } from "../telemetry/meter.ts";
 import { busDoor } from "./bus-door.ts";
+import { exposedOf } from "./exposed.ts";
 import { workerHealth } from "./health.ts";
 import { HttpConnection } from "./http-connection.ts";
 import type { Pulse } from "./pulse.ts";
@@ -34,10 +40,13 @@ export interface HttpPartsOptions {
   readonly config: Config;
   readonly manifest: Manifest;
   readonly pulse: Pulse;
+  /** Of the whole process; one of its own where left out. */
+  readonly meter?: Meter;
   readonly clockOffset: Float64Array;
   readonly clock: Clock;
   readonly random: Random;
   readonly emit: Emit;
+  readonly tracing?: Tracing | undefined;
 }
 
 export interface HttpParts {
@@ -74,28 +83,19 @@ export function httpParts(options: HttpPartsOptions): HttpParts {
     routes: manifest.http,
     gate: new BodyGate({ clock }),
     clock,
+    emit,
     check: () => bodies.check(),
     numberOf: (id) => numbers.of(id),
     enqueue: (queue, delivery) => producer.enqueue(queue, delivery),
+    tracing: options.tracing,
   });
-  const byRoom = config.adapterSettings["web"]?.["order"] === "room";
-  const web = webChat({
-    name: config.name,
-    people: config.webToken,
-    guestIsAdmin: config.dev,
-    clock,
-    take: async (said) => {
-      chat.check();
-      return await takeLine(context(chat), { said, limits, byRoom });
-    },
-    listen: async (listener) => {
-      chat.check();
-      await streamSse(bus, listener);
-    },
-    listeners: () => bus.streams.size,
-  });
+  const web = chatOf(options, { bus, chat, context: context(chat), limits });
   const told = { client: chat.client, keys };
-  const { plugin: readers, parts: doors } = busDoor({ bus, context: told, rules: manifest.bus, clock, random, emit });
+  const {
+    plugin: readers,
+    parts: doors,
+    door,
+  } = busDoor({ bus, context: told, rules: manifest.bus, clock, random, emit });
   const shared = { emit, random };
   const plugins = [hooks, readers, clientScript, ...(config.adapters.includes("web") ? [web] : [])];
   const publicServer = new HttpServer({
@@ -108,19 +108,47 @@ export function httpParts(options: HttpPartsOptions): HttpParts {
     lingerMs: config.dev ? 0 : LINGER_MS,
   });
   const health = workerHealth({ pulse: options.pulse, connections: [bodies, chat, bells], clock });
-  const load = new Recent({ read: () => workload(context(chat)), maxAgeMs: FIGURES_MS, clock });
+  const load = new Recent({ read: () => wholeLoad(context(chat)), maxAgeMs: FIGURES_MS, clock });
   const look = async () => {
     chat.check();
     return load.get();
   };
+  const exposed = exposedOf({ meter: options.meter ?? new Meter(), pulse: options.pulse, bus: { bus, door } });
+  const site = lazyAdmin({ config, clock, random, emit, clockOffsetMs: () => options.clockOffset[0] ?? 0 });
   const admin = adminServer({
     ...shared,
     host: config.adminHost,
     port: config.adminPort,
     health,
-    plugins: [figures(look)],
+    plugins: [figures(look, exposed), site.plugin],
   });
-  return { parts: [bodies, chat, bells, bus, ...doors, admin, publicServer], publicServer, admin, bus };
+  return { parts: [bodies, chat, bells, bus, ...doors, admin, site, publicServer], publicServer, admin, bus };
+}
+
+interface ChatParts {
+  readonly bus: Bus;
+  readonly chat: HttpConnection;
+  readonly context: BrokerContext;
+  readonly limits: Line["limits"];
+}
+
+function chatOf({ config, clock, tracing }: HttpPartsOptions, { bus, chat, context, limits }: ChatParts) {
+  const byRoom = config.adapterSettings["web"]?.["order"] === "room";
+  return webChat({
+    name: config.name,
+    people: config.webToken,
+    guestIsAdmin: config.dev,
+    clock,
+    take: async (said) => {
+      chat.check();
+      return await takeLine(context, { said, limits, byRoom, tracing });
+    },
+    listen: async (listener) => {
+      chat.check();
+      await streamSse(bus, listener);
+    },
+    listeners: () => bus.streams.size,
+  });
 }
 
 /**
@@ -157,16 +185,24 @@ export interface Line {
   readonly said: Said;
   readonly limits: { readonly deliveries: number; readonly bytes: number };
   readonly byRoom: boolean;
+  readonly tracing?: Tracing | undefined;
 }
 
 /** A person's line: the Message for the handlers and the line that the session shows, both or neither. */
-export async function takeLine(context: BrokerContext, { said, limits, byRoom }: Line): Promise<{ id: string }> {
+export async function takeLine(
+  context: BrokerContext,
+  { said, limits, byRoom, tracing }: Line,
+): Promise<{ id: string }> {
   const { message, uid, publish } = said;
   const by = message.user.id;
   const key = byRoom ? message.room : `${message.room}\n${by}`;
-  const envelope = encodeEnvelope({ v: 1, kind: "message", by, key }, JSON.stringify(message));
+  const span = tracing && startSend(tracing, CHAT_QUEUE, { kind: "message", parent: null });
+  const envelope = encodeEnvelope({ v: 1, kind: "message", by, key, ...carried(span) }, JSON.stringify(message));
   const delivery = { route: UNMATCHED, envelope, key, uid };
-  const taken = await intake(context, { queue: CHAT_QUEUE, delivery, limits, publish });
-  if (taken.kind === "fenced") throw new AntiphonError("FENCED", "");
-  return { id: taken.id };
+  return during(span, async () => {
+    const taken = await intake(context, { queue: CHAT_QUEUE, delivery, limits, publish });
+    if (taken.kind === "fenced") throw new AntiphonError("FENCED", "");
+    span?.set(idsOf(taken.id));
+    return { id: taken.id };
+  });
 }

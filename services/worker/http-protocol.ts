@@ -2,6 +2,7 @@
 //
 //   main ── workerData ─▶ thread     thread ── listening | unfit ─▶ main     (once)
 //   main ── drain ──────▶ thread     SIGTERM came: answers `Connection: close`, goes on serving
+//   main ── measured ───▶ thread     at most once a second: /metrics is served there
 //   main ── stop ───────▶ thread     thread ── stopped ──────────▶ main     (listeners closed; then it ends)
 //
 // `listening` does not wait for Redis: without it senders get 503 and Retry-After. Routes' numbers in the registry are the
@@ -9,6 +10,8 @@
 
 import type { AdapterFacts } from "../adapters/load.ts";
 import type { Config } from "../config.ts";
+import type { Change } from "../telemetry/meter.ts";
+import type { TracingOptions } from "../telemetry/tracing.ts";
 import type { ReportingOptions } from "../telemetry/trackers.ts";
 
 export interface HttpThreadData {
@@ -18,13 +21,19 @@ export interface HttpThreadData {
   readonly adapters: readonly AdapterFacts[];
   /** Who hears of errors. */
   readonly reports: ReportingOptions;
+  /** Where traces go, if anybody asked for them. */
+  readonly traces?: TracingOptions | undefined;
   /** For `Pulse` in pulse.ts; this thread only reads. */
   readonly pulse: SharedArrayBuffer;
   /** [0] is added to the server's clock inside the scripts, ms; for tests. */
   readonly clockOffset: Float64Array;
 }
 
-export type ToHttpThread = { readonly type: "drain" } | { readonly type: "stop"; readonly deadlineMs: number };
+export type ToHttpThread =
+  | { readonly type: "drain" }
+  | { readonly type: "stop"; readonly deadlineMs: number }
+  /** What main and the handlers' threads counted. */
+  | { readonly type: "measured"; readonly changes: readonly Change[] };
 
 export type FromHttpThread =
   | { readonly type: "listening"; readonly httpPort: number; readonly adminPort: number }

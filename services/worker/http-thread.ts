@@ -12,6 +12,9 @@ import { AntiphonError, ERROR_TABLE } from "../runtime/errors.ts";
 import { collectStartupGarbage } from "../runtime/heap.ts";
 import { startAll, stopAll } from "../runtime/part.ts";
 import { logEmitter } from "../telemetry/logs.ts";
+import { measuring } from "../telemetry/measuring.ts";
+import { Meter } from "../telemetry/meter.ts";
+import { openTracing } from "../telemetry/tracing.ts";
 import { openReporting } from "../telemetry/trackers.ts";
 import type { FromHttpThread, HttpThreadData, ToHttpThread } from "./http-protocol.ts";
 import { httpParts } from "./http-parts.ts";
@@ -20,7 +23,7 @@ import { Pulse } from "./pulse.ts";
 /** How long streams that are open may stay when the worker drains. */
 const STREAMS_MS = 2_000;
 
-const { config, cwd, adapters, reports, pulse, clockOffset } = workerData as HttpThreadData;
+const { config, cwd, adapters, reports, traces, pulse, clockOffset } = workerData as HttpThreadData;
 
 function post(message: FromHttpThread): void {
   parentPort?.postMessage(message);
@@ -33,23 +36,28 @@ async function serve(): Promise<void> {
     format: config.logFormat,
     base: { ...origin, pid: process.pid },
   });
-  const around = { ...origin, emit: log, clock: systemClock, random: Math.random };
+  const meter = new Meter();
+  const around = { ...origin, emit: measuring(log, meter), clock: systemClock, random: Math.random };
   const reporting = openReporting(reports, around);
   const { emit } = reporting;
+  const tracing = await openTracing(traces, { ...around, emit });
   const surroundings = { config, clockOffset, clock: systemClock, random: Math.random, emit };
   const { parts, publicServer, admin, bus } = httpParts({
     ...surroundings,
     manifest: await load(),
     pulse: new Pulse(pulse),
+    tracing,
+    meter,
   });
   await startAll(parts);
   parentPort?.on("message", (message: ToHttpThread) => {
+    if (message.type === "measured") return meter.add(message.changes);
     publicServer.drain();
     bus.endStreams(message.type === "drain" ? STREAMS_MS : 0);
     if (message.type === "drain") return;
     void stopAll(parts, message.deadlineMs)
       .catch((error: unknown) => emit("part.failed", { part: "http", error }))
-      .then(() => reporting.close())
+      .then(() => Promise.all([reporting.close(), tracing?.close()]))
       .finally(() => {
         post({ type: "stopped" });
         parentPort?.close();

@@ -229,7 +229,8 @@ export class Lane implements Place {
       case "stopped":
       case "memory":
       case "answers":
-        return; // of the last two its host knows
+      case "measured":
+        return; // of the last three its host knows
     }
   }
 

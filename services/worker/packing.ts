@@ -161,8 +161,9 @@ export function packAnswers(list: readonly Settled[]): PackedAnswers {
   return { serials, lines: lines.join("\n"), others };
 }
 
-function isPlain({ kind, effects, origin, history, delayMs, error }: Settled): boolean {
-  const saysMore = effects.length > 0 || delayMs !== undefined || error !== undefined || history.includes("\n");
+function isPlain({ kind, effects, origin, history, delayMs, error, trace }: Settled): boolean {
+  const isMore = effects.length > 0 || delayMs !== undefined || error !== undefined || trace !== undefined;
+  const saysMore = isMore || history.includes("\n");
   return kind === "done" && origin !== "" && !saysMore;
 }
 

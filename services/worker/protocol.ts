@@ -5,6 +5,7 @@
 //   main ── go ────▶ thread                                             (what the delivery before it said is written)
 //   main ── collect ▶ thread                                            (its garbage; main reads by itself what is left)
 //   main ── measure ▶ child      child ── memory ───────────▶ main     (what main cannot read: child-memory.ts)
+//                               thread ── measured ─────────▶ main     (what was counted there, for /metrics)
 //   main ── stop ──▶ thread     thread ── stopped ──────────▶ main     (after teardown; then it exits)
 //
 // A run is up to four deliveries of one ordering key (or one unkeyed delivery). It owns one slot of the thread, its
@@ -19,6 +20,9 @@ import type { Element } from "../broker/delivery.ts";
 import type { Durability } from "../redis/durable.ts";
 import type { ErrorCode } from "../runtime/errors.ts";
 import type { Level } from "../telemetry/events.ts";
+import type { Change } from "../telemetry/meter.ts";
+import type { Carrier } from "../telemetry/carrier.ts";
+import type { TracingOptions } from "../telemetry/tracing.ts";
 import type { ReportingOptions } from "../telemetry/trackers.ts";
 import type { Memory } from "./child-memory.ts";
 import type { PackedAnswers, PackedRuns } from "./packing.ts";
@@ -56,9 +60,16 @@ export interface ThreadConfig {
   readonly queueLimits: { readonly deliveries: number; readonly bytes: number };
   /** What an enqueue waits for. */
   readonly durability: Durability;
-  readonly log: { readonly level: Level; readonly format: "json" | "pretty" };
+  readonly log: {
+    readonly level: Level;
+    readonly format: "json" | "pretty";
+    /** Of one route in one thread. */
+    readonly linesPerSecond: number;
+  };
   /** Who hears of errors. */
   readonly reports: ReportingOptions;
+  /** Where traces go, if anybody asked for them. */
+  readonly traces?: TracingOptions | undefined;
 }
 
 /** `workerData` of a thread; the first IPC message of a quarantine child, there without `slotMemory`. */
@@ -142,6 +153,8 @@ export interface Settled {
   readonly origin: string;
   readonly effects: readonly Effect[];
   readonly history: string;
+  /** Of its run, where that is traced: main tells when the outcome is written. */
+  readonly trace?: Carrier;
 }
 
 export type FromThread =
@@ -156,6 +169,8 @@ export type FromThread =
   | ({ readonly type: "began" } & Omit<Started, "sinceMs">)
   /** Likewise, when a route begins and when it is asked: its host keeps it. */
   | ({ readonly type: "memory" } & Memory)
+  /** What was counted there; at most once a second. */
+  | { readonly type: "measured"; readonly changes: readonly Change[] }
   | { readonly type: "stopped" };
 
 /** Whether the rest of a run is un-claimed by settling one of its deliveries so, and therefore must not be started. */

@@ -5,6 +5,8 @@ import { effectId } from "../sdk/action.ts";
 import type { Message } from "../sdk/message.ts";
 import type { CommandRoute } from "../sdk/routes.ts";
 import type { Membership } from "../store/groups.ts";
+import { carried } from "../telemetry/carrier.ts";
+import { tellSay } from "./traced-effects.ts";
 import type { Underway } from "./underway.ts";
 
 /** As an effect of the settle, so that it is said once, however often the settle is repeated. */
@@ -17,7 +19,8 @@ export function politeEffect(underway: Underway, message: Message, said: { route
   const id = effectId({ origin, route: said.route, operation: "send", target: message.room, content });
   const thread = message.thread === undefined ? {} : { thread: message.thread };
   const action = { op: "send", id, unit, room, text: said.text, ...thread } as const;
-  return rooms.effectOf(action, { from: bot.name, nowMs: clock.now(), answers: true });
+  const trace = carried(tellSay(underway.parts, action));
+  return rooms.effectOf(action, { from: bot.name, nowMs: clock.now(), answers: true, trace });
 }
 
 export function failureText(errorId: string): string {

@@ -7,6 +7,7 @@ import { AntiphonError } from "../runtime/errors.ts";
 import type { Action } from "../sdk/action.ts";
 import type { Capability } from "../sdk/adapter.ts";
 import { type RoomParts, splitRoom } from "../sdk/message.ts";
+import type { CarriedTrace } from "../telemetry/carrier.ts";
 import type { AdapterFacts } from "./protocol.ts";
 import { redirected } from "./redirect.ts";
 
@@ -24,6 +25,8 @@ export interface Voice {
   readonly nowMs: number;
   /** Whether it comes of what a person said. Those go first. */
   readonly answers: boolean;
+  /** What it is part of. */
+  readonly trace?: CarriedTrace;
 }
 
 export class Rooms {
@@ -68,12 +71,12 @@ export class Rooms {
 }
 
 /** An edit that waits takes the words of a newer one of the same ref, which then needs no place of its own. */
-function deliveryOf(action: Action, { answers }: Voice): Extract<Effect, { kind: "child" }>["delivery"] {
+function deliveryOf(action: Action, { answers, trace }: Voice): Extract<Effect, { kind: "child" }>["delivery"] {
   const common = {
     route: 0,
     class: answers ? ANSWER : ANNOUNCEMENT,
     key: action.room,
-    envelope: Buffer.from(JSON.stringify(action)),
+    envelope: Buffer.from(JSON.stringify(trace === undefined ? action : { ...action, ...trace })),
   };
   if (action.op !== "edit") return common;
   return { ...common, uid: { id: `edit ${action.ref}`, ttlMs: SUPERSEDE_MS, until: "start", repeat: "replace" } };

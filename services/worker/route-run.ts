@@ -5,10 +5,13 @@ import type { LoadedRoute } from "../handlers/manifest.ts";
 import { AntiphonError } from "../runtime/errors.ts";
 import { type Action, effectId, Occurrences, type Operation } from "../sdk/action.ts";
 import type { AnyRoute } from "../sdk/routes.ts";
+import { carried } from "../telemetry/carrier.ts";
 import type { Level } from "../telemetry/events.ts";
+import { during, type Span } from "../telemetry/tracing.ts";
 import type { RunStore } from "../store/store.ts";
 import { Progress } from "./progress.ts";
 import type { ThreadParts } from "./thread-parts.ts";
+import { startSay, tellSay } from "./traced-effects.ts";
 import type { Underway } from "./underway.ts";
 import { Promised } from "./watched.ts";
 
@@ -122,10 +125,23 @@ export class RouteRun {
     return this.#occurrences.next(full);
   }
 
+  /** To be written with the settle. */
   effectOf(action: Action): Effect {
+    return this.#effectOf(action, tellSay(this.parts, action));
+  }
+
+  /** Resolves when it is durable. */
+  act(action: Action): Promise<string> {
+    const span = startSay(this.parts, action);
+    const effect = this.#effectOf(action, span);
+    return span === undefined ? this.write(effect) : during(span, () => this.write(effect));
+  }
+
+  #effectOf(action: Action, span: Span | undefined): Effect {
     const { bot, clock, rooms } = this.parts;
     const answers = this.underway.header?.kind === "message";
-    return rooms.effectOf(action, { from: bot.name, nowMs: clock.now(), answers });
+    const voice = { from: bot.name, nowMs: clock.now(), answers };
+    return rooms.effectOf(action, span === undefined ? voice : { ...voice, trace: carried(span) });
   }
 
   write(effect: Effect): Promise<string> {

@@ -1,7 +1,14 @@
 // One claimed delivery, from its bytes to its Settlement. Whatever is wrong with it becomes an outcome; nothing is thrown.
 
 import { readBody } from "../broker/bodies.ts";
-import { claimedAtMs, decodeEnvelope, enqueuedAtMs, type Kind, verdictOf } from "../broker/delivery.ts";
+import {
+  claimedAtMs,
+  decodeEnvelope,
+  enqueuedAtMs,
+  type EnvelopeHeader,
+  type Kind,
+  verdictOf,
+} from "../broker/delivery.ts";
 import { lostOrigin } from "../broker/lost.ts";
 import type { LoadedRoute } from "../handlers/manifest.ts";
 import { backoffMs } from "../runtime/backoff.ts";
@@ -18,6 +25,7 @@ import { inputOf } from "./run-input.ts";
 import { runMessage } from "./run-message.ts";
 import { fallen, type Gate, runRoute } from "./run-route.ts";
 import { untilAnswered } from "./patience.ts";
+import { tracedRun } from "./traced-run.ts";
 import type { Underway } from "./underway.ts";
 import { buried, dropped, settle, stoppedSettled } from "./verdict.ts";
 
@@ -35,12 +43,17 @@ export async function runDelivery(given: DeliveryRun): Promise<Settled> {
     if (body === null) return await nothingLeft(underway);
     return await runEnvelope(given, body);
   } catch (error) {
-    const isFenced = hasCode(error, "FENCED") || hasCode(error, "CLAIM_LOST");
-    if (isFenced || underway.stop !== undefined || hasCode(error, "REDIS_UNAVAILABLE")) {
-      return stoppedSettled(underway, isFenced || underway.stop === "fenced" ? "lost" : "interrupted");
-    }
-    return buried(underway, reasonOf(error));
+    return thrown(underway, error);
   }
+}
+
+function thrown(underway: Underway, error: unknown): Promise<Settled> | Settled {
+  const isFenced = hasCode(error, "FENCED") || hasCode(error, "CLAIM_LOST");
+  if (isFenced || underway.stop !== undefined || hasCode(error, "REDIS_UNAVAILABLE")) {
+    return stoppedSettled(underway, isFenced || underway.stop === "fenced" ? "lost" : "interrupted");
+  }
+  underway.parts.tracing?.active()?.fail(error);
+  return buried(underway, reasonOf(error));
 }
 
 const NOTHING = new Uint8Array(0);
@@ -62,11 +75,20 @@ async function bodyOf({ claim, place, parts, patience }: Underway): Promise<Buff
   return untilAnswered(patience, () => readBody(parts.broker, place.queue, claim.bodyToken));
 }
 
-async function runEnvelope(given: DeliveryRun, body: Buffer): Promise<Settled> {
-  const { underway, failed } = given;
+function runEnvelope(given: DeliveryRun, body: Buffer): Promise<Settled> | Settled {
+  const { underway } = given;
   const { header, payload } = decodeEnvelope(body);
   if (isOfLaterRelease(header)) return unread(underway, header.v);
   underway.header = header;
+  const { tracing } = underway.parts;
+  if (tracing === undefined) return runKnown(given, header, payload);
+  return tracedRun(tracing, underway, () =>
+    runKnown(given, header, payload).catch((error: unknown) => thrown(underway, error)),
+  );
+}
+
+async function runKnown(given: DeliveryRun, header: EnvelopeHeader, payload: Buffer): Promise<Settled> {
+  const { underway, failed } = given;
   if (isExpired(underway)) return dropped(underway, "expired");
   const { manifest } = underway.parts;
   const named = header.only ?? (header.kind === "message" ? [] : [routeIdOf(underway)]);

@@ -8,6 +8,7 @@ import { type Matched, matchMessage, type Matching, orderingKeyOf } from "../sdk
 import type { Message } from "../sdk/message.ts";
 import type { ChatRoute } from "../sdk/routes.ts";
 import { runSchema } from "../sdk/schema.ts";
+import { carried } from "../telemetry/carrier.ts";
 import { callRoute } from "./around.ts";
 import { ChatRunCtx, type Heard } from "./chat-context.ts";
 import { checkedText } from "./context.ts";
@@ -102,6 +103,7 @@ function childWithKey(underway: Underway, child: { route: ChatRoute; key: string
     key: child.key,
     only: [route],
     ...underway.causedBy,
+    ...carried(parts.tracing?.active()),
   } as const;
   const id = effectId({ origin, route, operation: "enqueue", target: "message", content: child.key });
   const envelope = encodeEnvelope(header, child.payload);

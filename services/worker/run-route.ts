@@ -7,6 +7,8 @@ import type { LoadedRoute } from "../handlers/manifest.ts";
 import { AntiphonError, hasCode } from "../runtime/errors.ts";
 import { isOutcome, type RunOutcome } from "../sdk/outcome.ts";
 import type { AnyRoute } from "../sdk/routes.ts";
+import type { RunEnd } from "../telemetry/events.ts";
+import { during } from "../telemetry/tracing.ts";
 import type { Failure } from "./protocol.ts";
 import { againAfter, newErrorId, reasonOf, type RouteResult, shortened } from "./results.ts";
 import { RouteRun } from "./route-run.ts";
@@ -41,6 +43,35 @@ export async function runRoute(underway: Underway, route: LoadedRoute, calling: 
   const started = { serial, sinceMs: clock.now(), timeoutMs, route: number, maxHeapMb };
   if (!calling.gate.begin(underway.place.slot, started)) return { kind: "interrupted" };
   const run = new RouteRun(underway, route, underway.failures + 1);
+  const startedAtMs = clock.monotonic();
+  const result = await tracedOutcome(run, calling);
+  ended(run, result, clock.monotonic() - startedAtMs);
+  return result;
+}
+
+/** A Message may have several routes: each has a span within its delivery's. */
+async function tracedOutcome(run: RouteRun, calling: Calling): Promise<RouteResult> {
+  const { tracing } = run.parts;
+  if (tracing === undefined || run.underway.header?.kind !== "message") return outcomeOf(run, calling);
+  const span = tracing.start(`run ${run.shape.id}`, { attributes: { "antiphon.route": run.shape.id } });
+  return during(span, () => tracing.within(span, () => outcomeOf(run, calling)));
+}
+
+/** Of a run that was begun, or that ended together with its thread. */
+function ended({ underway, shape }: Failing, result: RouteResult, ms: number): void {
+  const { parts, place } = underway;
+  parts.emit("run.ended", { route: shape.id, queue: place.queue, outcome: wordOf(result), ms });
+}
+
+function wordOf(result: RouteResult): RunEnd {
+  if (result.kind === "failed") return result.retry === undefined ? "dead" : "retried";
+  if (result.kind !== "done") return result.kind;
+  if (result === CANCELLED) return "cancelled";
+  return result.isDiscarded === true ? "discarded" : "done";
+}
+
+async function outcomeOf(run: RouteRun, calling: Calling): Promise<RouteResult> {
+  const { underway } = run;
   underway.run = run;
   try {
     const value = await presentRun.run(run, calling.call, run);
@@ -144,14 +175,18 @@ function lastAttempt(run: Failing, error: unknown): RouteResult {
 }
 
 /** A run that ended with its thread: its time was over, or it took the thread down once too often. */
-export function fallen(underway: Underway, shape: AnyRoute, { code, detail }: Failure): RouteResult {
+export function fallen(underway: Underway, shape: AnyRoute, { code, detail, afterMs }: Failure): RouteResult {
   const failing = { shape, attempt: underway.failures + 1, parts: underway.parts, underway };
   if (code === "RUN_CANCELLED") {
     underway.abort("cancel");
     return CANCELLED;
   }
-  if (code === "RUN_CRASHED") return lastAttempt(failing, new AntiphonError("CRASH_LIMIT", detail));
-  return failure(failing, new AntiphonError(code, detail));
+  const isCrash = code === "RUN_CRASHED";
+  const result = isCrash
+    ? lastAttempt(failing, new AntiphonError("CRASH_LIMIT", detail))
+    : failure(failing, new AntiphonError(code, detail));
+  ended(failing, result, afterMs);
+  return result;
 }
 
 /** What is needed to judge a failure: a run, or what is left of one that ended with its thread. */
@@ -165,6 +200,7 @@ function keyHashOf(key: string): string {
 
 function tell({ shape, attempt, parts, underway }: Failing, error: unknown, next: string): string {
   const errorId = newErrorId(parts.random);
+  parts.tracing?.active()?.fail(error);
   const { origin, header, place, claim } = underway;
   const kind = header === undefined ? {} : { kind: header.kind };
   const key = claim.key === "" ? {} : { keyHash: keyHashOf(claim.key) };

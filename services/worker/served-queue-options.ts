@@ -4,6 +4,7 @@ import type { ClaimsOptions, WorkerFacts } from "../broker/claims.ts";
 import type { ServerClock } from "../broker/server-clock.ts";
 import type { Clock, Random } from "../runtime/clock.ts";
 import type { Emit } from "../telemetry/events.ts";
+import type { Tracing } from "../telemetry/tracing.ts";
 import type { Bells } from "./bells.ts";
 import type { Pool } from "./pool.ts";
 import type { Turns } from "./turns.ts";
@@ -24,6 +25,7 @@ export interface ServedQueueOptions {
   /** Numbers for `count` deliveries, unique in this process. */
   readonly serials: (count: number) => number;
   readonly emit: Emit;
+  readonly tracing?: Tracing | undefined;
   readonly clock: Clock;
   readonly random: Random;
 }

@@ -174,7 +174,7 @@ export class ServedQueue {
   }
 
   async #register(): Promise<void> {
-    const { queue, pod, broker, emit, clock, random } = this.#options;
+    const { queue, pod, broker, emit, tracing, clock, random } = this.#options;
     if (this.#closed) return;
     const claims = new Claims({ ...broker, queue, wid: `${pod}.${randomId()}` });
     const settler = new Settler({
@@ -183,6 +183,7 @@ export class ServedQueue {
       left: (gone) => this.#holdings.left(gone),
       fenced: (fenced) => this.#fenced(fenced),
       emit,
+      tracing,
       clock,
       random,
     });

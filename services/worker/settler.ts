@@ -8,8 +8,11 @@ import { setImmediate } from "node:timers/promises";
 import { backoffMs } from "../runtime/backoff.ts";
 import type { Clock, Random } from "../runtime/clock.ts";
 import { hasCode } from "../runtime/errors.ts";
+import type { Carrier } from "../telemetry/carrier.ts";
 import type { Claim, Claims, Settlement, Taken, TakeOptions } from "../broker/claims.ts";
 import type { Emit } from "../telemetry/events.ts";
+import { startAck } from "../telemetry/queue-spans.ts";
+import type { Span, Tracing } from "../telemetry/tracing.ts";
 
 /** Settlements in one call, and calls under way: the second one hides the round trip of the first. */
 const BATCH_MAX = 250;
@@ -32,6 +35,7 @@ export interface SettlerOptions {
   readonly left: (claims: readonly Claim[]) => void;
   readonly fenced: (claims: Claims) => void;
   readonly emit: Emit;
+  readonly tracing?: Tracing | undefined;
   readonly clock: Clock;
   readonly random: Random;
 }
@@ -43,6 +47,8 @@ interface Entry {
   /** The rest of its run, which the same settle un-claims. */
   readonly dropped: readonly Claim[];
   readonly refusals: number;
+  /** Until it is written. */
+  readonly ack: Span | undefined;
 }
 
 export class Settler {
@@ -62,8 +68,16 @@ export class Settler {
   }
 
   add(claim: Claim, settlement: Settlement, dropped: readonly Claim[]): void {
-    this.#entries.push({ number: this.#number++, claim, settlement, dropped, refusals: 0 });
+    const ack = settlement.trace && this.#startAck(settlement.trace, settlement);
+    this.#entries.push({ number: this.#number++, claim, settlement, dropped, refusals: 0, ack });
     this.#schedule();
+  }
+
+  #startAck(parent: Carrier, { origin, kind, effects }: Settlement): Span | undefined {
+    const { tracing, claims } = this.#options;
+    const ack = tracing && startAck(tracing, claims.queue, { parent, origin });
+    ack?.set({ "antiphon.outcome": kind, "antiphon.effects": effects.length });
+    return ack;
   }
 
   /** Hands back, uncounted. */
@@ -128,6 +142,7 @@ export class Settler {
           take,
         );
         if (!this.#dropped) for (const { claim, dropped } of batch) left([claim, ...dropped]);
+        for (const { ack } of batch) ack?.end();
         if (take !== undefined) takes.got(claims, take, taken);
       },
       (refused) => {

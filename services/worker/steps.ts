@@ -2,14 +2,23 @@
 
 import { readEffect } from "../broker/effects.ts";
 import { AntiphonError } from "../runtime/errors.ts";
+import { during } from "../telemetry/tracing.ts";
 import { untilAnswered } from "./patience.ts";
 import type { RouteRun } from "./route-run.ts";
 
 const NAME_CHARS_MAX = 128;
 const RESULT_BYTES_MAX = 256 * 1024;
 
-/** What `step` answers is what JSON keeps of the result, in the first run too, so that no run sees more than another. */
+/** As a span, where traces are made. */
 export async function step<T>(run: RouteRun, name: string, fn: () => T | Promise<T>): Promise<T> {
+  const { tracing } = run.parts;
+  if (tracing === undefined) return stepOnce(run, name, fn);
+  const span = tracing.start(`step ${name}`, { attributes: { "antiphon.step": name } });
+  return during(span, () => tracing.within(span, () => stepOnce(run, name, fn)));
+}
+
+/** What `step` answers is what JSON keeps of the result, in the first run too, so that no run sees more than another. */
+async function stepOnce<T>(run: RouteRun, name: string, fn: () => T | Promise<T>): Promise<T> {
   const id = `step:${run.shape.id}:${checkedName(run, name)}`;
   const { parts, place, origin, patience } = run.underway;
   const known = await untilAnswered(patience, () => readEffect(parts.broker, place.queue, { origin, id }));

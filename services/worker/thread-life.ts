@@ -8,6 +8,7 @@ import { loadHandlers } from "../handlers/loader.ts";
 import type { Manifest } from "../handlers/manifest.ts";
 import { closeRedis, openRedis, type RedisState } from "../redis/connect.ts";
 import { Keys } from "../redis/keys.ts";
+import { scriptName } from "../redis/scripts.ts";
 import { type Clock, type Random, systemClock } from "../runtime/clock.ts";
 import { AntiphonError } from "../runtime/errors.ts";
 import { collectGarbage, collectStartupGarbage } from "../runtime/heap.ts";
@@ -15,10 +16,17 @@ import { VERSION } from "../runtime/version.ts";
 import { Groups } from "../store/groups.ts";
 import { StoreReader } from "../store/store.ts";
 import type { Emit } from "../telemetry/events.ts";
+import { limitedLogs } from "../telemetry/log-limit.ts";
 import { logEmitter } from "../telemetry/logs.ts";
+import { measuring } from "../telemetry/measuring.ts";
+import { Meter } from "../telemetry/meter.ts";
+import { relay } from "../telemetry/relay.ts";
+import { withTraceIds } from "../telemetry/trace-ids.ts";
 import { openReporting, type Reporting } from "../telemetry/trackers.ts";
+import { openTracing, type Tracing } from "../telemetry/tracing.ts";
 import { HandlersLife } from "./handlers-life.ts";
 import { unpackRuns } from "./packing.ts";
+import { OwnMetrics } from "./own-metrics.ts";
 import type { ThreadConfig, ThreadData, ToThread } from "./protocol.ts";
 import { Registry } from "./registry.ts";
 import { Rooms } from "./rooms.ts";
@@ -37,6 +45,9 @@ export class ThreadLife {
   readonly #close: Close;
   readonly #emit: Emit;
   readonly #reporting: Reporting;
+  /** Tells main at once what was counted. */
+  readonly #told: () => void;
+  #tracing: Tracing | undefined;
   readonly #stopping = new AbortController();
   readonly #broker: BrokerContext;
   #handlers: HandlersLife | undefined;
@@ -50,9 +61,17 @@ export class ThreadLife {
     this.#port = port;
     this.#close = close;
     const origin = { mode: "worker", thread: `${kind}-${index}` };
-    const emit = logEmitter({ ...config.log, base: origin });
+    const meter = new Meter();
+    this.#told = relay(meter, { clock: systemClock, send: (changes) => port.post({ type: "measured", changes }) });
+    const emit = measuring(logEmitter({ ...config.log, base: origin }), meter);
     this.#reporting = openReporting(config.reports, { ...origin, emit, clock: systemClock, random: Math.random });
-    this.#emit = this.#reporting.emit;
+    const { level, linesPerSecond } = config.log;
+    const traced = withTraceIds(this.#reporting.emit, () => this.#tracing);
+    this.#emit = limitedLogs(config.traces === undefined ? this.#reporting.emit : traced, {
+      level,
+      linesPerSecond,
+      clock: systemClock,
+    });
     const client = openRedis({
       url: config.redisUrl,
       name: `worker-thread-${kind}-${index}:${process.pid}`,
@@ -88,6 +107,7 @@ export class ThreadLife {
   async #start(): Promise<void> {
     try {
       const { config } = this.#seed;
+      this.#tracing = await this.#openTracing();
       const manifest = await loadHandlers(loadOptions(config));
       this.#announce(manifest);
       const { numbers } = await this.#register(manifest);
@@ -95,7 +115,7 @@ export class ThreadLife {
       await this.#handlers.setup();
       if (this.#stopping.signal.aborted) return;
       this.#runner = new Runner(
-        threadParts({ config, manifest, numbers, broker: this.#broker, emit: this.#emit }),
+        threadParts({ config, manifest, numbers, broker: this.#broker, tracing: this.#tracing, emit: this.#emit }),
         this.#port,
       );
       this.#port.post({ type: "ready" });
@@ -105,6 +125,14 @@ export class ThreadLife {
       const code = error instanceof AntiphonError ? error.code : "HANDLER_LOAD_FAILED";
       this.#port.post({ type: "unfit", code, message: error instanceof Error ? error.message : String(error) });
     }
+  }
+
+  /** Before handlers are loaded: what they load may look for it. */
+  #openTracing(): Promise<Tracing | undefined> {
+    const { config, kind, index } = this.#seed;
+    const around = { mode: "worker", thread: `${kind}-${index}`, emit: this.#emit };
+    const calls = { tracesCalls: true, scriptName };
+    return openTracing(config.traces, { ...around, ...calls, clock: systemClock, random: Math.random });
   }
 
   /** Once per process, not once per thread. */
@@ -132,7 +160,8 @@ export class ThreadLife {
     this.#stopping.abort();
     await this.#started;
     await this.#handlers?.teardown(deadlineMs);
-    await Promise.all([closeRedis(this.#broker.client), this.#reporting.close()]);
+    await Promise.all([closeRedis(this.#broker.client), this.#reporting.close(), this.#tracing?.close()]);
+    this.#told();
     this.#port.post({ type: "stopped" });
     this.#close();
   }
@@ -160,6 +189,7 @@ export interface PartsOptions {
   /** The machine's unless given. */
   readonly clock?: Clock;
   readonly random?: Random;
+  readonly tracing?: Tracing | undefined;
 }
 
 /** What the runs of a thread share; the test kit makes the same for runs in its own thread. */
@@ -177,7 +207,9 @@ export function threadParts(options: PartsOptions): ThreadParts {
     numbers,
     broker,
     emit,
+    metrics: new OwnMetrics(emit),
     clock,
     random,
+    tracing: options.tracing,
   };
 }

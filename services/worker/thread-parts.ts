@@ -7,6 +7,8 @@ import type { Bot } from "../sdk/context.ts";
 import type { Groups } from "../store/groups.ts";
 import type { StoreReader } from "../store/store.ts";
 import type { Emit } from "../telemetry/events.ts";
+import type { Tracing } from "../telemetry/tracing.ts";
+import type { OwnMetrics } from "./own-metrics.ts";
 import type { Rooms } from "./rooms.ts";
 
 export interface ThreadParts {
@@ -20,6 +22,10 @@ export interface ThreadParts {
   /** Over the thread's own connection. */
   readonly broker: BrokerContext;
   readonly emit: Emit;
+  /** What handlers tell. */
+  readonly metrics: OwnMetrics;
+  /** Where somebody asked for traces. */
+  readonly tracing?: Tracing | undefined;
   readonly clock: Clock;
   readonly random: Random;
 }

@@ -2,6 +2,7 @@
 
 import { fork, type ChildProcess } from "node:child_process";
 import { Worker } from "node:worker_threads";
+import type { Meter } from "../telemetry/meter.ts";
 import { ChildMemory } from "./child-memory.ts";
 import { unpackAnswers } from "./packing.ts";
 import type { FromThread, ThreadData, ToThread } from "./protocol.ts";
@@ -23,6 +24,15 @@ export interface Host {
 }
 
 export type Spawn = (data: ThreadData, events: HostEvents) => Host;
+
+/** The same, and what is counted there is added to the meter. */
+export function measuringSpawn(spawn: Spawn, meter: Meter | undefined): Spawn {
+  return (data, { message, gone }) =>
+    spawn(data, {
+      message: (one) => (one.type === "measured" ? meter?.add(one.changes) : message(one)),
+      gone,
+    });
+}
 
 export interface MemoryLimits {
   readonly oldMb: number;

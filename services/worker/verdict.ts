@@ -7,6 +7,8 @@ import { encodeEnvelope, type EnvelopeHeader } from "../broker/delivery.ts";
 import type { Effect } from "../broker/effects.ts";
 import { effectId } from "../sdk/action.ts";
 import type { AnyRoute } from "../sdk/routes.ts";
+import { type CarriedTrace, traceIdOf } from "../telemetry/carrier.ts";
+import type { Span } from "../telemetry/tracing.ts";
 import type { Settled } from "./protocol.ts";
 import type { Retry, RouteResult } from "./results.ts";
 import type { Underway } from "./underway.ts";
@@ -33,7 +35,7 @@ export async function settle(
   const dead = verdicts.filter(({ result }) => result.kind === "failed" && result.retry === undefined);
   const reason = dead.map(({ route, result }) => `${route.id}: ${noteOf(result)}`).join("; ");
   for (const { route } of dead) {
-    underway.parts.emit("run.dead", { route: route.id, origin: underway.origin, reason });
+    underway.parts.emit("run.dead", { route: route.id, queue: underway.place.queue, origin: underway.origin, reason });
   }
   const [only] = again;
   if (only !== undefined && verdicts.length === 1) return retried(underway, only, verdicts);
@@ -51,7 +53,7 @@ function cancelled(underway: Underway, verdicts: readonly RouteVerdict[]): Promi
 /** To the dead letters at once: another run would end the same way. */
 export function buried(underway: Underway, reason: string): Promise<Settled> {
   const route = underway.header?.route ?? String(underway.claim.element.route);
-  underway.parts.emit("run.dead", { route, origin: underway.origin, reason });
+  underway.parts.emit("run.dead", { route, queue: underway.place.queue, origin: underway.origin, reason });
   return finished(underway, { kind: "dead", error: reason }, []);
 }
 
@@ -93,6 +95,7 @@ function childOf(underway: Underway, again: readonly Retried[], payload: Uint8Ar
     only,
     tries: failures + 1,
     ...underway.causedBy,
+    ...traceOf(underway.header),
   } as const;
   const id = effectId({ origin, route: only.join(), operation: "enqueue", target: "again", content: String(failures) });
   const route = only.length === 1 ? (parts.numbers.get(only[0] ?? "") ?? 0) : 0;
@@ -105,6 +108,12 @@ function childOf(underway: Underway, again: readonly Retried[], payload: Uint8Ar
     envelope: encodeEnvelope(header, payload),
   };
   return { kind: "child", id, queue: underway.place.queue, delivery };
+}
+
+/** Another attempt belongs where the first one did. */
+function traceOf({ traceparent, tracestate, traceLink }: Partial<EnvelopeHeader> = {}): CarriedTrace {
+  if (traceparent === undefined) return {};
+  return { traceparent, ...(tracestate !== undefined && { tracestate }), ...(traceLink && { traceLink }) };
 }
 
 type Ending = Pick<Settled, "kind" | "delayMs" | "error">;
@@ -173,12 +182,19 @@ function historyOf(underway: Underway, end: End, verdicts: readonly RouteVerdict
     outcome: end.outcome ?? end.kind,
     ...(notes.every((note) => note === "done") ? {} : { notes }),
     attempt: failures + 1,
+    ...traceIn(parts.tracing?.active()),
     ms: now - startedAtMs,
     ...(effects === 0 ? {} : { effects }),
     ...(end.error === undefined ? {} : { error: end.error }),
     ...(typeof value === "string" ? { result: value.slice(0, RESULT_CHARS_MAX) } : {}),
   });
 }
+
+function traceIn(span: Span | undefined): { readonly trace?: string } {
+  return span === undefined ? NO_TRACE : { trace: traceIdOf(span.carrier) };
+}
+
+const NO_TRACE = {};
 
 function named(header: EnvelopeHeader | undefined): readonly string[] {
   return header?.route === undefined ? [] : [header.route];

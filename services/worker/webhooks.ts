@@ -9,10 +9,15 @@ import { readFields, readRequest } from "../handlers/request.ts";
 import { type Body, type BodyGate, discard } from "../http/body-gate.ts";
 import type { Clock } from "../runtime/clock.ts";
 import { AntiphonError } from "../runtime/errors.ts";
+import { refusalOf } from "../http/errors.ts";
+import type { Emit } from "../telemetry/events.ts";
 import { verifySignature } from "../sdk/hmac.ts";
 import type { Fields } from "../sdk/infer.ts";
 import { WORK_QUEUE } from "../sdk/place.ts";
 import type { HttpRoute } from "../sdk/routes.ts";
+import { carried, carrierOf } from "../telemetry/carrier.ts";
+import { idsOf, startSend } from "../telemetry/queue-spans.ts";
+import { during, type Span, type Tracing } from "../telemetry/tracing.ts";
 
 export interface WebhookOptions {
   readonly routes: readonly LoadedRoute<HttpRoute>[];
@@ -22,8 +27,10 @@ export interface WebhookOptions {
   readonly check: () => void;
   /** The route's number in the registry. Throws REDIS_UNAVAILABLE while that is not known. */
   readonly numberOf: (routeId: string) => Promise<number>;
+  readonly emit: Emit;
   /** Resolves once the delivery is durable. */
   readonly enqueue: (queue: string, delivery: PiecedDelivery) => Promise<Enqueued>;
+  readonly tracing?: Tracing | undefined;
 }
 
 /** Ids that senders give to what they send; a route's own `dedupe` replaces them. */
@@ -48,6 +55,7 @@ interface Taken {
   readonly body: Body;
   /** Its place may go to another one. */
   readonly onStored?: () => void;
+  readonly span: Span | undefined;
 }
 
 /** One route's door. */
@@ -63,7 +71,21 @@ class Door {
   }
 
   async take(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
+    const { emit } = this.#options;
+    const route = this.#route.id;
+    try {
+      const answered = await this.#take(request, reply);
+      emit("webhook.answered", { route, status: reply.statusCode });
+      return answered;
+    } catch (error) {
+      emit("webhook.answered", { route, status: refusalOf(error).status });
+      throw error;
+    }
+  }
+
+  async #take(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
     const { raw } = request;
+    const span = this.#options.tracing && this.#startSpan(this.#options.tracing, request, reply);
     const withBody = hasBody(request);
     try {
       if (withBody) this.#judgeHead(request);
@@ -72,10 +94,29 @@ class Door {
       discard(raw);
       throw error;
     }
-    if (!withBody) return await this.#answer(request, reply, { body: { chunks: [], bytes: 0 } });
+    if (!withBody) return await this.#answer(request, reply, { body: { chunks: [], bytes: 0 }, span });
     return await this.#options.gate.pass(raw, this.#route.limitBytes, (body, onStored) =>
-      this.#answer(request, reply, { body, onStored }),
+      this.#answer(request, reply, { body, onStored, span }),
     );
+  }
+
+  /** Until it is answered, whatever that will be. */
+  #startSpan(tracing: Tracing, { method, headers }: FastifyRequest, { raw }: FastifyReply): Span {
+    const { path } = this.#route;
+    const given = tracing.webhooks === "ignore" ? undefined : carrierOf(headers["traceparent"], headers["tracestate"]);
+    const relation =
+      tracing.webhooks === "link" ? { parent: null, links: given ? [given] : [] } : { parent: given ?? null };
+    const attributes = { "http.request.method": method, "http.route": path, "antiphon.route": this.#route.id };
+    const span = tracing.start(`${method} ${path}`, { kind: "server", attributes, ...relation });
+    raw.once("close", () => {
+      const { statusCode } = raw;
+      span.set({
+        "http.response.status_code": statusCode,
+        ...(statusCode >= 500 && { "error.type": `${statusCode}` }),
+      });
+      span.end();
+    });
+    return span;
   }
 
   /** What can be refused without the body. */
@@ -89,21 +130,31 @@ class Door {
     }
   }
 
-  async #answer(request: FastifyRequest, reply: FastifyReply, { body, onStored }: Taken): Promise<FastifyReply> {
+  async #answer(request: FastifyRequest, reply: FastifyReply, taken: Taken): Promise<FastifyReply> {
+    const { body, onStored } = taken;
     const head = headOf(request);
     const key = this.#key(head);
-    const header: EnvelopeHeader = { v: 1, kind: "webhook", route: this.#route.id, ...key, request: head };
     const payload = await this.#judge(head, body);
-    const { queue = WORK_QUEUE, class: priority } = this.#route;
-    const { id } = await this.#options.enqueue(queue, {
-      route: await this.#options.numberOf(this.#route.id),
-      envelope: [envelopeHead(header), ...payload],
-      ...(priority === undefined ? {} : { class: priority }),
-      ...key,
-      ...this.#uid(head.headers),
-      ...(onStored === undefined ? {} : { onStored }),
-    });
+    const { queue = WORK_QUEUE, class: priority, id: route } = this.#route;
+    const span = this.#startSend(queue, taken);
+    const header: EnvelopeHeader = { v: 1, kind: "webhook", route, ...key, request: head, ...carried(span) };
+    const { id } = await during(span, async () =>
+      this.#options.enqueue(queue, {
+        route: await this.#options.numberOf(route),
+        envelope: [envelopeHead(header), ...payload],
+        ...(priority === undefined ? {} : { class: priority }),
+        ...key,
+        ...this.#uid(head.headers),
+        ...(onStored === undefined ? {} : { onStored }),
+      }),
+    );
+    taken.span?.set(idsOf(id));
     return reply.code(202).send({ id });
+  }
+
+  #startSend(queue: string, { span: parent, body }: Taken): Span | undefined {
+    const { tracing } = this.#options;
+    return tracing && startSend(tracing, queue, { parent, kind: "webhook", bodyBytes: body.bytes });
   }
 
   /** What is judged must be whole; what is not stays in the pieces it came in, all the way into the socket to Redis. */

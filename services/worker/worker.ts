@@ -3,6 +3,7 @@
 import { type AdapterFacts, adapterFacts, loadAdapters } from "../adapters/load.ts";
 import type { Config } from "../config.ts";
 import { reportsOf } from "../config-reports.ts";
+import { tracesOf } from "../config-tracing.ts";
 import { databaseOf } from "../redis/connect.ts";
 import { Keys } from "../redis/keys.ts";
 import { type Clock, type Random, systemClock } from "../runtime/clock.ts";
@@ -10,6 +11,10 @@ import { collectStartupGarbage } from "../runtime/heap.ts";
 import { type Part, startAll, stopAll } from "../runtime/part.ts";
 import { VERSION } from "../runtime/version.ts";
 import type { Emit } from "../telemetry/events.ts";
+import { openTracing, type Tracing } from "../telemetry/tracing.ts";
+import { measured } from "../telemetry/measuring.ts";
+import type { Meter } from "../telemetry/meter.ts";
+import { relay } from "../telemetry/relay.ts";
 import { Connections } from "./connections.ts";
 import { handlingParts } from "./handling.ts";
 import { HttpPart } from "./http-part.ts";
@@ -23,6 +28,8 @@ export interface WorkerOptions {
   /** The pod's or machine's name; the first part of every wid. */
   readonly pod: string;
   readonly emit: Emit;
+  /** What `emit` counts; its own where left out. */
+  readonly meter?: Meter;
   /** A part ended although nobody stopped it: the process should stop. */
   readonly died: (error: Error) => void;
   /** An operator wants this worker to stop: the process should call `stop`. */
@@ -50,11 +57,12 @@ const STOP_MS = 6500;
 
 /** Started from first to last, stopped from last to first: the drain comes first, and HTTP answers until nearly the end. */
 export function workerParts(
-  options: WorkerOptions,
+  options: WorkerOptions & { readonly tracing?: Tracing | undefined },
   adapters: readonly AdapterFacts[],
   stopping: AbortSignal,
 ): { parts: Part[]; http: HttpPart } {
-  const { config, cwd, pod, emit, died, toStop, clock = systemClock, random = Math.random } = options;
+  const { config, cwd, pod, died, toStop, clock = systemClock, random = Math.random } = options;
+  const { emit, meter } = measured(options);
   const { redisUrl: url = "" } = config;
   const clockOffset = options.clockOffset ?? new Float64Array(new SharedArrayBuffer(8));
   const database = databaseOf(url);
@@ -68,17 +76,34 @@ export function workerParts(
     keys,
     clockOffsetMs: () => clockOffset[0] ?? 0,
   };
-  const http = new HttpPart({ config, cwd, adapters, reports, pulse: pulse.memory, clockOffset }, died);
+  const traces = tracesOf({ config, server: pod, version: VERSION });
+  const http = new HttpPart({ config, cwd, adapters, reports, traces, pulse: pulse.memory, clockOffset }, died);
+  relay(meter, { clock, send: (changes) => http.measured(changes) });
   const threads = { beside: [http], draining: () => http.drain(), ...(toStop && { toStop }) };
-  const common = { config, cwd, adapters, pod, connections, broker, database, clockOffset, pulse, emit, clock, random };
+  const around = { config, cwd, adapters, pod, connections, broker, database, clockOffset };
+  const common = { ...around, pulse, emit, meter, tracing: options.tracing, clock, random };
   return { parts: [connections, ...handlingParts({ ...common, ...threads, stopping })], http };
+}
+
+/** Of the main thread: when outcomes are written. */
+function openTraces(options: WorkerOptions): Promise<Tracing | undefined> {
+  const { config, pod, emit, clock = systemClock, random = Math.random } = options;
+  return openTracing(tracesOf({ config, server: pod, version: VERSION }), {
+    mode: "worker",
+    thread: "main",
+    emit,
+    clock,
+    random,
+  });
 }
 
 /** Returns at once; see `ready`. */
 export function startWorker(options: WorkerOptions): Running {
   const stopping = new AbortController();
+  let tracing: Tracing | undefined;
   const started = loadAdapters(options.config).then(async (adapters) => {
-    const { parts, http } = workerParts(options, adapterFacts(adapters), stopping.signal);
+    tracing = await openTraces(options);
+    const { parts, http } = workerParts({ ...options, tracing }, adapterFacts(adapters), stopping.signal);
     await startAll(parts);
     return { parts, http };
   });
@@ -89,7 +114,7 @@ export function startWorker(options: WorkerOptions): Running {
   const stop = async (): Promise<void> => {
     stopping.abort();
     const running = await started.catch(() => undefined);
-    if (running) await stopAll(running.parts, options.config.drainMs + STOP_MS);
+    if (running) await stopAll(running.parts, options.config.drainMs + STOP_MS).finally(() => tracing?.close());
   };
   return { ready, stop: () => (stopped ??= stop()) };
 }

@@ -5,9 +5,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type Config, type ConfigFor, SETTINGS } from "../../services/config.ts";
-import { PROXY_HEADERS } from "../../services/config-access.ts";
 import { readConfig } from "../../services/config-read.ts";
 import { hasCode } from "../../services/runtime/errors.ts";
+import { bad, good } from "../support/config-cases.ts";
 import { VERSION } from "../../services/runtime/version.ts";
 
 let folder = "";
@@ -118,141 +118,6 @@ describe("defaults", () => {
 });
 
 describe("each setting", () => {
-  const good: Record<string, [string, unknown][]> = {
-    redisUrl: [
-      ["redis://localhost:6379/3", "redis://localhost:6379/3"],
-      ["rediss://u:p@host", "rediss://u:p@host"],
-      ["redis+sentinel://a:1,b:2/mymaster", "redis+sentinel://a:1,b:2/mymaster"],
-      ["redis+cluster://a:1,b:2", "redis+cluster://a:1,b:2"],
-    ],
-    namespace: [["bots-2", "bots-2"]],
-    handlers: [["/a, some-package", ["/a", "some-package"]]],
-    name: [["hal", "hal"]],
-    alias: [["/", "/"]],
-    adapters: [["web,fake", ["web", "fake"]]],
-    webToken: [
-      ["s3cret", [{ name: "operator", secret: "s3cret", admin: true }]],
-      ["YWJj==", [{ name: "operator", secret: "YWJj==", admin: true }]],
-      [
-        "ann=a=1, bob=b",
-        [
-          { name: "ann", secret: "a=1", admin: false },
-          { name: "bob", secret: "b", admin: false },
-        ],
-      ],
-    ],
-    httpHost: [["::1", "::1"]],
-    httpPort: [["0", 0]],
-    adminHost: [["localhost", "localhost"]],
-    adminPort: [["65535", 65_535]],
-    adminToken: [["t", "t"]],
-    adminTokens: [["ann:viewer:0123456789abcdef", [{ name: "ann", role: "viewer", secret: "0123456789abcdef" }]]],
-    adminTokensFile: [["/secrets/tokens", "/secrets/tokens"]],
-    adminTrustedProxies: [["10.0.0.0/8, ::1", ["10.0.0.0/8", "::1"]]],
-    adminProxyRoles: [["*=viewer", [{ who: "everybody", name: "", role: "viewer" }]]],
-    adminProxyHeaders: [["user=x-user", { ...PROXY_HEADERS, user: "x-user" }]],
-    auditLength: [["100", 100]],
-    auditDays: [["1", 1]],
-    metricsApiPort: [["6443", 6443]],
-    metricsApiCertificate: [["/tls", "/tls"]],
-    workerThreads: [["8", 8]],
-    workerConcurrency: [["100", 100]],
-    recycleJobs: [["5000", 5000]],
-    recycleHeapMb: [["200", 200]],
-    queues: [
-      [
-        "high:5, default",
-        [
-          { queue: "high", weight: 5 },
-          { queue: "default", weight: 1 },
-        ],
-      ],
-      [
-        "high:5,*",
-        [
-          { queue: "high", weight: 5 },
-          { queue: "*", weight: 1 },
-        ],
-      ],
-    ],
-    tags: [
-      ["gpu,eu", { all: false, untagged: false, only: ["gpu", "eu"], never: [] }],
-      ["*,!gpu", { all: true, untagged: false, only: [], never: ["gpu"] }],
-      ["-", { all: false, untagged: true, only: [], never: [] }],
-      ["gpu,-", { all: false, untagged: true, only: ["gpu"], never: [] }],
-    ],
-    pool: [["heavy-2", "heavy-2"]],
-    scaleTargets: [["a=b-worker:2-10", [{ pool: "a", deployment: "b-worker", min: 2, max: 10 }]]],
-    drainMs: [["0", 0]],
-    leaseMs: [["3000", 3000]],
-    revision: [["7f9c", "7f9c"]],
-    queueLimit: [["10", 10]],
-    queueBytes: [["4096", 4096]],
-    historyLength: [["0", 0]],
-    historyHours: [["168", 168]],
-    deadLength: [["5", 5]],
-    deadDays: [["365", 365]],
-    durability: [["fsync", "fsync"]],
-    outboxRedirect: [
-      ["web:staging", "web:staging"],
-      ["web:ops-room", "web:ops-room"],
-    ],
-    errorTrackers: [["sentry+https://k@h/1,http://h/x", ["sentry+https://k@h/1", "http://h/x"]]],
-    sentryDsn: [["https://k@h/p/1", "https://k@h/p/1"]],
-    release: [["bot@7", "bot@7"]],
-    environment: [["staging", "staging"]],
-    logLevel: [["debug", "debug"]],
-    logFormat: [["pretty", "pretty"]],
-  };
-  const bad: Record<string, string[]> = {
-    redisUrl: ["localhost:6379", "http://x", "redis://"],
-    namespace: ["a b", "a{b", "a:b", "x".repeat(65)],
-    handlers: ["a,,b", "a,a"],
-    name: ["two words"],
-    alias: ["a b", "x".repeat(17)],
-    adapters: ["web,web", "irk"],
-    webToken: ["ann=1,ann=2", "ann=1,bob=1", "one,two", "ann=1,two"],
-    httpHost: ["  "],
-    httpPort: ["65536", "-1", "80.5", "http", "0x50"],
-    adminHost: ["  "],
-    adminPort: ["x"],
-    adminToken: ["  "],
-    adminTokens: ["ann:viewer:short"],
-    adminTokensFile: ["  "],
-    adminTrustedProxies: ["10.0.0.0/99"],
-    adminProxyRoles: ["*=root"],
-    adminProxyHeaders: ["user"],
-    auditLength: ["99"],
-    auditDays: ["0"],
-    metricsApiPort: ["65536", "x"],
-    metricsApiCertificate: ["  "],
-    workerThreads: ["1", "65", "two"],
-    workerConcurrency: ["7", "1e9"],
-    recycleJobs: ["-1"],
-    recycleHeapMb: ["a lot"],
-    queues: ["high:0", "high:1000", "high:5,high", "a b", "default+gpu", "outbox/irc", "high:"],
-    tags: ["*,gpu", "!gpu", "*,-", "a b", "gpu,gpu", "!"],
-    scaleTargets: ["a", "a=b:2", "a=B:1-2", "a=b:x-2"],
-    pool: ["Heavy", "a b", "-a", "a".repeat(64)],
-    drainMs: ["-1", "25s"],
-    leaseMs: ["499", "600001"],
-    revision: ["  "],
-    queueLimit: ["0"],
-    queueBytes: ["1"],
-    historyLength: ["-1"],
-    historyHours: ["0", "1d"],
-    deadLength: ["0"],
-    deadDays: ["90d", "0"],
-    durability: ["always"],
-    outboxRedirect: ["staging", "web:", "a/b/c:d", "web:two words"],
-    errorTrackers: ["sentry+https://h/1", "sentry+https://k@h/x", "ftp://h/", "h", "http://h/,"],
-    sentryDsn: ["https://h/1", "sentry+https://k@h/1"],
-    release: ["  "],
-    environment: ["  "],
-    logLevel: ["INFO", "trace"],
-    logFormat: ["xml"],
-  };
-
   for (const [key, row] of Object.entries(SETTINGS)) {
     if (row.variable === undefined) continue;
     const variable = row.variable;

@@ -18,8 +18,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   redis: ["sdk", "runtime"],
   ...Object.fromEntries(PARTS.map((part) => [part, BELOW])),
   config: ["runtime"],
-  master: ALL,
-  worker: [...ALL, "queue"],
+  master: [...ALL, "admin"],
+  worker: [...ALL, "queue", "admin"],
   queue: ["redis", "broker", "sdk", "runtime", "telemetry"],
   admin: [...ALL, "queue"],
   // Types of what the API answers; a test below looks that it is no more.
@@ -38,6 +38,12 @@ const ONLY_IN: Readonly<Record<string, readonly string[]>> = {
   fastify: ["http", "adapters", "bus", "worker", "admin"],
   pino: ["telemetry"],
   "prom-client": ["telemetry"],
+  "@opentelemetry/api": ["telemetry"],
+  "@opentelemetry/context-async-hooks": ["telemetry"],
+  "@opentelemetry/core": ["telemetry"],
+  "@opentelemetry/otlp-transformer": ["telemetry"],
+  "@opentelemetry/resources": ["telemetry"],
+  "@opentelemetry/sdk-trace": ["telemetry"],
   croner: ["master", "runtime"],
   pg: ["bus/postgres"],
   yaml: ["config"],
@@ -116,6 +122,15 @@ test("the dashboard, which runs in browsers, takes nothing but types from the se
     ),
   );
   expect(taken).toEqual([]);
+});
+
+test("OpenTelemetry is loaded by one file, which is itself only imported when somebody asked for traces", () => {
+  const loads = (pattern: RegExp): string[] =>
+    globSync("services/**/*.ts").filter((file) => pattern.test(readFileSync(file, "utf8")));
+  expect(loads(/^import (?!type\b)[^;]*"@opentelemetry\//m)).toEqual([
+    join("services", "telemetry", "otel-tracing.ts"),
+  ]);
+  expect(loads(/^import (?!type\b)[^;]*"[^"]*\/otel-tracing\.ts"/m)).toEqual([]);
 });
 
 test("an upward import is caught", () => {

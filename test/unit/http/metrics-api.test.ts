@@ -9,7 +9,7 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { quantityOf } from "../../../services/http/external-metrics.ts";
 import { MetricsApi } from "../../../services/http/metrics-api.ts";
 import { systemClock } from "../../../services/runtime/clock.ts";
-import type { Sample } from "../../../services/telemetry/metrics.ts";
+import type { Sample } from "../../../services/telemetry/samples.ts";
 import { type Authority, type Certificate, makeAuthority, makeCertificate } from "../../support/certificate.ts";
 import { waitFor } from "../../support/wait-for.ts";
 

@@ -4,7 +4,7 @@ import { expect, test } from "vitest";
 import { systemClock } from "../../../services/runtime/clock.ts";
 import { metricsApiOf } from "../../../services/master/metrics-api.ts";
 
-const look = async () => ({ queues: [], pools: [] });
+const look = async () => ({ queues: [], outboxes: [], pools: [] });
 const common = { look, emit: () => {}, clock: systemClock, random: Math.random };
 const config = { adminHost: "127.0.0.1", metricsApiPort: 6443, metricsApiCertificate: "/tls" };
 const place = { server: "https://10.0.0.1", folder: "/account", namespace: "bots" };

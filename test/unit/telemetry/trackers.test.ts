@@ -138,8 +138,8 @@ test("what is no error is no report; a dead letter that its last failure told of
   const { emit } = reporting();
   emit("run.refused", { route: "a.a", user: "web:ann" });
   emit("run.failed", failed({ next: "dead letter" }));
-  emit("run.dead", { route: "deploy.ship", origin: "abc123", reason: "TypeError: no such app" });
-  emit("run.dead", { route: "deploy.ship", origin: "other", reason: "INPUT_INVALID: app" });
+  emit("run.dead", { route: "deploy.ship", queue: "default", origin: "abc123", reason: "TypeError: no such app" });
+  emit("run.dead", { route: "deploy.ship", queue: "default", origin: "other", reason: "INPUT_INVALID: app" });
   await waitFor(() => tracker.received.length === 2);
   expect(tracker.envelope(0).event).toMatchObject({ logger: "run.failed", level: "error" });
   expect(tracker.envelope(1).event).toMatchObject({ logger: "run.dead", contexts: { delivery: { id: "other" } } });

@@ -101,7 +101,7 @@ async function start(
         about: { version: "0", release: "r", environment: "test", server: "test" },
       },
       queueLimits: { deliveries: 1000, bytes: 1 << 30 },
-      log: { level: "error", format: "json" },
+      log: { level: "error", format: "json", linesPerSecond: 1_000 },
     },
   };
   const messages: FromThread[] = [];
