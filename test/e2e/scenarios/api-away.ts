@@ -15,7 +15,8 @@ const AWAY_MS = 45_000;
 const THERE_MS = 60_000;
 const BACK_MS = 60_000;
 const ASK_MS = 2_000;
-const JOBS = 2_000;
+/** Two workers need two minutes for them. */
+const JOBS = 6_000;
 const JOB_MS = 1_000;
 const MIN = 2;
 const MAX = 5;

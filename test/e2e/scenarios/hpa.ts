@@ -12,10 +12,14 @@ const JOB_MS = 1_000;
 const THERE_MS = 120_000;
 const OUT_MS = 240_000;
 const DONE_MS = 600_000;
+/** The chart's HorizontalPodAutoscaler waits for three minutes. */
+const IN_MS = 400_000;
+const MIN = 2;
+const MAX = 6;
 
 /** Of the chart. */
 export const HPA_VALUES = {
-  autoscaling: { mode: "hpa", min: 2, max: 6 },
+  autoscaling: { mode: "hpa", min: MIN, max: MAX },
   externalMetrics: { apiService: { enabled: true } },
 };
 
@@ -31,7 +35,7 @@ export async function hpaFollows(release: Release): Promise<Finding> {
     what: `${metric} answers`,
   });
   const counts = new Counts(release, "worker");
-  await waitFor(() => counts.now >= 2, { timeoutMs: OUT_MS, what: "2 workers" });
+  await waitFor(() => counts.now >= MIN, { timeoutMs: OUT_MS, what: `${MIN} workers` });
   await release.settled();
   await store.queue.enqueueAll(
     "e2e.work",
@@ -43,11 +47,15 @@ export async function hpaFollows(release: Release): Promise<Finding> {
     "e2e.work",
     Array.from({ length: JOBS }, (_, at) => ({ event: `flood-${at}`, ms: JOB_MS })),
   );
-  await waitFor(() => counts.now > 2, { timeoutMs: OUT_MS, what: "the HPA asks for more workers" });
-  const askedMs = (counts.changes.find(({ at, replicas }) => at >= from && replicas > 2)?.at ?? Number.NaN) - from;
+  await waitFor(() => counts.now > MIN, { timeoutMs: OUT_MS, what: "the HPA asks for more workers" });
+  const askedMs = (counts.changes.find(({ at, replicas }) => at >= from && replicas > MIN)?.at ?? Number.NaN) - from;
   const value = (await cluster.api<Metrics>(metric)).items[0]?.value ?? "";
   await settled(store, DONE_MS);
+  const doneAt = Date.now();
+  await waitFor(() => counts.now < MAX, { timeoutMs: IN_MS, what: "the HPA asks for fewer" });
+  const fewerMs = Date.now() - doneAt;
   await counts.stop();
+  const past = await statusPast(release);
   return {
     name: "hpa",
     conditions: [
@@ -56,8 +64,18 @@ export async function hpaFollows(release: Release): Promise<Finding> {
     ],
     rows: [
       time("backlog of 5,000 → the HPA asks for the first new pod", askedMs, 20_000),
-      count("workers that it asked for, at most 6", Math.max(...counts.changes.map(({ replicas }) => replicas))),
+      count(`workers that it asked for, at most ${MAX}`, Math.max(...counts.changes.map(({ replicas }) => replicas))),
+      time("all done → the HPA asks for fewer", fewerMs),
+      count("the same question past the API server's front proxy: status", past, { is: 401 }),
     ],
-    problems: [],
+    problems: past === 401 ? [] : [`whoever asks a master itself is answered with ${past}`],
   };
+}
+
+/** Of a master's pod, asked without the certificate of the front proxy. */
+async function statusPast({ cluster, namespace, pods }: Release): Promise<number> {
+  const pod = pods.ready("master")[0]?.name ?? "";
+  const metric = `${PATH}/namespaces/${namespace}/antiphon_workers_required`;
+  const { status } = await cluster.answer(`/api/v1/namespaces/${namespace}/pods/https:${pod}:6443/proxy${metric}`);
+  return status;
 }
