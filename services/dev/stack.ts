@@ -63,7 +63,7 @@ export class Stack {
     const admin = `http://${shownHost(config.adminHost)}:${this.#adminPort}`;
     const redis =
       this.#redis === undefined ? "as REDIS_URL says" : `${this.#redis.url} (${this.#redis.kind}, ${dataDir})`;
-    return `antiphon is ready: chat ${this.url}/chat  webhooks ${this.url}  admin ${admin}  redis ${redis}`;
+    return `antiphon is ready: chat ${this.url}/chat  webhooks ${this.url}  dashboard ${admin}/  redis ${redis}`;
   }
 
   /**

@@ -65,7 +65,7 @@ export class LocalStack {
     const started = this.spawn();
     const line = await started.waitForLine(/^antiphon is ready/, 60_000);
     this.#url = /http:\S+(?=\/chat)/.exec(line)?.[0] ?? "";
-    this.#admin = /admin (http:\S+)/.exec(line)?.[1] ?? "";
+    this.#admin = /dashboard (http:\S+)\//.exec(line)?.[1] ?? "";
   }
 
   spawn(env: Readonly<Record<string, string>> = {}): SpawnedNode {

@@ -162,7 +162,8 @@ function countText(counted: BulkAnswer | Error | undefined, shown: string, what:
 
 /** As many calls as it takes: each does a bounded number. */
 async function run(target: Target, delay: string | undefined): Promise<void> {
-  let [count, cursor, undo]: [number, string | undefined, string | undefined] = [0, undefined, undefined];
+  let [count, cursor]: [number, string | undefined] = [0, undefined];
+  const tokens: string[] = [];
   for (let round = 0; round < ROUNDS_MAX; round++) {
     const body: BulkBody = {
       ...target,
@@ -172,23 +173,24 @@ async function run(target: Target, delay: string | undefined): Promise<void> {
     const answer: BulkAnswer = await ask<BulkAnswer>("POST", "bulk", body);
     count += answer.count;
     cursor = answer.cursor;
-    undo = round === 0 && cursor === undefined ? answer.undo : undefined;
+    if (answer.undo !== undefined) tokens.push(answer.undo);
     if (cursor === undefined) break;
   }
-  const token = undo;
   say(
     `${many(count, "job")} ${ACTIONS[target.action].past}`,
-    token === undefined ? {} : { undo: () => takeBack(token) },
+    tokens.length === 0 ? {} : { undo: () => void takeBack(tokens) },
   );
   readAgain();
 }
 
-function takeBack(token: string): void {
-  ask<{ count: number }>("POST", `undo/${encodeURIComponent(token)}`, {}).then(
-    ({ count }) => {
-      say(`${many(count, "job")} as before`);
-      readAgain();
-    },
-    (error: unknown) => say(error instanceof Error ? error.message : String(error), { isBad: true }),
-  );
+async function takeBack(tokens: readonly string[]): Promise<void> {
+  let restored = 0;
+  try {
+    for (const token of tokens)
+      restored += (await ask<{ count: number }>("POST", `undo/${encodeURIComponent(token)}`, {})).count;
+    say(`${many(restored, "job")} as before`);
+  } catch (error) {
+    say(error instanceof Error ? error.message : String(error), { isBad: true });
+  }
+  readAgain();
 }

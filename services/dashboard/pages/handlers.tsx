@@ -46,7 +46,12 @@ function fits({ id, help = "", on = "", kind = "" }: Route, words: string): bool
 }
 
 function List({ rows }: { rows: readonly Route[] }): JSX.Element {
-  const handlers = [...Map.groupBy(rows, ({ handler }) => handler)].sort(([a], [b]) => (a < b ? -1 : 1));
+  // One's own first.
+  const rank = (routes: readonly Route[]): string =>
+    `${routes.some(({ builtin }) => builtin) ? 1 : 0}${routes[0]?.handler}`;
+  const handlers = [...Map.groupBy(rows, ({ handler }) => handler)].sort(([, a], [, b]) =>
+    rank(a) < rank(b) ? -1 : 1,
+  );
   if (handlers.length === 0)
     return <Table label="Routes" rows={[]} columns={[]} keyOf={() => ""} empty="No route fits" />;
   return (

@@ -107,7 +107,7 @@ function Figures({ now: { totals, workers, pools, redis } }: { now: Snapshot }):
       <Figure
         name="Failed"
         value={rate(totals.failedPerSecond)}
-        note={totals.meanRunMs === null ? "nothing ran" : `a run takes ${duration(totals.meanRunMs)}`}
+        note={totals.meanRunMs === null ? "nothing ran" : `${duration(totals.meanRunMs)} a run`}
         tone={totals.failedPerSecond > 0 ? "warn" : "plain"}
       />
       <Figure

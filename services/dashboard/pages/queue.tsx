@@ -63,7 +63,7 @@ function Figures({ queue }: { queue: Queue }): JSX.Element {
       <Figure
         name="Running"
         value={count(queue.claimed)}
-        note={queue.meanRunMs === undefined ? "" : `a run takes ${duration(queue.meanRunMs)}`}
+        note={queue.meanRunMs === undefined ? "" : `${duration(queue.meanRunMs)} a run`}
         href={jobs("claimed")}
       />
       <Figure name="Delayed" value={count(queue.delayed)} note="due later" href={jobs("delayed")} />
