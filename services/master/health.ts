@@ -30,10 +30,10 @@ export function masterHealth(options: MasterHealthOptions): HealthSource {
     detail: stopping.aborted ? "stopping" : "running",
   });
   const connections = (): Check[] =>
-    [...redis.states()].map(([purpose, state]) => ({
+    [...redis.states()].map(([purpose, { state, detail }]) => ({
       name: `redis (${purpose})`,
       ok: state === "ready",
-      detail: state,
+      detail: detail === undefined ? state : `${state}: ${detail}`,
     }));
   const contact = (): Check => ({
     name: "contact",

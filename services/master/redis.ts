@@ -15,12 +15,18 @@ export interface MasterRedisOptions {
   readonly emit: Emit;
 }
 
+export interface ConnectionState {
+  readonly state: RedisState;
+  /** Why, and the remedy where there is one. */
+  readonly detail?: string;
+}
+
 export class MasterRedis implements Part {
   readonly name = "redis";
   readonly commands: RedisClient;
   readonly subscriber: RedisClient;
   readonly leases: RedisClient;
-  readonly #states = new Map<Purpose, RedisState>();
+  readonly #states = new Map<Purpose, ConnectionState>();
   readonly #options: MasterRedisOptions;
   readonly #onOutage: (() => void)[] = [];
   #contact = false;
@@ -55,7 +61,7 @@ export class MasterRedis implements Part {
     return this.#thereSince;
   }
 
-  states(): ReadonlyMap<Purpose, RedisState> {
+  states(): ReadonlyMap<Purpose, ConnectionState> {
     return this.#states;
   }
 
@@ -69,8 +75,9 @@ export class MasterRedis implements Part {
       clock,
       random,
       onState: (state, detail) => {
-        this.#states.set(purpose, state);
-        emit("redis.state", { connection: purpose, state, ...(detail === undefined ? {} : { detail }) });
+        const told = { state, ...(detail === undefined ? {} : { detail }) };
+        this.#states.set(purpose, told);
+        emit("redis.state", { connection: purpose, ...told });
         if (purpose !== "commands") return;
         if (state === "ready") {
           this.#contact = true;

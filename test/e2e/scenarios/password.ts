@@ -62,8 +62,7 @@ async function waitedAndMended(release: Release): Promise<Finding> {
     name: "password",
     conditions: [
       `2 workers, 2 masters; the Secret of \`redis.existingSecret\` says ${WRONG.map(({ what }) => what).join(", then ")}, each for ${HOLD_MS / 1000} s; then the right one and \`helm upgrade\``,
-      `\`/readyz\`: ${seen[0]?.readyz}`,
-      `the log: ${seen[0]?.logged}`,
+      ...seen.map(({ said }) => `a pod: ${said}`),
     ],
     rows: [
       count(`pods that said why, in the log and at /readyz, of ${sum(seen, "all")}`, sum(seen, "told"), {
@@ -82,8 +81,8 @@ interface Seen {
   readonly told: number;
   readonly ready: number;
   readonly restarts: number;
-  readonly readyz: string;
-  readonly logged: string;
+  /** By the first pod at /readyz. */
+  readonly said: string;
   readonly problems: readonly string[];
 }
 
@@ -110,14 +109,19 @@ async function held(release: Release, what: string, before: ReadonlySet<Pod>): P
     told,
     ready,
     restarts,
-    readyz: bodies[0]?.text ?? "",
-    logged: ours().map(lineOf)[0] ?? "",
+    said: reasonIn(bodies[0]?.text ?? ""),
     problems: [
       ...(told === bodies.length ? [] : [`${what}: ${told} of ${bodies.length} say why: ${JSON.stringify(bodies)}`]),
       ...(ready === 0 ? [] : [`${what}: ${ready} pods were ready`]),
       ...(restarts === 0 ? [] : [`${what}: ${restarts} restarts`]),
     ],
   };
+}
+
+/** Of the body of /readyz. */
+function reasonIn(text: string): string {
+  const { checks } = JSON.parse(text) as { readonly checks: readonly { readonly detail: string }[] };
+  return checks.find(({ detail }) => REASON.test(detail))?.detail ?? text;
 }
 
 function lineOf({ logs }: Pod): string | undefined {
