@@ -8,7 +8,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Client } from "pg";
 import { afterAll } from "vitest";
-import { freePort, withServer } from "./redis.ts";
+import { lastingPort, withServer } from "./redis.ts";
 import { endWithThis } from "./spawn.ts";
 import { waitFor } from "./wait-for.ts";
 
@@ -67,7 +67,7 @@ export async function startPostgres(settings: readonly string[] = []): Promise<P
   const options = ["-D", data, "-U", "antiphon", "--auth=trust", "--encoding=UTF8", "--locale=C.UTF-8", "--no-sync"];
   const made = spawnSync(join(bin, "initdb"), options, { ...user, cwd: folder, encoding: "utf8" });
   if (made.status !== 0) throw new Error(`initdb: ${made.stderr}`);
-  const server = new Server({ bin, folder, data, port: await freePort(), settings });
+  const server = new Server({ bin, folder, data, port: await lastingPort(), settings });
   await server.comeBack();
   return server;
 }

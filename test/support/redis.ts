@@ -118,6 +118,21 @@ export async function startRedisServer(args: readonly string[] = [], file?: stri
   return { url: `redis://127.0.0.1:${port}`, port, child, folder, stop };
 }
 
+/** A free one that no connection is given meanwhile, for a server that comes back: below those that the kernel takes for them. */
+export async function lastingPort(): Promise<number> {
+  for (;;) {
+    const port = 20_000 + Math.floor(Math.random() * 10_000);
+    const server = createServer().listen(port, "127.0.0.1");
+    const isFree = await Promise.race([
+      once(server, "listening").then(() => true),
+      once(server, "error").then(() => false),
+    ]);
+    if (!isFree) continue;
+    await new Promise((resolve) => server.close(resolve));
+    return port;
+  }
+}
+
 export function freePort(): Promise<number> {
   return new Promise((resolve, reject) => {
     const server = createServer().once("error", reject);

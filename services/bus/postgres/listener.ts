@@ -23,6 +23,7 @@ const RETRY_MS = 50;
 /** How long whoever wants to listen waits for a connection that is being opened again. */
 const BACK_MS = 2_000;
 const CLOSE_MS = 500;
+const ALIVE_MS = 3_600_000;
 
 export class Listener {
   readonly #options: ListenerOptions;
@@ -34,6 +35,8 @@ export class Listener {
   #back = Promise.withResolvers<Client>();
   #stopped = false;
   #told = "";
+  /** While the server is away no connection keeps a process alive that does nothing but listen. */
+  #alive: NodeJS.Timeout | undefined;
 
   constructor(options: ListenerOptions) {
     this.#options = options;
@@ -50,11 +53,13 @@ export class Listener {
 
   /** Does not wait for the connection. */
   async start(): Promise<void> {
+    this.#alive = setInterval(() => {}, ALIVE_MS);
     await this.#loop.start();
   }
 
   async stop(): Promise<void> {
     this.#stopped = true;
+    clearInterval(this.#alive);
     const client = this.#client;
     this.#client = undefined;
     if (client) await end(client);

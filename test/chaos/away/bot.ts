@@ -1,8 +1,6 @@
 // A bot of real processes on a Redis that a test can kill, freeze and start again, with what it kept or empty.
 
-import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -10,7 +8,7 @@ import { closeRedis, openRedis, type RedisClient } from "../../../services/redis
 import { Keys } from "../../../services/redis/keys.ts";
 import { randomId } from "../../../services/runtime/ids.ts";
 import type { FakeChat } from "../../support/fake-chat.ts";
-import { type RedisServer, startRedisServer } from "../../support/redis.ts";
+import { lastingPort, type RedisServer, startRedisServer } from "../../support/redis.ts";
 import { type SpawnedNode, spawnNode } from "../../support/spawn.ts";
 
 const ENTRY = new URL("../../../services/main.ts", import.meta.url);
@@ -143,22 +141,6 @@ export class AwayBot {
 
 function newFolder(): string {
   return mkdtempSync(join(tmpdir(), "antiphon-away-"));
-}
-
-/** A free one that no connection is given meanwhile: below those that the kernel takes for them. */
-async function lastingPort(): Promise<number> {
-  for (;;) {
-    const port = 20_000 + Math.floor(Math.random() * 10_000);
-    const server = createServer().listen(port, "127.0.0.1");
-    const isFree = await Promise.race([
-      once(server, "listening").then(() => true),
-      once(server, "error").then(() => false),
-    ]);
-    if (isFree) {
-      await new Promise((resolve) => server.close(resolve));
-      return port;
-    }
-  }
 }
 
 /**

@@ -1,11 +1,9 @@
 // A redis-server that keeps what it has, and that a scenario may freeze, kill and start again at the same place.
 
-import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type RedisServer, startRedisServer } from "../../support/redis.ts";
+import { lastingPort, type RedisServer, startRedisServer } from "../../support/redis.ts";
 
 export class KeptRedis {
   readonly port: number;
@@ -57,20 +55,5 @@ export class KeptRedis {
   async stop(): Promise<void> {
     await this.kill();
     rmSync(this.#folder, { recursive: true, force: true });
-  }
-}
-
-/** A free one that no connection is given meanwhile: below those that the kernel takes for them. */
-async function lastingPort(): Promise<number> {
-  for (;;) {
-    const port = 20_000 + Math.floor(Math.random() * 10_000);
-    const server = createServer().listen(port, "127.0.0.1");
-    const isFree = await Promise.race([
-      once(server, "listening").then(() => true),
-      once(server, "error").then(() => false),
-    ]);
-    if (!isFree) continue;
-    await new Promise((resolve) => server.close(resolve));
-    return port;
   }
 }
