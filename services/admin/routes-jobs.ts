@@ -143,12 +143,24 @@ function changes({ queue }: ApiParts): FastifyPluginAsyncTypebox {
   };
 }
 
+/** Most searches of one page: places that are empty count, too. */
+const SEARCHES_MAX = 10;
+
 async function jobPage({ queue }: ApiParts, query: JobQuery): Promise<{ items: Job[]; cursor?: string }> {
-  const { found, cursor } = await queue.search(searchOf(query));
-  return { items: found.map(jobRow), ...(cursor !== undefined && { cursor }) };
+  const { limit = LIMIT, ...search } = searchOf(query);
+  const items: Job[] = [];
+  let { cursor } = search;
+  for (let searches = 0; searches < SEARCHES_MAX && items.length < limit; searches++) {
+    const from = cursor === undefined ? {} : { cursor };
+    const page = await queue.search({ ...search, ...from, limit: limit - items.length });
+    items.push(...page.found.map(jobRow));
+    cursor = page.cursor;
+    if (cursor === undefined) return { items };
+  }
+  return { items, ...(cursor !== undefined && { cursor }) };
 }
 
-export function searchOf({ state, olderThan, limit = LIMIT, ...filter }: JobQuery): Search {
+function searchOf({ state, olderThan, limit = LIMIT, ...filter }: JobQuery): Search {
   const states = state?.split(",").map((one) => one.trim());
   const strange = states?.find((one) => !(STATES as readonly string[]).includes(one));
   if (strange !== undefined)

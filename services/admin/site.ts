@@ -16,6 +16,8 @@ import { adminApp } from "./app.ts";
 import { Audit } from "./audit.ts";
 import { dashboardFiles } from "./static.ts";
 
+const CONNECT_MS = 2_000;
+
 export interface SiteOptions {
   readonly config: Config;
   readonly clock: Clock;
@@ -44,6 +46,7 @@ export async function openSite(options: SiteOptions): Promise<Site> {
   const backend = new RedisBackend({ commands: client, subscriber: open("admin-bus", "subscriber"), keys });
   const bus = new Bus({ backend, clock, random, emit });
   await bus.start();
+  await Promise.all(opened.map((one) => isThere(one, clock)));
   const audit = new Audit({ client, keys, length: config.auditLength, days: config.auditDays });
   const { adminBasePath: basePath, leaseMs } = config;
   const access = accessPlugin({ config, client, keys, audit, basePath, clock, emit });
@@ -65,4 +68,13 @@ export async function openSite(options: SiteOptions): Promise<Site> {
       await Promise.all(opened.map((one) => closeRedis(one)));
     },
   };
+}
+
+/** The first answers shall not be refused only because nobody has connected yet. */
+async function isThere(client: RedisClient, clock: Clock): Promise<void> {
+  if (client.status === "ready") return;
+  const late = new AbortController();
+  const ready = new Promise<void>((resolve) => client.once("ready", () => resolve()));
+  await Promise.race([ready, clock.sleep(CONNECT_MS, late.signal)]);
+  late.abort();
 }
