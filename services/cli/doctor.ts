@@ -1,6 +1,8 @@
 // `antiphon doctor`: whether everything in Redis is where it must be, and how it gets there again.
 
 import { type Examination, examine, type Finding } from "../broker/doctor.ts";
+import { type Check, environmentOf } from "../redis/environment.ts";
+import { systemClock } from "../runtime/clock.ts";
 import { askRedis } from "./ask-redis.ts";
 import { audited } from "./audited.ts";
 import { type Command, UsageError } from "./command.ts";
@@ -10,25 +12,32 @@ const ANSWER_MS = 6 * 3_600_000;
 
 export const doctor: Command = {
   name: "doctor",
-  help: `Looks whether everything in Redis is where it must be, while work goes on; says what is wrong, and mends it if asked to.
+  help: `Looks whether Redis itself is set up and well, and whether everything in it is where it must be, while work goes on; says what
+is wrong, and mends what is out of place if asked to.
 Without --repair nothing is written. Ends with 0 when all is well, or well again.`,
   options: {
-    queue: { type: "string", value: "NAME", help: "only this queue, and nothing that belongs to none" },
+    queue: {
+      type: "string",
+      value: "NAME",
+      help: "only this queue: nothing that belongs to none, and not Redis itself",
+    },
     repair: { type: "boolean", help: "mends what is wrong" },
-    json: { type: "boolean", help: "an object: sound, queues, deliveries, findings, more" },
+    json: { type: "boolean", help: "an object: sound, queues, deliveries, findings, more, environment" },
   },
   async run({ readConfig, options, print, stopping }) {
     const { queue, repair, json } = options;
     if (queue === "") throw new UsageError("--queue takes the name of a queue.");
     const asked = { signal: stopping, repair: repair === true, ...(typeof queue === "string" && { queue }) };
     const config = await readConfig("tool");
-    const look: Parameters<typeof askRedis<Examination>>[1] = (client, keys) => {
+    const look: Parameters<typeof askRedis<Told>>[1] = async (client, keys) => {
+      const { durability } = config;
+      const around = { client, keys, durability, clock: systemClock };
+      const environment = asked.queue === undefined ? await environmentOf(around) : [];
       const run = (): Promise<Examination> => examine({ client, keys }, asked);
-      if (!asked.repair) return run();
-      return audited({ config, client, keys }, { action: "doctor.repair", words: [], options }, [
-        run,
-        ({ isSound }) => !isSound,
-      ]);
+      const doing = { action: "doctor.repair", words: [], options };
+      const repaired = (): Promise<Examination> =>
+        audited({ config, client, keys }, doing, [run, ({ isSound }) => !isSound]);
+      return { ...(await (asked.repair ? repaired() : run())), environment };
     };
     const result = await askRedis(config, look, ANSWER_MS).catch((error: unknown) => {
       if (stopping.aborted) return undefined;
@@ -40,26 +49,40 @@ Without --repair nothing is written. Ends with 0 when all is well, or well again
     }
     if (json) print(JSON.stringify(shown(result)));
     else tell(result, print, asked);
-    return result.isSound && (queue === undefined || result.queues.length > 0) ? 0 : 1;
+    return result.isSound && isFit(result.environment) && (queue === undefined || result.queues.length > 0) ? 0 : 1;
   },
 };
 
-function shown({ isSound, ...rest }: Examination): object {
+interface Told extends Examination {
+  readonly environment: readonly Check[];
+}
+
+function shown({ isSound, ...rest }: Told): object {
   return { sound: isSound, ...rest };
 }
 
 function tell(
-  result: Examination,
+  result: Told,
   print: (line: string) => void,
   { queue, repair }: { queue?: string; repair: boolean },
 ): void {
-  const { queues, deliveries, findings, more, isSound } = result;
+  const { queues, deliveries, findings, more, isSound, environment } = result;
+  for (const check of environment) if (check.state === "warning" || check.state === "problem") print(checkLine(check));
   if (queue !== undefined && queues.length === 0) return print(`There is no queue ${queue}.`);
   for (const finding of findings) print(line(finding));
   if (more > 0) print(`… and ${more} more.`);
   print(`Looked at ${count(queues.length, "queue", "queues")} with ${count(deliveries, "delivery", "deliveries")}.`);
   if (!isSound) print(repair ? "Something is still wrong." : "antiphon doctor --repair mends it.");
+  else if (!isFit(environment)) print("Everything is in its place, but Redis itself has a problem: see above.");
   else print(findings.some(({ harmless }) => !harmless) ? "All is well again." : "All is well.");
+}
+
+function isFit(environment: readonly Check[]): boolean {
+  return environment.every(({ state }) => state !== "problem");
+}
+
+function checkLine({ name, state, detail, remedy }: Check): string {
+  return `Redis, ${name}: ${state}. ${detail}${remedy === undefined ? "" : ` Remedy: ${remedy}`}`;
 }
 
 function line({ queue, sentence, harmless }: Finding): string {

@@ -46,11 +46,21 @@ withServer("redis-server", () => {
   const breakKey = (): Promise<number> => client.del(`${context.keys.queue("default")}:r1`);
 
   test("all is well: says so and ends with 0", () => {
-    expect(doctor()).toEqual({
-      code: 0,
-      out: "Looked at 2 queues with 3 deliveries.\nAll is well.\n",
-      problems: "",
-    });
+    const { code, out, problems } = doctor();
+    expect([code, problems]).toEqual([0, ""]);
+    expect(out).toMatch(/Looked at 2 queues with 3 deliveries\.\nAll is well\.\n$/);
+  });
+
+  test("says what endangers a bot before anything is lost; a problem of Redis itself ends with 1", async () => {
+    expect(doctor().out).toMatch(
+      /^Redis, persistence: warning\. It keeps nothing.* Remedy: CONFIG SET appendonly yes/m,
+    );
+    await client.call("CONFIG", "SET", "maxmemory-policy", "allkeys-lru");
+    const unfit = doctor();
+    await client.call("CONFIG", "SET", "maxmemory-policy", "noeviction");
+    expect(unfit.code).toBe(1);
+    expect(unfit.out).toMatch(/^Redis, server: problem\. .*noeviction/m);
+    expect(unfit.out).toContain("Redis itself has a problem");
   });
 
   test("says what is wrong and ends with 1; mends it when told to, and ends with 0", async () => {
@@ -72,6 +82,10 @@ withServer("redis-server", () => {
     const { code, out } = doctor("--json");
     expect(code).toBe(1);
     expect(JSON.parse(out)).toEqual({
+      environment: expect.arrayContaining([
+        { name: "permissions", state: "ok", detail: "user default" },
+        expect.objectContaining({ name: "persistence", state: "warning" }),
+      ]) as unknown,
       sound: false,
       queues: ["default", "other"],
       deliveries: 3,
