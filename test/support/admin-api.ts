@@ -15,6 +15,7 @@ import { Queue } from "../../services/queue/queue.ts";
 import { closeRedis, openRedis, type RedisClient } from "../../services/redis/connect.ts";
 import { systemClock } from "../../services/runtime/clock.ts";
 import { Bench, LIMITS, TAKE } from "./broker.ts";
+import { waitFor } from "./wait-for.ts";
 
 export const SECRET = "secret-of-admin-0123456789";
 export const WATCHER = { name: "wall", role: "viewer", secret: "secret-of-wall-0123456789" } as const;
@@ -72,6 +73,8 @@ export class AdminApi {
     const around = { clock: systemClock, random: Math.random, emit };
     const access = accessPlugin({ config, client, keys: context.keys, audit, basePath, ...around });
     await bus.start();
+    const isThere = (): boolean => this.#opened.every(({ status }) => status === "ready");
+    await waitFor(isThere, { what: "Redis", timeoutMs: 20_000 });
     const parts = { queue, context, bus, audit, ...around, leaseMs: 6000, access, cookie: "antiphon", basePath };
     this.#app = await adminApp(parts);
     await registerRoutes(context, ["reports.monthly", "low.slow", "deploy.ship"]);

@@ -1,9 +1,9 @@
 // Logging in and out: `session` of the admin API.
 
-import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
-import { type Static, Type } from "typebox";
+import type { FastifyInstance, FastifyReply, FastifyRequest, FastifySchema } from "fastify";
+import { type Static, type TSchema, Type } from "typebox";
 import { AntiphonError } from "../../runtime/errors.ts";
-import { Done } from "../api.ts";
+import { ApiError, Done } from "../api.ts";
 import { Session } from "../api-bot.ts";
 import type { Audit } from "../audit.ts";
 import type { Callers, Found } from "./callers.ts";
@@ -30,7 +30,7 @@ export function sessionRoutes(app: FastifyInstance, options: SessionRoutesOption
   app.route({
     method: "GET",
     url,
-    schema: { response: { 200: Session } },
+    schema: { ...told("showSession", "Who asks, and what he may."), response: answers(Session) },
     config: { role: "viewer" },
     handler: async (request) => {
       const known = found(request);
@@ -42,7 +42,12 @@ export function sessionRoutes(app: FastifyInstance, options: SessionRoutesOption
   app.route<{ Body: Static<typeof Login> }>({
     method: "POST",
     url,
-    schema: { body: Login, response: { 200: Session } },
+    schema: {
+      ...told("login", "Begins a session: sets its cookie."),
+      security: [],
+      body: Login,
+      response: answers(Session),
+    },
     config: { role: "public" },
     bodyLimit: BODY_BYTES_MAX,
     handler: async ({ raw, body }, reply) => {
@@ -60,7 +65,7 @@ export function sessionRoutes(app: FastifyInstance, options: SessionRoutesOption
   app.route({
     method: "DELETE",
     url,
-    schema: { response: { 200: Done } },
+    schema: { ...told("logout", "Ends the session."), response: answers(Done) },
     config: { role: "viewer" },
     handler: async (request, reply) => {
       await callers.logout(request.raw);
@@ -69,6 +74,18 @@ export function sessionRoutes(app: FastifyInstance, options: SessionRoutesOption
       return { done: true as const };
     },
   });
+}
+
+/** As in the other routes of the API. */
+function told(
+  operationId: string,
+  summary: string,
+): Pick<FastifySchema, "operationId" | "summary" | "tags" | "security"> {
+  return { operationId, summary, tags: ["session"], security: [{ bearer: [] }, { cookie: [] }] };
+}
+
+function answers<T extends TSchema>(answer: T): { 200: T; "4xx": typeof ApiError; "5xx": typeof ApiError } {
+  return { 200: answer, "4xx": ApiError, "5xx": ApiError };
 }
 
 function shown({ caller, csrf }: Found): Static<typeof Session> {
