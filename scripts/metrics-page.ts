@@ -1,7 +1,9 @@
 // Writes docs/operators/metrics.md from the one list of metrics: `node scripts/metrics-page.ts`. A test compares.
 
 import { writeFileSync } from "node:fs";
-import { METRICS, type MetricRow } from "../services/telemetry/metrics.ts";
+import { METRIC_GROUPS, type MetricRow } from "../services/telemetry/metrics.ts";
+import { LABEL_VALUES_MAX, SERIES_MAX } from "../services/telemetry/meter.ts";
+import { ALERTS } from "./chart-metrics.ts";
 
 const INTRODUCTION = `<!-- Written by scripts/metrics-page.ts from services/telemetry/metrics.ts. -->
 
@@ -14,27 +16,34 @@ Masters and workers serve both on their admin port (\`ANTIPHON_ADMIN_PORT\`, 909
 | \`/metrics\` | Prometheus | text 0.0.4 |
 | \`/scale\`, \`/scale?pool=NAME\` | autoscalers | JSON: how many workers the work needs |
 
-Figures of queues and pools come from Redis, so every pod tells the same ones: aggregate them with \`max\`, never with \`sum\`. Redis is asked
-at most once a second by each pod, whoever scrapes, and that costs the same however much is in the queues.
+- **Figures of queues, outboxes and pools come from Redis**, so every pod tells the same ones: aggregate them with \`max\`, never with \`sum\`. Redis
+  is asked at most once a second by each pod, whoever scrapes, and that costs the same however much is in the queues.
+- **All others are of one process**, since it began: \`sum\` them. In a worker main, the HTTP thread and all handler threads count for themselves and
+  tell it at most once a second, so a scrape may be a second behind. Nothing is told where nothing was counted.
+- **Labels are bounded.** They name routes, queues, units: what is written in code and configuration, never what a user said. Of each label the first
+  ${LABEL_VALUES_MAX} values are told, of each metric ${SERIES_MAX} series; the rest is \`other\`.
+- A scrape adds \`pod\` and \`namespace\`. Handlers' own metrics (\`antiphon_handler_…\`): [observability](../authors/observability.md).
 
-## Metrics
+The chart brings a ServiceMonitor or PodMonitor, alerts (\`prometheusRule.enabled\`), each with its [runbook](runbooks/README.md), and a Grafana
+dashboard (\`grafanaDashboard.enabled\`), made from the same list.
 `;
 
-const REST = `
-Beside them come what Node and the process say of themselves: \`process_*\` of the whole process, \`nodejs_*\` (heap, event loop, garbage) of the
-thread that serves the admin port: in a worker the HTTP thread, not those that run handlers. While Redis is away \`/metrics\` answers with
-these alone: an old figure of a queue would be a wrong one.
+const rest = (): string => `## What Node says
 
-What to alert on:
+Beside them come what Node and the process say of themselves: \`process_*\` of the whole process, \`nodejs_*\` (heap, event loop, garbage) of the
+thread that serves the admin port: in a worker the HTTP thread, not those that run handlers. While Redis is away \`/metrics\` answers without
+the figures that come from there: an old one would be a wrong one.
+
+## What to alert on
+
+In a file of rules of your own leave out what chooses the release, or put your labels in its place.
 
 \`\`\`yaml
-- alert: AntiphonSlow # somebody waits
-  expr: max by (queue) (antiphon_queue_oldest_age_seconds) > 60
-  for: 2m
-- alert: AntiphonTooFewWorkers # at its limit, or its pods do not start
-  expr: max by (pool) (antiphon_workers_required) > max by (pool) (antiphon_workers)
-  for: 10m
+${rules()}
 \`\`\`
+
+What each costs: an increment of a number in memory for each run, one message a second between threads while there is work, and nothing while
+there is none. Prometheus' client is loaded at the first scrape.
 
 ## How many workers are required
 
@@ -86,11 +95,25 @@ bring theirs.
 - The certificate is read again every half minute, so a renewed Secret needs no restart.
 `;
 
-export function metricsPage(): string {
-  const rows = Object.entries<MetricRow>(METRICS).map(([name, { type, labels, help }]) => {
-    return `| \`${name}\` | ${type} | ${labels.map((label) => `\`${label}\``).join(", ") || "–"} | ${help} |`;
+/** As one would write them for a single bot. */
+function rules(): string {
+  const lines = ALERTS.map(({ name, expression, minutes, severity }) => {
+    const expr = expression.replaceAll(/,?%scope%/g, "").replaceAll("{}", "");
+    return [`- alert: ${name}`, `  expr: ${expr}`, `  for: ${minutes}m`, `  labels: { severity: ${severity} }`].join(
+      "\n",
+    );
   });
-  return [INTRODUCTION, "| metric | type | labels | |", "|---|---|---|---|", ...rows, REST].join("\n");
+  return lines.join("\n");
+}
+
+export function metricsPage(): string {
+  const tables = Object.entries(METRIC_GROUPS).map(([title, rows]) => {
+    const lines = Object.entries<MetricRow>(rows).map(([name, { type, labels, help }]) => {
+      return `| \`${name}\` | ${type} | ${labels.map((label) => `\`${label}\``).join(", ") || "–"} | ${help} |`;
+    });
+    return [`## ${title}\n`, "| metric | type | labels | |", "|---|---|---|---|", ...lines, ""].join("\n");
+  });
+  return [INTRODUCTION, ...tables, rest()].join("\n").replace(/\n{3,}/g, "\n\n");
 }
 
 if (import.meta.main) writeFileSync(new URL("../docs/operators/metrics.md", import.meta.url), metricsPage());

@@ -158,7 +158,7 @@ function loadOf(queue: QueueFigures, owners: readonly Pool[]): QueueLoad {
   const slots = owners.reduce((sum, pool) => sum + pool.workers.length * concurrencyOf(queue, pool), 0);
   const busyS = ((ready + claimed) * (meanRunMs ?? RUN_MS)) / 1000;
   const drainSeconds = ready + claimed === 0 ? 0 : busyS / slots;
-  const isUnserved = ready + claimed > 0 && queue.workers.length === 0;
+  const isUnserved = ready + claimed > 0 && queue.claimers.length === 0;
   return { name, ready, claimed, delayed, dead, oldestMs, arrivalsPerSecond, meanRunMs, drainSeconds, isUnserved };
 }
 

@@ -50,10 +50,15 @@ const SEPARATOR = "\u0000";
 const NO_VALUES: Values = [];
 
 export class Meter {
-  /** Something is to be taken that was not a moment ago. */
-  onChange: () => void = () => {};
   readonly #families = new Map<string, Family>();
   #isChanged = false;
+  #onChange: () => void = () => {};
+
+  /** Tells when something is to be taken that was not a moment ago; at once if it is so now. */
+  watch(onChange: () => void): void {
+    this.#onChange = onChange;
+    if (this.#isChanged) onChange();
+  }
 
   /** Adds to a counter. */
   count(name: string, values: Values = NO_VALUES, by = 1): void {
@@ -167,7 +172,7 @@ export class Meter {
     series.isChanged = true;
     if (this.#isChanged) return;
     this.#isChanged = true;
-    this.onChange();
+    this.#onChange();
   }
 }
 

@@ -16,6 +16,6 @@ export function relay(meter: Meter, { clock, send }: RelayOptions): () => void {
     const changes = meter.take();
     if (changes.length > 0) send(changes);
   };
-  meter.onChange = () => void clock.sleep(PAUSE_MS).then(flush);
+  meter.watch(() => void clock.sleep(PAUSE_MS).then(flush));
   return flush;
 }

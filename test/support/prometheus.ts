@@ -32,7 +32,8 @@ export class Prometheus {
     this.#url = url;
   }
 
-  static async start(targets: readonly Target[]): Promise<Prometheus> {
+  /** `rules`: a file of them, evaluated every second. */
+  static async start(targets: readonly Target[], rules?: string): Promise<Prometheus> {
     const folder = mkdtempSync(join(tmpdir(), "antiphon-prometheus-"));
     const port = await freePort();
     const file = join(folder, "prometheus.json");
@@ -43,7 +44,11 @@ export class Prometheus {
       },
     ];
     // JSON is YAML.
-    writeFileSync(file, JSON.stringify({ global: { scrape_interval: "1s" }, scrape_configs: jobs }));
+    const rulesFile = join(folder, "rules.yaml");
+    if (rules !== undefined) writeFileSync(rulesFile, rules);
+    const global = { scrape_interval: "1s", evaluation_interval: "1s" };
+    const config = { global, scrape_configs: jobs, ...(rules === undefined ? {} : { rule_files: [rulesFile] }) };
+    writeFileSync(file, JSON.stringify(config));
     const args = [`--config.file=${file}`, `--storage.tsdb.path=${join(folder, "data")}`];
     const child = endWithThis(
       spawn("prometheus", [...args, `--web.listen-address=127.0.0.1:${port}`], { stdio: "ignore" }),
@@ -64,6 +69,12 @@ export class Prometheus {
   /** Labels of the series that match. */
   async series(match: string): Promise<Record<string, string>[]> {
     return (await this.#get(`series?match[]=${encodeURIComponent(match)}`)) as Record<string, string>[];
+  }
+
+  /** Labels of the alerts that fire now. */
+  async firing(): Promise<Record<string, string>[]> {
+    const { alerts } = (await this.#get("alerts")) as { alerts: { state: string; labels: Record<string, string> }[] };
+    return alerts.filter(({ state }) => state === "firing").map(({ labels }) => labels);
   }
 
   async stop(): Promise<void> {

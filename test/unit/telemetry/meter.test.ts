@@ -105,10 +105,15 @@ describe("threads", () => {
       expect(ms).toBe(1_000);
       return new Promise((resolve) => wakes.push(resolve));
     };
-    const meter = new Meter();
+    const [idle, early, meter] = [new Meter(), new Meter(), new Meter()];
     const sent: number[] = [];
-    relay(meter, { clock: { sleep }, send: (changes) => void sent.push(changes.length) });
+    const send = (changes: readonly unknown[]): void => void sent.push(changes.length);
+    early.count("antiphon_http_failed_total");
+    relay(idle, { clock: { sleep }, send });
+    relay(meter, { clock: { sleep }, send });
     expect(wakes).toHaveLength(0);
+    relay(early, { clock: { sleep }, send }); // what was counted before
+    expect(wakes.splice(0)).toHaveLength(1);
     for (let count = 0; count < 1_000; count++) meter.count("antiphon_http_failed_total");
     expect(wakes).toHaveLength(1);
     wakes.shift()?.();
