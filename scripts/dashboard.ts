@@ -1,5 +1,6 @@
 // Bundles the dashboard with Vite: index.html and its assets, named by their contents. `npm run build` writes them into
-// dist/dashboard; where nothing is built, in the sources, they are bundled at the first request.
+// dist/dashboard. Where nothing is built, in the sources, a process of its own prints them at the first request: Vite is large,
+// and stays where it was loaded.
 
 import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
@@ -39,4 +40,10 @@ export async function writeDashboard(folder: string): Promise<void> {
     mkdirSync(dirname(join(folder, path)), { recursive: true });
     writeFileSync(join(folder, path), bytes);
   }
+}
+
+if (import.meta.main) {
+  const files = [...(await bundleDashboard())].map(([path, bytes]) => [path, Buffer.from(bytes).toString("base64")]);
+  // By its length a pipe takes it in parts: the process ends when all of it is out.
+  process.stdout.write(JSON.stringify(files), () => process.exit());
 }

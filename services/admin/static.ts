@@ -2,9 +2,12 @@
 //
 // All their addresses are relative and the page's own places are in the fragment, so that one build works under any prefix.
 
+import { execFile } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
 import { readdir, readFile } from "node:fs/promises";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
 import { gzipSync } from "node:zlib";
 import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from "fastify";
 
@@ -21,8 +24,10 @@ interface Served {
 const PAGE = "index.html";
 /** What `npm run build` made: beside the compiled files, or, where the sources run in the image, in its dist/. */
 const BUILT = [new URL("../dashboard/", import.meta.url), new URL("../../dist/dashboard/", import.meta.url)];
-/** Where nothing is built, in the sources, it is bundled at the first request. */
+/** Where nothing is built, in the sources, a process of its own bundles it at the first request. */
 const BUNDLER = new URL("../../scripts/dashboard.ts", import.meta.url);
+const BUNDLE_MS = 60_000;
+const BUNDLE_BYTES_MAX = 10_000_000;
 
 const POLICY = [
   "default-src 'none'",
@@ -103,11 +108,15 @@ async function load(): Promise<Files> {
   const [beside, inImage] = BUILT;
   // In the sources the folder beside this one holds the dashboard's own sources, which have no assets.
   if (beside !== undefined && existsSync(new URL("assets/", beside))) return await read(beside);
-  if (existsSync(BUNDLER)) {
-    const { bundleDashboard } = (await import(BUNDLER.href)) as { bundleDashboard: () => Promise<Files> };
-    return await bundleDashboard();
-  }
+  if (existsSync(BUNDLER)) return await bundle();
   return inImage === undefined ? new Map() : await read(inImage);
+}
+
+async function bundle(): Promise<Files> {
+  const bounds = { timeout: BUNDLE_MS, maxBuffer: BUNDLE_BYTES_MAX };
+  const { stdout } = await promisify(execFile)(process.execPath, [fileURLToPath(BUNDLER)], bounds);
+  const files = JSON.parse(stdout) as readonly (readonly [path: string, base64: string])[];
+  return new Map(files.map(([path, base64]) => [path, Buffer.from(base64, "base64")] as const));
 }
 
 async function read(folder: URL): Promise<Files> {

@@ -69,8 +69,11 @@ export class Shop {
     return this.#redis.url;
   }
 
-  get lines(): string[] {
-    return this.#processes.flatMap(({ lines }) => lines);
+  /** Fails when a process of it has ended: what follows would only say that nobody answers. */
+  check(): void {
+    for (const { child, lines } of this.#processes)
+      if (child.exitCode !== null || child.signalCode !== null)
+        throw new Error(`It has ended:\n${lines.slice(-40).join("\n")}`);
   }
 
   async #start(mode: "master" | "worker"): Promise<void> {
@@ -164,7 +167,8 @@ export class Browsing {
     return new Browsing(await chromium.launch({ executablePath: "/usr/bin/chromium", args }));
   }
 
-  async look(shop: Pick<Shop, "url">, { role, at = "", url = shop.url, ...options }: LookOptions = {}): Promise<Look> {
+  async look(shop: Shop, { role, at = "", url = shop.url, ...options }: LookOptions = {}): Promise<Look> {
+    shop.check();
     const context = await this.#browser.newContext(options);
     context.setDefaultTimeout(SHOWN_MS);
     this.#contexts.push(context);

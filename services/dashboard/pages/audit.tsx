@@ -88,12 +88,16 @@ function List({ rows }: { rows: readonly AuditEntry[] }): JSX.Element {
         {
           name: "Outcome",
           kind: "wide",
-          cell: ({ status }) => (
-            <Badge tone={status < 400 ? "good" : "bad"}>{status < 400 ? "done" : `refused, ${status}`}</Badge>
-          ),
+          cell: ({ status }) => <Outcome status={status} />,
         },
         { name: "From", kind: "wide", cell: ({ from }) => <span class="mono">{from}</span> },
       ]}
     />
   );
+}
+
+/** None: nobody can say any more what came of it. */
+function Outcome({ status }: { status: number }): JSX.Element {
+  if (status === 0) return <Badge tone="warn">unknown</Badge>;
+  return <Badge tone={status < 400 ? "good" : "bad"}>{status < 400 ? "done" : `refused, ${status}`}</Badge>;
 }

@@ -112,7 +112,7 @@ const COLUMNS: readonly Column<Job>[] = [
   },
   {
     name: "About",
-    kind: "wide fill",
+    kind: "fill",
     cell: ({ reason, excerpt, key, tags, worker }) => (
       <span class="about">
         {worker !== undefined && <WorkerLink pod={podOf(worker)} />}
