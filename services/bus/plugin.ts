@@ -196,8 +196,10 @@ class Server implements Part {
       globalIndex = false,
       idSeed = "time",
       onState = () => {},
+      onEvent,
     } = this.#options;
-    const around = { clock: systemClock, random: Math.random, onState };
+    const onSweepRefused = (error: unknown): void => onEvent?.("loop.failed", { loop: "bus sweeper", error });
+    const around = { clock: systemClock, random: Math.random, onState, onSweepRefused };
     this.#backend = new PostgresBackend({ ...this.#options.postgres, ...around, url, namespace, globalIndex, idSeed });
   }
 

@@ -1,5 +1,6 @@
 // The benchmarks there are, and what each is given.
 
+import { backends } from "./backends/backends.ts";
 import { bus } from "./bus/bus.ts";
 import { durability } from "./durability/durability.ts";
 import { flood } from "./flood/flood.ts";
@@ -25,4 +26,5 @@ export const BENCHES: Readonly<Record<string, (options: BenchOptions) => Promise
   queue,
   kills,
   bus,
+  backends,
 };

@@ -16,7 +16,7 @@ import { type Head, NOWHERE, type Position } from "../position.ts";
 import { Bells, readBell } from "./bell.ts";
 import { type Answer, Call } from "./call.ts";
 import { Database } from "./database.ts";
-import { isHopeless, unavailable } from "./failure.ts";
+import { isHopeless, isRefusal, unavailable } from "./failure.ts";
 import { Listener } from "./listener.ts";
 import { POSTGRES_DEFAULTS, type PostgresSettings } from "./settings.ts";
 import { HEADS, PUBLISH, readAfter, readRecent, ROTATE, type Row } from "./statements.ts";
@@ -32,7 +32,9 @@ export interface PostgresBackendOptions extends PostgresSettings {
   /** Offsets of new channels begin at 1, as other programs' tests expect; such positions can come twice. */
   readonly idSeed?: "zero" | "time";
   /** Told at every change of the connection. */
-  readonly onState?: (state: "ready" | "away", detail?: string) => void;
+  readonly onState?: (state: "ready" | "away" | "unfit", detail?: string) => void;
+  /** What is deleted behind everybody's back could not be. */
+  readonly onSweepRefused?: (error: unknown) => void;
 }
 
 interface On {
@@ -52,14 +54,16 @@ export class PostgresBackend implements Backend {
   readonly #listener: Listener;
   readonly #sweeper: Sweeper;
   #on: On | undefined;
+  /** Postgres takes what is published, as far as it was asked. */
+  #isFit = true;
 
   constructor(options: PostgresBackendOptions) {
     const { schema, connections, statementMs } = { ...POSTGRES_DEFAULTS, ...options };
-    const { url, clock, random, onState } = options;
+    const { url, clock, random, onState, onSweepRefused: onRefused = () => {} } = options;
     this.#options = options;
     this.#bells = new Bells(schema, options.namespace);
     this.#database = new Database({ url, schema, connections, statementMs });
-    this.#sweeper = new Sweeper({ database: this.#database, clock, random });
+    this.#sweeper = new Sweeper({ database: this.#database, clock, random, onRefused });
     this.#listener = new Listener({
       url,
       clock,
@@ -106,9 +110,13 @@ export class PostgresBackend implements Backend {
     try {
       const values = [namespace, publisher, number, randomId(), ...call.values];
       const [answer] = await this.#database.ask<Answer>(PUBLISH, values);
+      this.#fits(true);
       return call.positions(answer ?? { starts: [], epochs: [] });
     } catch (error) {
-      if (!isHopeless(error)) throw unavailable(error);
+      if (!isHopeless(error)) {
+        if (isRefusal(error)) this.#fits(false, error);
+        throw unavailable(error);
+      }
       return messages.map(() => new Error(error instanceof Error ? error.message : String(error)));
     }
   }
@@ -147,6 +155,13 @@ export class PostgresBackend implements Backend {
         : [new BusMessage({ epoch: head.epoch, offset: Number(offset) }, payload)],
     );
     return { head, messages };
+  }
+
+  /** What is published waits meanwhile: somebody has to hear why. */
+  #fits(isFit: boolean, error?: unknown): void {
+    if (this.#isFit === isFit) return;
+    this.#isFit = isFit;
+    this.#options.onState?.(isFit ? "ready" : "unfit", error instanceof Error ? error.message : undefined);
   }
 
   #heard(text: string): void {

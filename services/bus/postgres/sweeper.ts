@@ -3,11 +3,14 @@
 import type { Clock, Random } from "../../runtime/clock.ts";
 import { Loop } from "../../runtime/loop.ts";
 import type { Database } from "./database.ts";
+import { isRefusal } from "./failure.ts";
 
 export interface SweeperOptions {
   readonly database: Database;
   readonly clock: Clock;
   readonly random: Random;
+  /** Postgres will not let it. That it is away is told by the listener. */
+  readonly onRefused?: (error: unknown) => void;
 }
 
 const SWEEP_MS = 10_000;
@@ -21,11 +24,11 @@ export class Sweeper {
   /** The channel from which to go on. */
   #next = 0;
 
-  constructor({ database, clock, random }: SweeperOptions) {
+  constructor({ database, clock, random, onRefused }: SweeperOptions) {
     this.#database = database;
     const tick = (signal: AbortSignal): Promise<void> => this.sweep(signal);
-    // That the server is away is told by the listener.
-    this.#loop = new Loop({ name: "bus sweeper", intervalMs: SWEEP_MS, tick, onError: () => {}, clock, random });
+    const onError = (error: unknown): void => void (isRefusal(error) && onRefused?.(error));
+    this.#loop = new Loop({ name: "bus sweeper", intervalMs: SWEEP_MS, tick, onError, clock, random });
   }
 
   async start(): Promise<void> {

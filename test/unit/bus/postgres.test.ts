@@ -58,6 +58,20 @@ withPostgres(() => {
     return client;
   }
 
+  /** A new user with these rights on the tables: how it connects. */
+  async function userOf(url: string, rights: string): Promise<string> {
+    const user = `u${randomId().toLowerCase()}`;
+    await (
+      await connection(url)
+    ).query(
+      `CREATE ROLE ${user} LOGIN; GRANT USAGE ON SCHEMA antiphon TO ${user};` +
+        `GRANT ${rights} ON ALL TABLES IN SCHEMA antiphon TO ${user}`,
+    );
+    const own = new URL(url);
+    own.username = user;
+    return own.href;
+  }
+
   const count = async (table: string, where: string): Promise<number> =>
     Number((await server.ask(`SELECT count(*) AS n FROM antiphon.${table} WHERE ${where}`))[0]?.["n"]);
 
@@ -83,18 +97,30 @@ withPostgres(() => {
       });
       expect([status, stderr.replaceAll(/^.*NOTICE: .*$\n?/gm, "")]).toEqual([0, ""]);
     }
-    const user = `u${randomId().toLowerCase()}`;
-    await (
-      await connection(url)
-    ).query(
-      `CREATE ROLE ${user} LOGIN; GRANT USAGE ON SCHEMA antiphon TO ${user};` +
-        `GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA antiphon TO ${user}`,
-    );
-    const own = new URL(url);
-    own.username = user;
-    const bus = await open({ url: own.href });
+    const own = await userOf(url, "SELECT, INSERT, UPDATE, DELETE");
+    const bus = await open({ url: own });
     expect(await bus.publish("/a", 1)).toMatchObject({ status: "stored" });
     expect(await bus.backlog("/a", 0)).toHaveLength(1);
+  });
+
+  test("rights that are missing are told, and what is published waits until they are given", async () => {
+    const url = await newDatabase();
+    await open({ url });
+    const states: [string, string | undefined][] = [];
+    const events: string[] = [];
+    const bus = await open({
+      url: await userOf(url, "SELECT"),
+      onState: (state, detail) => states.push([state, detail]),
+      onEvent: (name, { loop }) => events.push(`${name} ${String(loop)}`),
+    });
+    expect(await bus.publish("/a", 1)).toEqual({ status: "buffered" });
+    await waitFor(
+      () => states.some(([state, detail]) => state === "unfit" && detail?.includes("permission denied")),
+      LONG_MS,
+    );
+    await waitFor(() => events.includes("loop.failed bus sweeper"), LONG_MS);
+    await (await connection(url)).query("GRANT ALL ON ALL TABLES IN SCHEMA antiphon TO PUBLIC");
+    await waitFor(async () => (await bus.lastId("/a")) > 0 && states.at(-1)?.[0] === "ready", LONG_MS);
   });
 
   test("another schema is another bus", async () => {
