@@ -67,7 +67,8 @@ export async function apiAway(release: Release): Promise<Finding> {
   return {
     name: "api-away",
     conditions: [
-      `${MIN} workers, 2 masters, \`autoscaling.mode: builtin\` from ${MIN} to ${MAX}; no pod reaches the API server for ${AWAY_MS / 1000} s, and ${JOBS} jobs of ${JOB_MS / 1000} s come at the beginning of it`,
+      `${MIN} workers, 2 masters, \`autoscaling.mode: builtin\` from ${MIN} to ${MAX}`,
+      `no pod reaches the API server for ${AWAY_MS / 1000} s, and ${JOBS} jobs of ${JOB_MS / 1000} s come at the beginning of it`,
       `the leader's log: ${held[0]?.["why"]}`,
       ...account.conditions,
     ],

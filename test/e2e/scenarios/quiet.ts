@@ -26,7 +26,8 @@ export async function requestsAtRest(release: Release): Promise<Finding> {
   return {
     name: "api-load",
     conditions: [
-      `${LOOK_MS / 1000} s at rest; \`apiserver_request_total\` of calls that only a leader makes: ${each.map(({ what, calls }) => `${what} ${calls}`).join(", ")}`,
+      `${LOOK_MS / 1000} s at rest; \`apiserver_request_total\` of calls that only a leader makes`,
+      `these were: ${each.map(({ what, calls }) => `${what} ${calls}`).join(", ")}`,
     ],
     rows: [
       { name: "calls of the leader", value: perSecond, unit: "/s", reach: "≤ 1 /s", holds: perSecond <= 1 },
