@@ -10,6 +10,7 @@ import { prepareJob } from "../sdk/prepare.ts";
 import type { In, Schema } from "../sdk/infer.ts";
 import { enqueueLayers, type EnqueueLayer, NO_META, prepareMeta } from "../sdk/enqueue-layers.ts";
 import type { EnqueueCall, EnqueuedIds, Middleware } from "../sdk/middleware.ts";
+import { carried, type Carrier, carrierOf } from "../telemetry/carrier.ts";
 import type { Directory } from "./directory.ts";
 import { type Named, wavesOf } from "./flow.ts";
 
@@ -42,6 +43,8 @@ export interface EnqueuingParts {
   readonly producer: Producer;
   readonly directory: Directory;
   readonly middleware: readonly Middleware[];
+  /** Of the caller's span. */
+  readonly trace?: (() => Partial<Carrier> | undefined) | undefined;
   readonly random: Random;
 }
 
@@ -128,7 +131,7 @@ export class Enqueuing {
     let first: AntiphonError | undefined;
     for (const [index, { job, input, options = {} }] of asked.entries()) {
       try {
-        ready.push(await this.#ready(job, callOf({ job, input, options })));
+        ready.push(await this.#ready(job, callOf({ job, input, options }), asked.length > 1));
       } catch (error) {
         if (!(error instanceof AntiphonError) || hasCode(error, "REDIS_UNAVAILABLE")) throw error;
         first ??= error;
@@ -139,17 +142,21 @@ export class Enqueuing {
     return ready;
   }
 
-  async #ready(job: JobName, call: EnqueueCall): Promise<Ready> {
+  /** What is enqueued with many others is only linked to the caller's span. */
+  async #ready(job: JobName, call: EnqueueCall, isOneOfMany = false): Promise<Ready> {
     const { input, options } = call;
-    const { directory, random } = this.#parts;
+    const { directory, random, trace } = this.#parts;
+    const from = trace?.();
     const { job: contract, route } = await directory.find(job);
     const prepared = await prepareJob({ job: contract, input, options, random });
     if (!prepared.ok) throw new AntiphonError(prepared.code, prepared.detail);
     const { queue, delivery, header: said, payload } = prepared.value;
-    const carried = prepareMeta(call);
-    if (!carried.ok) throw new AntiphonError(carried.code, carried.detail);
-    const given = carried.value === undefined ? {} : { meta: carried.value };
-    const header: EnvelopeHeader = { v: 1, kind: "job", route: route.id, ...said, ...given };
+    const meta = prepareMeta(call);
+    if (!meta.ok) throw new AntiphonError(meta.code, meta.detail);
+    const given = meta.value === undefined ? {} : { meta: meta.value };
+    const carrier = from && carrierOf(from.traceparent, from.tracestate);
+    const span = carrier && carried({ carrier }, isOneOfMany);
+    const header: EnvelopeHeader = { v: 1, kind: "job", route: route.id, ...said, ...given, ...span };
     return { queue, delivery: { ...delivery, route: route.number, envelope: encodeEnvelope(header, payload) } };
   }
 }

@@ -50,6 +50,8 @@ export interface QueueOptions {
   readonly limits?: QueueLimits;
   /** As ANTIPHON_DURABILITY. */
   readonly durability?: Durability;
+  /** Names the span of your program that enqueues, as W3C's headers: the run then belongs to its trace. */
+  readonly trace?: () => { readonly traceparent: string; readonly tracestate?: string } | undefined;
   /** Told at every change of the connection. */
   readonly onState?: (state: RedisState, detail?: string) => void;
 }
@@ -58,6 +60,7 @@ export interface QueueOptions {
 export interface QueueParts extends BrokerContext {
   readonly subscriber: () => RedisClient;
   readonly middleware: readonly Middleware[];
+  readonly trace?: QueueOptions["trace"] | undefined;
   readonly limits: QueueLimits;
   readonly clock: Clock;
   readonly random: Random;
@@ -71,7 +74,7 @@ const CONNECT_MS = 5000;
  */
 export async function openQueue(options: QueueOptions): Promise<Queue> {
   const { url, namespace = "antiphon", name = "queue", middleware = [], limits = DEFAULT_LIMITS, onState } = options;
-  const { durability = "default" } = options;
+  const { durability = "default", trace } = options;
   if (!isName(namespace)) throw new AntiphonError("CONFIG_INVALID", `"${namespace}" cannot be a namespace.`);
   let problem = "";
   const client = openRedis({
@@ -100,7 +103,17 @@ export async function openQueue(options: QueueOptions): Promise<Queue> {
     if (error instanceof AntiphonError) throw error;
     throw new AntiphonError("REDIS_UNAVAILABLE", problem, { cause: error });
   }
-  const parts = { client, keys, subscriber, middleware, limits, durability, clock: systemClock, random: Math.random };
+  const parts = {
+    client,
+    keys,
+    subscriber,
+    middleware,
+    trace,
+    limits,
+    durability,
+    clock: systemClock,
+    random: Math.random,
+  };
   return new Queue(parts, async () => {
     for (const connection of open) await closeRedis(connection);
   });

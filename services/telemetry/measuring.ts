@@ -84,6 +84,7 @@ const RULES: Rules = {
     else meter.observe(name, values, value);
   },
   "log.dropped": (meter, { route, lines }) => meter.count("antiphon_log_lines_dropped_total", [route], lines),
+  "traces.dropped": (meter, { spans }) => meter.count("antiphon_spans_dropped_total", [], spans),
   "report.dropped": (meter, { tracker }) => meter.count("antiphon_reports_dropped_total", [tracker]),
 };
 

@@ -307,6 +307,11 @@ const PROCESS = {
     labels: ["route"],
     help: "Lines of ctx.log that were not written because a route logged too many.",
   },
+  antiphon_spans_dropped_total: {
+    type: "counter",
+    labels: [],
+    help: "Spans that the collector of traces did not take, or that did not fit into the queue for it; told once a minute.",
+  },
   antiphon_reports_dropped_total: {
     type: "counter",
     labels: ["tracker"],

@@ -7,6 +7,7 @@ import { Keys } from "../../services/redis/keys.ts";
 import { closeRedis, openRedis, type RedisClient } from "../../services/redis/connect.ts";
 import { systemClock } from "../../services/runtime/clock.ts";
 import { startAll, stopAll } from "../../services/runtime/part.ts";
+import type { Tracing } from "../../services/telemetry/tracing.ts";
 import { httpParts, type HttpParts } from "../../services/worker/http-parts.ts";
 import { Pulse } from "../../services/worker/pulse.ts";
 import { waitFor } from "./wait-for.ts";
@@ -17,6 +18,7 @@ export interface DoorOptions {
   readonly handlers?: readonly unknown[];
   readonly env?: Readonly<Record<string, string>>;
   readonly dev?: boolean;
+  readonly tracing?: Tracing | undefined;
 }
 
 export interface Door extends HttpParts {
@@ -57,6 +59,7 @@ export async function openDoor(options: DoorOptions): Promise<Door> {
     clock: systemClock,
     random: Math.random,
     emit: () => {},
+    tracing: options.tracing,
   });
   await startAll(parts.parts);
   const redis = openRedis({ url: options.redisUrl, name: "test", purpose: "commands", onState: () => {} });

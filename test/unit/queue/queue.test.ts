@@ -69,6 +69,25 @@ eachServer((_name, url) => {
     expect([low?.element.class, low && read(low).input]).toEqual([3, 7]);
   });
 
+  test("a program that traces names its span: one job belongs to it, many are linked to it", async () => {
+    const traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+    let said: { traceparent: string; tracestate?: string } | undefined = { traceparent, tracestate: "a=1" };
+    const tracing = await openQueue({ url: url(), namespace: bench.namespace, trace: () => said });
+    const { id } = await tracing.enqueue(Report, { team: "one" });
+    expect(await tracing.find(id)).toMatchObject({ traceparent });
+    await tracing.enqueueAll(Report, [{ team: "two" }, { team: "three" }]);
+    said = { traceparent: "nonsense" };
+    await tracing.enqueue(Report, { team: "four" });
+    const headers = (await takeAll(await bench.worker("w1"))).map((claim) => read(claim).header);
+    expect(headers.map((header) => [header.traceparent, header.tracestate, header.traceLink])).toEqual([
+      [traceparent, "a=1", undefined],
+      [traceparent, "a=1", true],
+      [traceparent, "a=1", true],
+      [undefined, undefined, undefined],
+    ]);
+    await tracing.close();
+  });
+
   test("what is wrong is refused with its code before anything is written", async () => {
     const failing = [
       [queue.enqueue(Nowhere, "x"), "ROUTE_UNKNOWN", "Did you mean reports.make?"],

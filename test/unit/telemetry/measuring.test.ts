@@ -44,6 +44,7 @@ const EVENTS: { readonly [N in EventName]?: EventFields[N] } = {
   "part.failed": { part: "http", error: new Error("USER") },
   "log.dropped": { route: "shop.sell", lines: 9_000 },
   "report.dropped": { tracker: "sentry.example" },
+  "traces.dropped": { to: "collector.example", spans: 3, problem: "it answered 400" },
 };
 /** Looked at when somebody scrapes; test/integration/metrics.test.ts sees them there. */
 const LOOKED_AT = /^antiphon_(info|slots|bus_|samples_dropped)/;
