@@ -48,7 +48,7 @@ test("probes: liveness and start ask /livez, readiness asks whether senders may 
   for (const deployment of Object.values(await deployments())) {
     const container = at(deployment, CONTAINER);
     const live = { path: "/livez", port: "admin" };
-    expect(at(container, "startupProbe")).toMatchObject({ httpGet: live, periodSeconds: 2, failureThreshold: 30 });
+    expect(at(container, "startupProbe")).toMatchObject({ httpGet: live, periodSeconds: 2, failureThreshold: 60 });
     expect(at(container, "livenessProbe")).toMatchObject({ httpGet: live, periodSeconds: 10, failureThreshold: 3 });
     expect(at(container, "readinessProbe.httpGet")).toEqual({ path: "/readyz?serving", port: "admin" });
   }

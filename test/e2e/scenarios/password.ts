@@ -17,7 +17,7 @@ const WRONG = [
   { what: "no password", url: "redis://redis:6379" },
 ];
 const SEEN_MS = 90_000;
-/** Longer than the startup and the liveness probe take to lose patience. */
+/** Longer than the liveness probe takes to lose patience. */
 const HOLD_MS = 75_000;
 const REASON = /refused the user or password/;
 
