@@ -1,0 +1,223 @@
+// The dashboard in a real browser on a bot under load: every page, for everybody, in both colours, on a phone, by keys.
+
+import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import type { Page } from "playwright-core";
+import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { Browsing, eventually, goTo, Shop } from "../support/dashboard.ts";
+import { withServer } from "../support/redis.ts";
+
+const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+
+const PAGES = [
+  { at: "", heading: "Now", shows: "Throughput" },
+  { at: "queues", heading: "Queues", shows: "default" },
+  { at: "queues/default", heading: "default", shows: "Latest runs" },
+  { at: "jobs", heading: "Jobs", shows: "report.build" },
+  { at: "jobs?state=dead", heading: "Jobs", shows: "no such card" },
+  { at: "workers", heading: "Workers", shows: "What runs now" },
+  { at: "cron", heading: "Cron", shows: "0 9 * * 1-5 Europe/Paris" },
+  { at: "cron/mail.digest", heading: "mail.digest", shows: "Latest runs" },
+  { at: "chat", heading: "Chat", shows: "fake" },
+  { at: "bus", heading: "Bus", shows: "Bus" },
+  { at: "handlers", heading: "Handlers", shows: "Ships <app> to staging or prod" },
+  { at: "audit", heading: "Audit", shows: "session.login" },
+  { at: "nowhere", heading: "No such page", shows: "There is nothing at this address" },
+] as const;
+
+/** Rules that what is shown breaks, with where. */
+async function flaws(page: Page): Promise<string[]> {
+  return await page.evaluate(`${AXE};axe.run(document, { resultTypes: ["violations"] }).then(({ violations }) =>
+    violations.map(({ id, nodes }) => id + ": " + nodes.slice(0, 2).map(({ html }) => html.slice(0, 160)).join(" and ")))`);
+}
+
+withServer("chromium", () => {
+  let shop: Shop;
+  let browsing: Browsing;
+  let deadId: string;
+
+  beforeAll(async () => {
+    shop = await Shop.open();
+    browsing = await Browsing.open();
+    shop.startLoad(5);
+    deadId = (await shop.queue.enqueue("pay.capture", { order: "7", error: "no such card" }, { tags: ["vip"] })).id;
+    await shop.queue.enqueue("report.build", { month: "2026-10", ms: 540_000 }, { key: "reports" });
+    await eventually(async () => (await shop.queue.find(deadId))?.state === "dead", "a dead job");
+  }, 240_000);
+
+  afterEach(() => browsing?.closeAll());
+
+  afterAll(async () => {
+    await browsing?.close();
+    await shop?.close();
+  });
+
+  const shown = async (
+    page: Page,
+    { at, heading, shows }: { at: string; heading: string; shows: string },
+  ): Promise<void> => {
+    await goTo(page, at);
+    await page.getByRole("heading", { level: 1, name: heading, exact: true }).waitFor();
+    await page.locator("main").getByText(shows).first().waitFor();
+  };
+
+  test.each([
+    { colorScheme: "light", viewport: { width: 1360, height: 900 } },
+    { colorScheme: "dark", viewport: { width: 1360, height: 900 } },
+    { colorScheme: "light", viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true },
+    { colorScheme: "dark", viewport: { width: 320, height: 640 } },
+  ] as const)(
+    "every page, $colorScheme, $viewport.width wide: what it should show, no flaw, nothing beside the window",
+    async (options) => {
+      const { page, problems } = await browsing.look(shop, { role: "operator", ...options });
+      const found: Record<string, string[]> = {};
+      for (const one of [...PAGES, { at: `jobs/${deadId}`, heading: deadId, shows: "What happened" }]) {
+        await shown(page, one);
+        const beside = Number(
+          await page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth"),
+        );
+        const list = [...(await flaws(page)), ...(beside > 0 ? [`${beside} px wider than the window`] : [])];
+        if (list.length > 0) found[one.at] = list;
+      }
+      expect(found).toEqual({});
+      expect(problems).toEqual([]);
+    },
+  );
+
+  test("the login page has no flaw, refuses what is no token, and does not say more", async () => {
+    const { page, problems } = await browsing.look(shop);
+    await page.getByLabel("Token").waitFor();
+    expect(await flaws(page)).toEqual([]);
+    await page.getByLabel("Token").fill("something else entirely");
+    await page.keyboard.press("Enter");
+    await page.getByRole("alert").filter({ hasText: /\w/ }).first().waitFor();
+    expect(await page.getByRole("navigation").count()).toBe(0);
+    expect(problems).toEqual([]);
+  });
+
+  test("the charts have a past when the page is opened, and go on by themselves", async () => {
+    const first = await browsing.look(shop, { role: "viewer" });
+    const clock = first.page.locator("main time").first();
+    await clock.waitFor();
+    await first.page.locator("canvas").first().waitFor();
+    const before = await clock.textContent();
+    await eventually(async () => (await clock.textContent()) !== before, "a newer snapshot");
+    await first.page.reload();
+    await eventually(async () => {
+      const said =
+        (await first.page.getByRole("img", { name: /^Deliveries per second/ }).getAttribute("aria-label")) ?? "";
+      return /finished: [1-9]/.test(said);
+    }, "what finishes, in the chart");
+  });
+
+  test("a viewer sees everything and can change nothing", async () => {
+    const { page, problems } = await browsing.look(shop, { role: "viewer" });
+    for (const one of [...PAGES, { at: `jobs/${deadId}`, heading: deadId, shows: "What happened" }]) {
+      await shown(page, one);
+      const buttons = await page.locator("main button").allTextContents();
+      const labels = await page
+        .locator("main button")
+        .evaluateAll((all) => all.map((one) => one.getAttribute("aria-label") ?? ""));
+      const acting = [...buttons, ...labels].filter((text) =>
+        /pause|resume|retry|delete|edit|stop|quiet|end|run|switch|enqueue|add$|change/i.test(text),
+      );
+      expect(acting, one.at).toEqual([]);
+      expect(await page.locator("main input[type=checkbox]").count()).toBe(0);
+    }
+    const refused = await page.evaluate(
+      "fetch('api/queues/default/pause', { method: 'POST' }).then((answer) => answer.status)",
+    );
+    expect(refused).toBe(403);
+    expect(problems).toEqual([]);
+  });
+
+  describe("by keys", () => {
+    test("pages are reached, rows are walked and opened, jobs are searched, the list of keys is shown", async () => {
+      const { page } = await browsing.look(shop, { role: "operator" });
+      const at = (heading: string): Promise<void> =>
+        page.getByRole("heading", { level: 1, name: heading, exact: true }).waitFor();
+      await page.keyboard.type("gq");
+      await at("Queues");
+      expect(await page.evaluate("document.activeElement.tagName")).toBe("H1");
+      await page.getByRole("link", { name: "default", exact: true }).waitFor();
+      await page.keyboard.type("jj");
+      expect(await page.evaluate("document.activeElement.textContent")).toBe("default");
+      await page.keyboard.press("Enter");
+      await at("default");
+      await page.keyboard.type("/");
+      await at("Jobs");
+      await eventually(
+        async () => (await page.evaluate("document.activeElement.name")) === "text",
+        "the focus in the search",
+      );
+      await page.keyboard.type("no such card");
+      await page.getByRole("link", { name: deadId }).waitFor();
+      await eventually(() => page.url().includes("text=no+such+card"), "the search in the address");
+      await page.keyboard.press("Tab");
+      await page.evaluate("document.activeElement.blur()");
+      await page.keyboard.type("?");
+      await page.getByRole("dialog").waitFor();
+      expect(await flaws(page)).toEqual([]);
+      await page.getByLabel("Single letters do something").uncheck();
+      await page.keyboard.press("Escape");
+      await page.getByRole("dialog").waitFor({ state: "detached" });
+      await page.keyboard.type("gw");
+      await at("Jobs");
+    });
+
+    test("the focus stays in a dialog, and is given back", async () => {
+      const { page } = await browsing.look(shop, { role: "operator", at: "jobs" });
+      const enqueue = page.getByRole("button", { name: "Enqueue" });
+      await enqueue.focus();
+      await page.keyboard.press("Enter");
+      const inside = (): Promise<unknown> => page.evaluate("document.activeElement.closest('dialog') !== null");
+      await page.getByRole("dialog").waitFor();
+      for (let n = 0; n < 9; n++) {
+        await page.keyboard.press("Tab");
+        // Between the last and the first the browser itself may have it.
+        expect(await page.evaluate("document.activeElement.closest('main, aside') === null")).toBe(true);
+      }
+      await page.getByLabel("Input, JSON").focus();
+      expect(await inside()).toBe(true);
+      expect(await flaws(page)).toEqual([]);
+      await page.keyboard.press("Escape");
+      await page.getByRole("dialog").waitFor({ state: "detached" });
+      expect(await enqueue.evaluate((button) => button === document.activeElement)).toBe(true);
+    });
+  });
+
+  test("dark and light follow the system until one is chosen, which is kept", async () => {
+    const { page } = await browsing.look(shop, {
+      role: "viewer",
+      colorScheme: "dark",
+      viewport: { width: 1200, height: 800 },
+    });
+    const ground = (): Promise<string> => page.evaluate("getComputedStyle(document.body).backgroundColor");
+    const dark = await ground();
+    await page.emulateMedia({ colorScheme: "light" });
+    const light = await ground();
+    expect(light).not.toBe(dark);
+    await page.getByRole("button", { name: "Colours: system. Change" }).click();
+    await page.getByRole("button", { name: "Colours: light. Change" }).click();
+    expect(await ground()).toBe(dark);
+    await page.reload();
+    await page.getByRole("button", { name: "Colours: dark. Change" }).waitFor();
+    expect(await ground()).toBe(dark);
+  });
+
+  test("links lead from a job to its queue, its route, its worker and what else its key has", async () => {
+    const running = (await shop.queue.search({ states: ["claimed"], route: "report.build" })).found[0]?.id ?? "";
+    const { page } = await browsing.look(shop, { role: "viewer", at: `jobs/${running}` });
+    const from = async (name: string | RegExp, heading: string): Promise<void> => {
+      await page.locator(".facts").getByRole("link", { name }).first().click();
+      await page.getByRole("heading", { level: 1, name: heading, exact: true }).waitFor();
+      await page.goBack();
+      await page.locator(".facts").first().waitFor();
+    };
+    await from("default", "default");
+    await from("report.build", "Handlers");
+    await from("reports", "Jobs");
+    const pod = (await shop.queue.workers.list())[0]?.pod ?? "";
+    await from(pod, "Workers");
+  });
+});
