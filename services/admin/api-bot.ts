@@ -245,24 +245,7 @@ export const Route = Type.Object({
 });
 export type Route = Static<typeof Route>;
 
-// ---- the doctor
-
-export const DoctorQuery = Type.Object({ queue: Type.Optional(Id) });
-export const Examination = Type.Object({
-  sound: Type.Boolean(),
-  queues: Type.Array(Type.String()),
-  deliveries: Count,
-  findings: Type.Array(
-    Type.Object({ queue: Type.String(), sentence: Type.String(), harmless: Type.Boolean(), mended: Type.Boolean() }),
-  ),
-  more: Count,
-});
-export type Examination = Static<typeof Examination>;
-
-// ---- leaders, for `antiphon leader --url`; who is logged in; the audit log
-
-export const Leaders = Type.Object({ units: Type.Array(Type.Unknown()), masters: Type.Array(Type.Unknown()) });
-export type Leaders = Static<typeof Leaders>;
+// ---- who is logged in; the audit log
 
 export const Session = Type.Object({
   name: Type.String(),

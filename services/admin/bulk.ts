@@ -78,8 +78,9 @@ async function byFilter(parts: BulkParts, body: BulkBody, filter: Filter): Promi
   if (body.dryRun) return { count: found.length, unknown: [], ...(next !== undefined && { cursor: next }) };
   const letters = ofDead ? await actOnLetters(parts, body, found.map(letterOf)) : undefined;
   const count = letters?.count ?? (await each(found, ({ id }) => changeOne(queue, body, id))).filter(Boolean).length;
-  // What is gone does not stand in the way any more: the next call begins again.
-  const more = next === undefined ? {} : { cursor: body.action === "reschedule" ? next : RESTART };
+  // What is gone does not stand in the way any more: the next call begins again. Where nothing went it goes on.
+  const goesOn = count === 0 || body.action === "reschedule";
+  const more = next === undefined ? {} : { cursor: goesOn ? next : RESTART };
   return { count, unknown: [], ...more, ...(letters?.undo !== undefined && { undo: letters.undo }) };
 }
 

@@ -4,8 +4,9 @@
 import type { FastifyPluginAsyncTypebox } from "@fastify/type-provider-typebox";
 import { type Examination as Examined, examine } from "../broker/doctor.ts";
 import { queueNames } from "../broker/reap.ts";
+import { environmentOf } from "../redis/environment.ts";
 import { AntiphonError } from "../runtime/errors.ts";
-import { DoctorQuery, Examination } from "./api-bot.ts";
+import { DoctorQuery, Examination } from "./api-doctor.ts";
 import { change, look } from "./declared.ts";
 import type { ApiParts } from "./parts.ts";
 
@@ -67,7 +68,9 @@ async function examination({ context, clock }: ApiParts, asked: Asked): Promise<
     );
   const signal = AbortSignal.timeout(EXAMINE_MS);
   try {
-    return told(await examine(context, { ...asked, signal, clock }));
+    const around = { client, keys, durability: context.durability ?? "default", clock };
+    const environment = asked.queue === undefined ? await environmentOf(around) : [];
+    return { ...told(await examine(context, { ...asked, signal, clock })), environment };
   } catch (error) {
     if (!signal.aborted) throw error;
     throw new AntiphonError("CONFLICT", "It took too long for this: run `antiphon doctor` with REDIS_URL.", {
@@ -76,11 +79,11 @@ async function examination({ context, clock }: ApiParts, asked: Asked): Promise<
   }
 }
 
-function told({ isSound, queues, findings, ...rest }: Examined): Examination {
+function told({ isSound, queues, findings, ...rest }: Examined): Omit<Examination, "environment"> {
   return {
     ...rest,
     sound: isSound,
     queues: [...queues],
-    findings: findings.map(({ queue, sentence, harmless, mended }) => ({ queue, sentence, harmless, mended })),
+    findings: findings.map((finding) => ({ ...finding })),
   };
 }

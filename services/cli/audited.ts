@@ -42,7 +42,7 @@ export function auditOf({ config, client, keys }: Around): Audit {
   return new Audit({ client, keys, length: config.auditLength, days: config.auditDays });
 }
 
-const NO_TARGET = ["json", "config", "help"];
+const NO_TARGET = ["url", "json", "config", "help"];
 
 function changeOf({ action, words, options }: Doing): Change {
   const asked = Object.fromEntries(Object.entries(options).filter(([name]) => !NO_TARGET.includes(name)));

@@ -1,20 +1,16 @@
 // `antiphon cron`: what comes due when, and what an operator changes about it while the bot runs.
 
-import type { Config } from "../config.ts";
-import { Producer } from "../broker/producer.ts";
-import { Directory } from "../queue/directory.ts";
-import { Schedules } from "../queue/schedules.ts";
 import type { Times } from "../runtime/cron-times.ts";
-import { systemClock } from "../runtime/clock.ts";
 import { suggestion } from "../runtime/suggest.ts";
-import type { ScheduleChange, ScheduleInfo } from "../sdk/schedules.ts";
-import { askRedis } from "./ask-redis.ts";
-import { type Around, audited } from "./audited.ts";
+import type { ScheduleChange, ScheduleControls, ScheduleInfo } from "../sdk/schedules.ts";
+import { audited } from "./audited.ts";
 import { columns, type Command, type CommandContext, UsageError } from "./command.ts";
+import { askControls } from "./controls.ts";
+import { URL_OPTION } from "./url-option.ts";
 
 type Options = CommandContext["options"];
 /** Does it to one schedule; answers a line for people. */
-type Act = (schedules: Schedules, id: string) => Promise<string>;
+type Act = (schedules: ScheduleControls, id: string) => Promise<string>;
 interface Verb {
   /** How many ids it takes. */
   readonly ids: "none" | "one" | "many";
@@ -86,20 +82,25 @@ export const cron: Command = {
     job: { type: "string", value: "JOB", help: "add: the job that it enqueues" },
     input: { type: "string", value: "JSON", help: "add: the job's input ({})" },
     queue: { type: "string", value: "NAME", help: "add: the queue that it goes to (default)" },
+    ...URL_OPTION,
     json: { type: "boolean", help: "ls: an array of objects; run: an array of ids" },
   },
   async run({ readConfig, options, words, print }) {
     const [word = "ls", ...ids] = words;
     const { audit: action, ...verb } = verbOf(word, ids, options);
     const act = verb.read(options);
-    const { said, list } = await ask(await readConfig("tool"), async (schedules, around) => {
+    const { said, list } = await askControls({ options, readConfig }, async ({ schedules }, around) => {
       const change = async (): Promise<string[]> => {
         const said: string[] = [];
         for (const id of ids) said.push(await act(schedules, id));
         return said;
       };
       const said =
-        action === undefined ? [] : await audited(around, { action, words: ids, options }, [change, () => false]);
+        action === undefined
+          ? []
+          : around === undefined
+            ? await change()
+            : await audited(around, { action, words: ids, options }, [change, () => false]);
       return { said, list: word === "ls" ? await schedules.list() : [] };
     });
     if (word === "ls") print(options["json"] ? JSON.stringify(list) : table(list));
@@ -114,19 +115,10 @@ function verbOf(word: string, ids: readonly string[], options: Options): Verb {
   if (verb === undefined) throw new UsageError(`cron knows no ${word}.${suggestion(word, Object.keys(VERBS))}`);
   const isRight = { none: ids.length === 0, one: ids.length === 1, many: ids.length > 0 }[verb.ids];
   if (!isRight) throw new UsageError(`cron ${word} takes ${{ none: "no ids", one: "one id", many: "ids" }[verb.ids]}.`);
-  const known = ["json", "config", "help", ...(verb.options ?? [])];
+  const known = ["url", "json", "config", "help", ...(verb.options ?? [])];
   for (const name of Object.keys(options))
     if (!known.includes(name)) throw new UsageError(`cron ${word} has no option --${name}.`);
   return verb;
-}
-
-function ask<T>(config: Config, question: (schedules: Schedules, around: Around) => Promise<T>): Promise<T> {
-  const limits = { deliveries: config.queueLimit, bytes: config.queueBytes };
-  return askRedis(config, (client, keys) => {
-    const directory = new Directory({ client, keys }, systemClock);
-    const producer = new Producer({ client, keys, limits, random: Math.random });
-    return question(new Schedules({ client, keys, directory, producer }), { config, client, keys });
-  });
 }
 
 function table(list: readonly ScheduleInfo[]): string {

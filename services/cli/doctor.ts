@@ -1,14 +1,18 @@
 // `antiphon doctor`: whether everything in Redis is where it must be, and how it gets there again.
 
+import type { Examination as Answered } from "../admin/api-doctor.ts";
 import { type Examination, examine, type Finding } from "../broker/doctor.ts";
 import { type Check, environmentOf } from "../redis/environment.ts";
 import { systemClock } from "../runtime/clock.ts";
+import { ApiClient, type ApiClientOptions } from "./api-client.ts";
 import { askRedis } from "./ask-redis.ts";
 import { audited } from "./audited.ts";
 import { type Command, UsageError } from "./command.ts";
+import { URL_OPTION, urlOf } from "./url-option.ts";
 
 /** A large namespace takes minutes; each single command is answered, or given up, much sooner. */
 const ANSWER_MS = 6 * 3_600_000;
+const ANSWER_BEHIND_MS = 290_000;
 
 export const doctor: Command = {
   name: "doctor",
@@ -22,6 +26,7 @@ Without --repair nothing is written. Ends with 0 when all is well, or well again
       help: "only this queue: nothing that belongs to none, and not Redis itself",
     },
     repair: { type: "boolean", help: "mends what is wrong" },
+    ...URL_OPTION,
     json: { type: "boolean", help: "an object: sound, queues, deliveries, findings, more, environment" },
   },
   async run({ readConfig, options, print, stopping }) {
@@ -29,6 +34,7 @@ Without --repair nothing is written. Ends with 0 when all is well, or well again
     if (queue === "") throw new UsageError("--queue takes the name of a queue.");
     const asked = { signal: stopping, repair: repair === true, ...(typeof queue === "string" && { queue }) };
     const config = await readConfig("tool");
+    const url = urlOf(options);
     const look: Parameters<typeof askRedis<Told>>[1] = async (client, keys) => {
       const { durability } = config;
       const around = { client, keys, durability, clock: systemClock };
@@ -39,7 +45,9 @@ Without --repair nothing is written. Ends with 0 when all is well, or well again
         audited({ config, client, keys }, doing, [run, ({ isSound }) => !isSound]);
       return { ...(await (asked.repair ? repaired() : run())), environment };
     };
-    const result = await askRedis(config, look, ANSWER_MS).catch((error: unknown) => {
+    const looked =
+      url === undefined ? askRedis(config, look, ANSWER_MS) : behind({ url, token: config.adminToken }, asked);
+    const result = await looked.catch((error: unknown) => {
       if (stopping.aborted) return undefined;
       throw error;
     });
@@ -52,6 +60,16 @@ Without --repair nothing is written. Ends with 0 when all is well, or well again
     return result.isSound && isFit(result.environment) && (queue === undefined || result.queues.length > 0) ? 0 : 1;
   },
 };
+
+/** A process that can reach Redis does it. It takes no namespace that is very large, and a request has an end. */
+async function behind(api: ApiClientOptions, { queue, repair }: { queue?: string; repair: boolean }): Promise<Told> {
+  const client = new ApiClient({ ...api, answerMs: ANSWER_BEHIND_MS });
+  const asked = { query: { queue } };
+  const { sound, environment, ...told } = await (repair
+    ? client.ask<Answered>("POST", "/doctor/repair", asked)
+    : client.ask<Answered>("GET", "/doctor", asked));
+  return { ...told, isSound: sound, environment: environment as Check[], findings: told.findings as Finding[] };
+}
 
 interface Told extends Examination {
   readonly environment: readonly Check[];

@@ -6,25 +6,45 @@ import { mastersOf } from "../leader/masters.ts";
 import { type Seat, seats } from "../leader/seats.ts";
 import type { Peer } from "../leader/share.ts";
 import { systemClock } from "../runtime/clock.ts";
+import { ApiClient } from "./api-client.ts";
 import { askRedis } from "./ask-redis.ts";
 import { columns, type Command } from "./command.ts";
+import { URL_OPTION, urlOf } from "./url-option.ts";
 
 export const leader: Command = {
   name: "leader",
   help: "Says who leads which unit: `control` and each connection to a chat service. The web chat needs no leader.",
-  options: { json: { type: "boolean", help: "an array of objects" } },
+  options: { ...URL_OPTION, json: { type: "boolean", help: "an array of objects" } },
   async run({ readConfig, options, print }) {
+    const url = urlOf(options);
     const config = await readConfig("tool");
     const units = await unitsOf(config);
-    const { masters, found } = await askRedis(config, async (client, keys) => {
-      const masters = await mastersOf(client, keys, config.leaseMs);
-      return { masters, found: await seats(client, keys, { units, masters }) };
-    });
+    const { masters, found } = await (url === undefined ? inRedis(config, units) : behind(url, config, units));
     if (options["json"]) print(JSON.stringify(found));
     else print(`${columns([HEAD, ...found.map(row)])}\n\n${columns([STANDING, ...masters.map(standing)])}`);
     return 0;
   },
 };
+
+interface Leaders {
+  readonly masters: readonly Peer[];
+  readonly found: readonly Seat[];
+}
+
+function inRedis(config: Config, units: readonly string[]): Promise<Leaders> {
+  return askRedis(config, async (client, keys) => {
+    const masters = await mastersOf(client, keys, config.leaseMs);
+    return { masters, found: await seats(client, keys, { units, masters }) };
+  });
+}
+
+async function behind(url: string, { adminToken: token }: Config, units: readonly string[]): Promise<Leaders> {
+  const query = { units: units.join(",") };
+  const told = await new ApiClient({ url, token }).ask<{ units: Seat[]; masters: Peer[] }>("GET", "/leaders", {
+    query,
+  });
+  return { masters: told.masters, found: told.units };
+}
 
 async function unitsOf(config: Config): Promise<string[]> {
   const units = ["control"];

@@ -1,15 +1,15 @@
 // Commands with verbs (`queue ls`, `job show ID`): which verb is meant, what it takes, and how its answer is printed.
 
-import type { Queue } from "../queue/queue.ts";
 import { suggestion } from "../runtime/suggest.ts";
-import { askQueue } from "./ask-queue.ts";
 import { audited } from "./audited.ts";
 import { columns, type Command, type CommandContext, type Option, UsageError } from "./command.ts";
+import { askControls, type Controls } from "./controls.ts";
+import { URL_OPTION } from "./url-option.ts";
 
 export type Options = CommandContext["options"];
 
 export interface Given {
-  readonly queue: Queue;
+  readonly queue: Controls;
   /** After the verb. */
   readonly words: readonly string[];
   readonly options: Options;
@@ -48,7 +48,10 @@ export interface VerbsOptions {
   readonly preset?: string;
 }
 
-const JSON_OPTION: Readonly<Record<string, Option>> = { json: { type: "boolean", help: "as JSON, for machines" } };
+const OF_ALL: Readonly<Record<string, Option>> = {
+  ...URL_OPTION,
+  json: { type: "boolean", help: "as JSON, for machines" },
+};
 
 export function verbsCommand(spec: VerbsOptions): Command {
   const { name, verbs, options } = spec;
@@ -56,7 +59,7 @@ export function verbsCommand(spec: VerbsOptions): Command {
     name,
     words: Object.keys(verbs).join("|"),
     help: `${spec.help}\n\n${verbTable(verbs)}`,
-    options: { ...Object.fromEntries(Object.entries(options).map((row) => withVerbs(row, verbs))), ...JSON_OPTION },
+    options: { ...Object.fromEntries(Object.entries(options).map((row) => withVerbs(row, verbs))), ...OF_ALL },
     run: (context) => runVerb(spec, context),
   };
 }
@@ -73,10 +76,9 @@ export async function runVerb(spec: VerbsOptions, context: CommandContext): Prom
   checkOptions(`${name} ${word}`, verb, options);
   checkWords(`${name} ${word}`, verb, words);
   verb.check?.({ words, options });
-  const config = await context.readConfig("tool");
-  const answer = await askQueue(config, (queue, around) => {
+  const answer = await askControls(context, (queue, around) => {
     const run = (): Promise<Answer> => verb.run({ queue, words, options });
-    if (verb.audit === undefined) return run();
+    if (verb.audit === undefined || around === undefined) return run();
     return audited(around, { action: verb.audit, words, options }, [run, ({ code }) => code === 1]);
   });
   if (options["json"]) print(JSON.stringify(answer.json));
@@ -84,7 +86,7 @@ export async function runVerb(spec: VerbsOptions, context: CommandContext): Prom
   return answer.code ?? 0;
 }
 
-const EVERYWHERE = ["json", "config", "help"];
+const EVERYWHERE = ["url", "json", "config", "help"];
 
 function checkOptions(name: string, verb: Verb, options: Options): void {
   const known = [...(verb.options ?? []), ...EVERYWHERE];

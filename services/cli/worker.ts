@@ -4,6 +4,7 @@
 import { hostname } from "node:os";
 import { type Command, type CommandContext, UsageError } from "./command.ts";
 import { MODE_OPTIONS, runMode } from "./mode.ts";
+import { URL_OPTION } from "./url-option.ts";
 
 export const worker: Command = {
   name: "worker",
@@ -17,6 +18,7 @@ export const worker: Command = {
   options: {
     ...MODE_OPTIONS,
     all: { type: "boolean", help: "quiet, resume, stop: every worker" },
+    url: { ...URL_OPTION.url, help: `with a verb: ${URL_OPTION.url.help}` },
     json: { type: "boolean", help: "with a verb: as JSON, for machines" },
   },
   run: (context) => (context.words.length > 0 ? tell(context) : serve(context)),
@@ -29,7 +31,7 @@ async function tell(context: CommandContext): Promise<number> {
 }
 
 async function serve(context: CommandContext): Promise<number> {
-  const strange = ["all", "json"].find((option) => context.options[option] !== undefined);
+  const strange = ["all", "json", "url"].find((option) => context.options[option] !== undefined);
   if (strange !== undefined) throw new UsageError(`worker has --${strange} only with a verb, such as ls.`);
   const [config, { startWorker }] = await Promise.all([context.readConfig("worker"), import("../worker/worker.ts")]);
   // On a laptop several workers share a machine; each must be known by a name of its own.

@@ -209,6 +209,11 @@ export const ERROR_TABLE = {
     retryable: true,
     remedy: "Look at what is there now, and try again.",
   },
+  API_UNREACHABLE: {
+    sentence: "The admin API does not answer.",
+    retryable: true,
+    remedy: "Check `--url`, the address of an admin port (9090); in a cluster `kubectl port-forward` opens one.",
+  },
   WORKER_UNKNOWN: {
     sentence: "No worker of this name is registered.",
     retryable: false,
