@@ -50,7 +50,7 @@ export async function runRoute(underway: Underway, route: LoadedRoute, calling: 
 }
 
 /** A Message may have several routes: each has a span within its delivery's. */
-async function tracedOutcome(run: RouteRun, calling: Calling): Promise<RouteResult> {
+function tracedOutcome(run: RouteRun, calling: Calling): Promise<RouteResult> {
   const { tracing } = run.parts;
   if (tracing === undefined || run.underway.header?.kind !== "message") return outcomeOf(run, calling);
   const span = tracing.start(`run ${run.shape.id}`, { attributes: { "antiphon.route": run.shape.id } });

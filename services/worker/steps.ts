@@ -10,7 +10,7 @@ const NAME_CHARS_MAX = 128;
 const RESULT_BYTES_MAX = 256 * 1024;
 
 /** As a span, where traces are made. */
-export async function step<T>(run: RouteRun, name: string, fn: () => T | Promise<T>): Promise<T> {
+export function step<T>(run: RouteRun, name: string, fn: () => T | Promise<T>): Promise<T> {
   const { tracing } = run.parts;
   if (tracing === undefined) return stepOnce(run, name, fn);
   const span = tracing.start(`step ${name}`, { attributes: { "antiphon.step": name } });
