@@ -73,15 +73,19 @@ export const redisUrl: Kind<string | undefined> = {
 
 const PROJECT = /\/\d+$/;
 
+/** A file of a function of one's own. */
+const FILE = /^\.{0,2}\/.+\.[cm]?[jt]s$/;
+
 function isTracker(text: string): boolean {
+  if (FILE.test(text)) return true;
   const isSentry = text.startsWith("sentry+");
-  const url = URL.parse(isSentry ? text.slice("sentry+".length) : text);
+  const url = URL.parse(text.replace(/^(?:sentry|otlp)\+/, ""));
   if (url === null || !/^https?:$/.test(url.protocol)) return false;
   return !isSentry || (url.username !== "" && PROJECT.test(url.pathname));
 }
 
 export const trackers: Kind<readonly string[]> = {
-  says: "a list of URLs (separated by commas) like sentry+https://key@host/project or https://host/path",
+  says: "a list (separated by commas) of sentry+https://key@host/project, otlp+https://host/v1/logs, https://host/path or ./file.ts",
   secret: true,
   read: (raw, written) => {
     if (Array.isArray(raw) && raw.length === 0) return [];

@@ -344,7 +344,7 @@ export const SETTINGS: { readonly [K in keyof Values]: Row<Values[K]> } = {
     variable: "ANTIPHON_ERROR_TRACKERS",
     kind: trackers,
     preset: always([]),
-    sentence: "Who hears of errors: `sentry+https://key@host/project`, or a URL that the report is posted to as JSON.",
+    sentence: "Who hears of errors: Sentry, a collector of OTLP logs, a URL that gets JSON, a function of your own.",
   },
   sentryDsn: {
     variable: "SENTRY_DSN",

@@ -9,6 +9,7 @@ import type { Emit } from "../telemetry/events.ts";
 import { logEmitter } from "../telemetry/logs.ts";
 import { measuring } from "../telemetry/measuring.ts";
 import { Meter } from "../telemetry/meter.ts";
+import type { Report } from "../telemetry/report.ts";
 import { openReporting } from "../telemetry/trackers.ts";
 import type { Addresses, CommandContext, Option } from "./command.ts";
 
@@ -22,6 +23,8 @@ export interface Around {
   readonly emit: Emit;
   /** What it counts. */
   readonly meter: Meter;
+  /** Takes what other threads report. */
+  readonly report: (report: Report) => void;
   readonly died: (error: unknown) => void;
   /** An operator wants it to stop. */
   readonly toStop: () => void;
@@ -43,7 +46,13 @@ export async function runMode(context: CommandContext, { name, config, start }: 
   const log = logEmitter({ level: config.logLevel, format: config.logFormat, base: { mode: name } });
   const reports = reportsOf({ config, server: hostname(), version: VERSION });
   const meter = new Meter();
-  const reporting = openReporting(reports, { emit: measuring(log, meter), mode: name, clock: systemClock, random: Math.random });
+  const reporting = openReporting(reports, {
+    emit: measuring(log, meter),
+    mode: name,
+    clock: systemClock,
+    random: Math.random,
+    functions: { cwd: context.cwd },
+  });
   const { emit } = reporting;
   let failure: unknown;
   let isStopping = false;
@@ -60,7 +69,7 @@ export async function runMode(context: CommandContext, { name, config, start }: 
   };
   stopping.addEventListener("abort", end);
   if (stopping.aborted) end();
-  const running = start({ emit, meter, died, toStop });
+  const running = start({ emit, meter, report: (one) => reporting.report(one), died, toStop });
   running.ready.then((at) => {
     emit("process.started", { mode: name, pid: process.pid, urls: urlsOf(config, at) });
     context.ready(at);

@@ -1,5 +1,6 @@
 // The public API on one screen: what `import … from "antiphon"` gives.
 
+export type { ErrorReport, ReportedError } from "./error-report.ts";
 export { defineBus } from "./bus.ts";
 export { defineHandler, event, job } from "./handler.ts";
 export { defineMiddleware } from "./middleware.ts";

@@ -1,42 +1,16 @@
 // What an error tracker is told: made of an event, with what is known of the delivery, without bodies and known secrets.
 
 import { randomUUID } from "node:crypto";
+import type { ErrorReport, ReportedError } from "../sdk/error-report.ts";
 import type { EventFields, EventName } from "./events.ts";
 
-/** Of one delivery's run. Ordering keys name people, so only a hash of them leaves the process. */
-export interface RunContext {
-  readonly route?: string;
-  /** The origin id. */
-  readonly id?: string;
-  readonly kind?: string;
-  readonly queue?: string;
-  readonly keyHash?: string;
-  readonly attempt?: number;
-  /** What becomes of it: another attempt, or a dead letter. */
-  readonly next?: string;
-  /** What a person in chat was given to read out. */
-  readonly errorId?: string;
-}
+type RunContext = ErrorReport["run"];
 
-export interface ReportedError {
-  readonly type: string;
-  readonly message: string;
-  /** As in error codes. */
-  readonly code?: string;
-  readonly stack?: string;
-  readonly cause?: ReportedError;
-}
-
-export interface Report {
-  /** 32 hexadecimal digits. */
-  readonly id: string;
+/** Crosses threads on its way to a tracker that is a function. */
+export interface Report extends Omit<ErrorReport, "at" | "about"> {
   readonly atMs: number;
-  readonly event: EventName;
-  readonly level: "warning" | "error";
-  readonly error: ReportedError;
-  readonly run: RunContext;
-  /** The part, loop or path that failed, where it was no run. */
-  readonly where?: string;
+  /** Where it was made, if not in main. */
+  readonly thread?: string;
 }
 
 const TEXT_CHARS_MAX = 2_000;
@@ -58,6 +32,7 @@ export function reportOf<N extends EventName>(
   const told = tellingOf(name, fields);
   if (told === undefined) return undefined;
   const { error, level = "error", run = {}, where } = told;
+  const { trace_id: traceId, span_id: spanId } = fields as { trace_id?: string; span_id?: string };
   return {
     id: randomUUID().replaceAll("-", ""),
     atMs: source.nowMs,
@@ -65,6 +40,7 @@ export function reportOf<N extends EventName>(
     level,
     error: reportedError(error, source.mask, CAUSES_MAX),
     run,
+    ...(traceId === undefined || spanId === undefined ? {} : { trace: { traceId, spanId } }),
     ...(where === undefined ? {} : { where: source.mask(where) }),
   };
 }
@@ -79,13 +55,13 @@ interface Telling {
 function tellingOf(name: EventName, fields: unknown): Telling | undefined {
   switch (name) {
     case "run.failed": {
-      const { error, origin, next, ...known } = fields as EventFields["run.failed"];
+      const { error, origin, next, trace_id: _, span_id: _span, ...known } = fields as EventFields["run.failed"];
       const level = next === "dead letter" ? "error" : "warning";
       return { error, level, run: { ...known, id: origin, next } };
     }
     case "run.dead": {
-      const { route, origin, reason } = fields as EventFields["run.dead"];
-      return { error: reason, run: { route, id: origin, next: "dead letter" } };
+      const { route, queue, origin, reason } = fields as EventFields["run.dead"];
+      return { error: reason, run: { route, queue, id: origin, next: "dead letter" } };
     }
     case "part.failed": {
       const { part, error } = fields as EventFields["part.failed"];

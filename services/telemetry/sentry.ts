@@ -1,8 +1,10 @@
 // A report as an envelope of Sentry, which GlitchTip, Bugsink and others read, too.
 // https://develop.sentry.dev/sdk/data-model/envelopes/
 
-import type { Report, ReportedError } from "./report.ts";
-import type { About, Outgoing } from "./tracker.ts";
+import type { ReportedError } from "../sdk/error-report.ts";
+import type { Report } from "./report.ts";
+import type { Outgoing } from "./tracker-post.ts";
+import type { About } from "./transport.ts";
 
 const CLIENT = "antiphon";
 /** `    at name (file:line:column)` or `    at file:line:column`. */
@@ -35,7 +37,7 @@ function sdkOf({ version }: About): { name: string; version: string } {
 }
 
 function sentryEvent(report: Report, about: About): object {
-  const { run, error, where } = report;
+  const { run, error, where, trace } = report;
   const transaction = run.route ?? where;
   return {
     event_id: report.id,
@@ -50,6 +52,7 @@ function sentryEvent(report: Report, about: About): object {
     tags: tagsOf(report, about),
     contexts: {
       runtime: { name: "node", version: process.version },
+      ...(trace === undefined ? {} : { trace: { trace_id: trace.traceId, span_id: trace.spanId } }),
       ...(Object.keys(run).length > 0 ? { delivery: { type: "delivery", ...run } } : {}),
     },
     // Of the innermost cause first.

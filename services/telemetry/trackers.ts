@@ -4,11 +4,14 @@ import type { Clock, Random } from "../runtime/clock.ts";
 import { setNewest } from "../runtime/newest.ts";
 import type { Emit, EventFields, EventName } from "./events.ts";
 import { maskOf, type Report, reportOf } from "./report.ts";
-import { type About, Tracker } from "./tracker.ts";
+import { Tracker } from "./tracker.ts";
+import { FunctionTracker } from "./tracker-function.ts";
+import { postTransport } from "./tracker-post.ts";
+import type { About, Transport } from "./transport.ts";
 
 /** Plain data: it crosses threads. */
 export interface ReportingOptions {
-  /** `sentry+https://key@host/project`, or URLs that get the report as JSON. */
+  /** `sentry+https://key@host/project`, `otlp+https://host/v1/logs`, URLs that get the report as JSON, and files of functions. */
   readonly trackers: readonly string[];
   /** Texts that are taken out of every report. */
   readonly secrets: readonly string[];
@@ -17,6 +20,8 @@ export interface ReportingOptions {
 
 export interface Reporting {
   readonly emit: Emit;
+  /** Takes what another thread of this process reports, for those trackers that only one thread has. */
+  report(report: Report): void;
   /** Lets what waits be sent, for a moment. */
   close(): Promise<void>;
 }
@@ -26,6 +31,8 @@ export interface ReportingAround extends Pick<About, "mode" | "thread"> {
   readonly emit: Emit;
   readonly clock: Clock;
   readonly random: Random;
+  /** Functions of one's own run once for the whole process: where they are looked for, or who is told of reports for them. */
+  readonly functions: { readonly cwd: string } | { readonly tell: (report: Report) => void };
 }
 
 const CLOSE_MS = 1_000;
@@ -35,21 +42,37 @@ const SAME_MAX = 1_000;
 
 export function openReporting(options: ReportingOptions, around: ReportingAround): Reporting {
   const { emit, clock, random, mode, thread } = around;
-  if (options.trackers.length === 0) return { emit, close: async () => {} };
+  if (options.trackers.length === 0) return { emit, report: () => {}, close: async () => {} };
   const about = { ...options.about, mode, ...(thread === undefined ? {} : { thread }) };
-  const trackers = options.trackers.map((url) => new Tracker({ url, about, emit, clock, random }));
+  const opened = (transport: Transport): Tracker => new Tracker({ transport, emit, clock, random });
+  const [files, urls] = [options.trackers.filter(isFile), options.trackers.filter((written) => !isFile(written))];
+  const posted = urls.map((url) => opened(postTransport(url, about)));
+  const { functions } = around;
+  const own =
+    "cwd" in functions
+      ? files.map((path) => opened(new FunctionTracker({ path, cwd: functions.cwd, about, clock })))
+      : [];
+  const report = (one: Report): void => own.forEach((tracker) => tracker.report(one));
+  const tellOwn = "tell" in functions && files.length > 0 ? functions.tell : report;
   const seen = new Seen(clock);
   const mask = maskOf(options.secrets);
   return {
     emit: (name, fields) => {
       emit(name, fields);
       if (!seen.isNew(name, fields)) return;
-      const report = reportOf(name, fields, { nowMs: clock.now(), mask });
-      if (report === undefined || !seen.isFirst(report)) return;
-      for (const tracker of trackers) tracker.report(report);
+      const made = reportOf(name, fields, { nowMs: clock.now(), mask });
+      if (made === undefined || !seen.isFirst(made)) return;
+      for (const tracker of posted) tracker.report(made);
+      tellOwn(thread === undefined ? made : { ...made, thread });
     },
-    close: async () => void (await Promise.all(trackers.map((tracker) => tracker.close(CLOSE_MS)))),
+    report,
+    close: async () => void (await Promise.all([...posted, ...own].map((tracker) => tracker.close(CLOSE_MS)))),
   };
+}
+
+/** As config-kinds.ts takes it. */
+function isFile(written: string): boolean {
+  return /^\.{0,2}\//.test(written);
 }
 
 /** What was reported lately. */

@@ -17,6 +17,7 @@ import { type Part, startAll, stopAll } from "../runtime/part.ts";
 import { VERSION } from "../runtime/version.ts";
 import type { Emit } from "../telemetry/events.ts";
 import type { Meter } from "../telemetry/meter.ts";
+import type { Report } from "../telemetry/report.ts";
 import type { Tracing } from "../telemetry/tracing.ts";
 import type { Connections } from "./connections.ts";
 import { drain } from "./drain.ts";
@@ -33,7 +34,7 @@ import { ServedQueues } from "./served-queues.ts";
 import { sharesOf } from "./shares.ts";
 import { SlotMemory } from "./slots.ts";
 import { Turns } from "./turns.ts";
-import { childSpawner, measuringSpawn, type MemoryLimits, type Spawn, threadSpawner } from "./threads.ts";
+import { childSpawner, heardSpawn, type MemoryLimits, type Spawn, threadSpawner } from "./threads.ts";
 
 export interface HandlingOptions {
   readonly config: Config;
@@ -61,6 +62,8 @@ export interface HandlingOptions {
   readonly emit: Emit;
   /** Of the process; nobody asks for its counts where left out. */
   readonly meter?: Meter;
+  /** Takes what threads report, for error trackers that are functions. */
+  readonly report?: ((report: Report) => void) | undefined;
   /** Of this thread. */
   readonly tracing?: Tracing | undefined;
   readonly clock: Clock;
@@ -80,7 +83,7 @@ const SERIAL_MAX = 2 ** 31 - 1;
  */
 export function handlingParts(options: HandlingOptions): Part[] {
   const { connections, beside, pulse, stopping, draining, config, emit, clock, random, memory = MEMORY } = options;
-  const spawn = measuringSpawn(options.spawn ?? childSpawner(memory), options.meter);
+  const spawn = heardSpawn(options.spawn ?? childSpawner(memory), options);
   const quarantine = new Quarantine({ data: threadBase(options), spawn, emit, clock, random });
   const choice = new QueueChoice(config);
   const pools = poolsOf(options, choice, quarantine);
@@ -161,7 +164,7 @@ function poolsOf(options: HandlingOptions, { kinds }: QueueChoice, quarantine: Q
   const { config, emit, clock, random, memory = MEMORY } = options;
   const shares = sharesOf({ threads: config.workerThreads, concurrency: config.workerConcurrency, kinds });
   const base = threadBase(options);
-  const spawn = measuringSpawn(options.spawn ?? threadSpawner(memory), options.meter);
+  const spawn = heardSpawn(options.spawn ?? threadSpawner(memory), options);
   let index = 0;
   const pool = (kind: WorkKind): Pool => {
     const threads = shares[kind].map((slots): ThreadData => {

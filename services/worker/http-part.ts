@@ -3,6 +3,7 @@
 import { Worker } from "node:worker_threads";
 import { type Part, withDeadline } from "../runtime/part.ts";
 import type { Change } from "../telemetry/meter.ts";
+import type { Report } from "../telemetry/report.ts";
 import type { FromHttpThread, HttpThreadData, ToHttpThread } from "./http-protocol.ts";
 import { refusal } from "./refusal.ts";
 import { entryUrl } from "./threads.ts";
@@ -14,20 +15,25 @@ const STOP_MS = 2500;
  */
 const LIMITS = { maxOldGenerationSizeMb: 2048, maxYoungGenerationSizeMb: 24 };
 
+export interface HttpEars {
+  /** It ended although nobody stopped it; without HTTP a worker is of no use. */
+  readonly died: (error: Error) => void;
+  readonly report?: ((report: Report) => void) | undefined;
+}
+
 export class HttpPart implements Part {
   readonly name = "HTTP thread";
   readonly #data: HttpThreadData;
-  readonly #died: (error: Error) => void;
+  readonly #heard: HttpEars;
   #worker: Worker | undefined;
   #ports: { httpPort: number; adminPort: number } | undefined;
   #onStopped: (() => void) | undefined;
   #failure: Error | undefined;
   #stopping = false;
 
-  /** `died`: it ended although nobody stopped it; without HTTP a worker is of no use. */
-  constructor(data: HttpThreadData, died: (error: Error) => void) {
+  constructor(data: HttpThreadData, heard: HttpEars) {
     this.#data = data;
-    this.#died = died;
+    this.#heard = heard;
   }
 
   /** Known once it has started. */
@@ -48,7 +54,8 @@ export class HttpPart implements Part {
         if (message.type === "listening") {
           this.#ports = message;
           resolve();
-        } else if (message.type === "unfit") reject(refusal(message.code, message.message));
+        } else if (message.type === "report") this.#heard.report?.(message.report);
+        else if (message.type === "unfit") reject(refusal(message.code, message.message));
       });
       worker.on("error", (error) => (this.#failure = error instanceof Error ? error : new Error(String(error))));
       worker.on("exit", (code) => {
@@ -56,7 +63,7 @@ export class HttpPart implements Part {
         reject(error);
         this.#worker = undefined;
         this.#onStopped?.();
-        if (!this.#stopping && this.#ports !== undefined) this.#died(error);
+        if (!this.#stopping && this.#ports !== undefined) this.#heard.died(error);
       });
     }).catch(async (error: unknown) => {
       await this.#end();

@@ -12,6 +12,7 @@ import type { AdapterFacts } from "../adapters/load.ts";
 import type { Config } from "../config.ts";
 import type { Change } from "../telemetry/meter.ts";
 import type { TracingOptions } from "../telemetry/tracing.ts";
+import type { Report } from "../telemetry/report.ts";
 import type { ReportingOptions } from "../telemetry/trackers.ts";
 
 export interface HttpThreadData {
@@ -39,4 +40,6 @@ export type FromHttpThread =
   | { readonly type: "listening"; readonly httpPort: number; readonly adminPort: number }
   /** A port is taken or the handlers are unfit: the worker's start fails with this. */
   | { readonly type: "unfit"; readonly code: string; readonly message: string }
+  /** What failed there, for error trackers that are functions: they run once in a process. */
+  | { readonly type: "report"; readonly report: Report }
   | { readonly type: "stopped" };

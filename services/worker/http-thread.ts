@@ -15,6 +15,7 @@ import { logEmitter } from "../telemetry/logs.ts";
 import { measuring } from "../telemetry/measuring.ts";
 import { Meter } from "../telemetry/meter.ts";
 import { openTracing } from "../telemetry/tracing.ts";
+import type { Report } from "../telemetry/report.ts";
 import { openReporting } from "../telemetry/trackers.ts";
 import type { FromHttpThread, HttpThreadData, ToHttpThread } from "./http-protocol.ts";
 import { httpParts } from "./http-parts.ts";
@@ -38,7 +39,8 @@ async function serve(): Promise<void> {
   });
   const meter = new Meter();
   const around = { ...origin, emit: measuring(log, meter), clock: systemClock, random: Math.random };
-  const reporting = openReporting(reports, around);
+  const functions = { tell: (report: Report) => post({ type: "report", report }) };
+  const reporting = openReporting(reports, { ...around, functions });
   const { emit } = reporting;
   const tracing = await openTracing(traces, { ...around, emit });
   const surroundings = { config, clockOffset, clock: systemClock, random: Math.random, emit };

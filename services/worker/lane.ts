@@ -230,7 +230,8 @@ export class Lane implements Place {
       case "memory":
       case "answers":
       case "measured":
-        return; // of the last three its host knows
+      case "report":
+        return; // of all but the first its host knows
     }
   }
 

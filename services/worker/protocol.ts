@@ -5,7 +5,7 @@
 //   main ── go ────▶ thread                                             (what the delivery before it said is written)
 //   main ── collect ▶ thread                                            (its garbage; main reads by itself what is left)
 //   main ── measure ▶ child      child ── memory ───────────▶ main     (what main cannot read: child-memory.ts)
-//                               thread ── measured ─────────▶ main     (what was counted there, for /metrics)
+//                               thread ── measured ─────────▶ main     (what was counted there, for /metrics), report
 //   main ── stop ──▶ thread     thread ── stopped ──────────▶ main     (after teardown; then it exits)
 //
 // A run is up to four deliveries of one ordering key (or one unkeyed delivery). It owns one slot of the thread, its
@@ -21,6 +21,7 @@ import type { Durability } from "../redis/durable.ts";
 import type { ErrorCode } from "../runtime/errors.ts";
 import type { Level } from "../telemetry/events.ts";
 import type { Change } from "../telemetry/meter.ts";
+import type { Report } from "../telemetry/report.ts";
 import type { Carrier } from "../telemetry/carrier.ts";
 import type { TracingOptions } from "../telemetry/tracing.ts";
 import type { ReportingOptions } from "../telemetry/trackers.ts";
@@ -171,6 +172,8 @@ export type FromThread =
   | ({ readonly type: "memory" } & Memory)
   /** What was counted there; at most once a second. */
   | { readonly type: "measured"; readonly changes: readonly Change[] }
+  /** What failed there, for error trackers that are functions: they run once in a process. */
+  | { readonly type: "report"; readonly report: Report }
   | { readonly type: "stopped" };
 
 /** Whether the rest of a run is un-claimed by settling one of its deliveries so, and therefore must not be started. */

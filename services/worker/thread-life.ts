@@ -22,6 +22,7 @@ import { measuring } from "../telemetry/measuring.ts";
 import { Meter } from "../telemetry/meter.ts";
 import { relay } from "../telemetry/relay.ts";
 import { withTraceIds } from "../telemetry/trace-ids.ts";
+import type { Report } from "../telemetry/report.ts";
 import { openReporting, type Reporting } from "../telemetry/trackers.ts";
 import { openTracing, type Tracing } from "../telemetry/tracing.ts";
 import { HandlersLife } from "./handlers-life.ts";
@@ -64,7 +65,9 @@ export class ThreadLife {
     const meter = new Meter();
     this.#told = relay(meter, { clock: systemClock, send: (changes) => port.post({ type: "measured", changes }) });
     const emit = measuring(logEmitter({ ...config.log, base: origin }), meter);
-    this.#reporting = openReporting(config.reports, { ...origin, emit, clock: systemClock, random: Math.random });
+    const functions = { tell: (report: Report) => port.post({ type: "report", report }) };
+    const machine = { clock: systemClock, random: Math.random };
+    this.#reporting = openReporting(config.reports, { ...origin, ...machine, emit, functions });
     const { level, linesPerSecond } = config.log;
     const traced = withTraceIds(this.#reporting.emit, () => this.#tracing);
     this.#emit = limitedLogs(config.traces === undefined ? this.#reporting.emit : traced, {

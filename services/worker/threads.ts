@@ -3,6 +3,7 @@
 import { fork, type ChildProcess } from "node:child_process";
 import { Worker } from "node:worker_threads";
 import type { Meter } from "../telemetry/meter.ts";
+import type { Report } from "../telemetry/report.ts";
 import { ChildMemory } from "./child-memory.ts";
 import { unpackAnswers } from "./packing.ts";
 import type { FromThread, ThreadData, ToThread } from "./protocol.ts";
@@ -25,11 +26,20 @@ export interface Host {
 
 export type Spawn = (data: ThreadData, events: HostEvents) => Host;
 
-/** The same, and what is counted there is added to the meter. */
-export function measuringSpawn(spawn: Spawn, meter: Meter | undefined): Spawn {
+export interface ThreadEars {
+  readonly meter?: Meter | undefined;
+  readonly report?: ((report: Report) => void) | undefined;
+}
+
+/** The same, and what is counted and reported there is heard. */
+export function heardSpawn(spawn: Spawn, { meter, report }: ThreadEars): Spawn {
   return (data, { message, gone }) =>
     spawn(data, {
-      message: (one) => (one.type === "measured" ? meter?.add(one.changes) : message(one)),
+      message: (one) => {
+        if (one.type === "measured") meter?.add(one.changes);
+        else if (one.type === "report") report?.(one.report);
+        else message(one);
+      },
       gone,
     });
 }

@@ -14,6 +14,7 @@ import type { Emit } from "../telemetry/events.ts";
 import { openTracing, type Tracing } from "../telemetry/tracing.ts";
 import { measured } from "../telemetry/measuring.ts";
 import type { Meter } from "../telemetry/meter.ts";
+import type { Report } from "../telemetry/report.ts";
 import { relay } from "../telemetry/relay.ts";
 import { Connections } from "./connections.ts";
 import { handlingParts } from "./handling.ts";
@@ -30,6 +31,8 @@ export interface WorkerOptions {
   readonly emit: Emit;
   /** What `emit` counts; its own where left out. */
   readonly meter?: Meter;
+  /** Takes what its threads report, for error trackers that are functions. */
+  readonly report?: (report: Report) => void;
   /** A part ended although nobody stopped it: the process should stop. */
   readonly died: (error: Error) => void;
   /** An operator wants this worker to stop: the process should call `stop`. */
@@ -77,12 +80,15 @@ export function workerParts(
     clockOffsetMs: () => clockOffset[0] ?? 0,
   };
   const traces = tracesOf({ config, server: pod, version: VERSION });
-  const http = new HttpPart({ config, cwd, adapters, reports, traces, pulse: pulse.memory, clockOffset }, died);
+  const http = new HttpPart(
+    { config, cwd, adapters, reports, traces, pulse: pulse.memory, clockOffset },
+    { died, report: options.report },
+  );
   relay(meter, { clock, send: (changes) => http.measured(changes) });
   const threads = { beside: [http], draining: () => http.drain(), ...(toStop && { toStop }) };
   const around = { config, cwd, adapters, pod, connections, broker, database, clockOffset };
   const common = { ...around, pulse, emit, meter, tracing: options.tracing, clock, random };
-  return { parts: [connections, ...handlingParts({ ...common, ...threads, stopping })], http };
+  return { parts: [connections, ...handlingParts({ ...common, ...threads, report: options.report, stopping })], http };
 }
 
 /** Of the main thread: when outcomes are written. */

@@ -1,8 +1,10 @@
 // Error trackers of a real worker: handler threads and all.
 
+import { existsSync, readFileSync } from "node:fs";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { Lab } from "../support/handling.ts";
 import { testRedis } from "../support/redis.ts";
+import { spawnNode } from "../support/spawn.ts";
 import { FakeTracker } from "../support/tracker.ts";
 import { waitFor } from "../support/wait-for.ts";
 
@@ -63,4 +65,36 @@ test("a tracker that never answers delays neither runs nor the drain", async () 
   await waitFor(() => lab.lines.includes("note after"));
   await worker.stop();
   expect(lab.lines.filter((line) => line === "teardown").length).toBeGreaterThan(0);
+});
+
+test("a function of one's own hears of runs that failed in handler threads, once in the whole process", async () => {
+  const kept = `${lab.journal}.kept`;
+  const worker = spawnNode(new URL("../../services/main.ts", import.meta.url), {
+    args: ["worker"],
+    env: {
+      REDIS_URL: (await testRedis()).url,
+      ANTIPHON_NAMESPACE: lab.namespace,
+      ANTIPHON_HANDLERS: "test/fixtures/handlers/lab.ts",
+      ANTIPHON_HANDLER_LAB_JOURNAL: lab.journal,
+      ANTIPHON_ADMIN_HOST: "127.0.0.1",
+      ANTIPHON_ADMIN_PORT: "0",
+      ANTIPHON_HTTP_PORT: "0",
+      ANTIPHON_ERROR_TRACKERS: "./test/fixtures/trackers/keep.ts",
+      KEPT_REPORTS: kept,
+      LOG_FORMAT: "json",
+    },
+  });
+  await worker.waitForLine("process.started", 60_000);
+  const ids = [await lab.enqueue("short", "one", { ms: 5000 }), await lab.enqueue("spin", "two")];
+  const lines = (): { threadId: number; report: { run: { id: string }; about: { thread: string } } }[] =>
+    existsSync(kept)
+      ? readFileSync(kept, "utf8")
+          .trim()
+          .split("\n")
+          .map((line) => JSON.parse(line) as never)
+      : [];
+  await waitFor(() => ids.every((id) => lines().some(({ report }) => report.run.id === id)), { timeoutMs: 60_000 });
+  expect(new Set(lines().map(({ threadId }) => threadId)).size).toBe(1);
+  expect(lines()[0]?.report.about.thread).toMatch(/^work-\d$/);
+  await worker.end();
 });

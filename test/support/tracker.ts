@@ -7,6 +7,7 @@ export interface Received {
   readonly path: string;
   readonly headers: IncomingHttpHeaders;
   readonly body: string;
+  readonly bytes: Buffer;
 }
 
 export class FakeTracker {
@@ -28,7 +29,8 @@ export class FakeTracker {
       request.on("data", (chunk: Buffer) => chunks.push(chunk));
       request.on("end", () => {
         const { url: path = "", headers } = request;
-        this.received.push({ path, headers, body: Buffer.concat(chunks).toString() });
+        const bytes = Buffer.concat(chunks);
+        this.received.push({ path, headers, body: bytes.toString(), bytes });
         if (this.status === 0) return;
         if (this.retryAfter !== undefined) response.setHeader("retry-after", this.retryAfter);
         response.writeHead(this.status).end("{}");

@@ -124,13 +124,14 @@ test("the dashboard, which runs in browsers, takes nothing but types from the se
   expect(taken).toEqual([]);
 });
 
-test("OpenTelemetry is loaded by one file, which is itself only imported when somebody asked for traces", () => {
+test("OpenTelemetry is loaded by two files, which are themselves only imported when somebody asked for traces, or for logs over OTLP", () => {
   const loads = (pattern: RegExp): string[] =>
     globSync("services/**/*.ts").filter((file) => pattern.test(readFileSync(file, "utf8")));
   expect(loads(/^import (?!type\b)[^;]*"@opentelemetry\//m)).toEqual([
     join("services", "telemetry", "otel-tracing.ts"),
+    join("services", "telemetry", "otlp-logs.ts"),
   ]);
-  expect(loads(/^import (?!type\b)[^;]*"[^"]*\/otel-tracing\.ts"/m)).toEqual([]);
+  expect(loads(/^import (?!type\b)[^;]*"[^"]*\/(otel-tracing|otlp-logs)\.ts"/m)).toEqual([]);
 });
 
 test("an upward import is caught", () => {

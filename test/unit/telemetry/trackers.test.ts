@@ -1,14 +1,23 @@
 // What error trackers are told, and that they hold up nobody.
 
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { threadId } from "node:worker_threads";
+import { afterAll, afterEach, beforeEach, describe, expect, test } from "vitest";
 import { type Clock, systemClock } from "../../../services/runtime/clock.ts";
 import type { EventFields, EventName } from "../../../services/telemetry/events.ts";
 import { openReporting, type Reporting, type ReportingOptions } from "../../../services/telemetry/trackers.ts";
+import { logRecords } from "../../support/otlp-logs.ts";
 import { FakeTracker } from "../../support/tracker.ts";
 import { waitFor } from "../../support/wait-for.ts";
 
+const FIXTURES = new URL("../../fixtures/trackers", import.meta.url).pathname;
 const about = { version: "1.2.3", release: "bot@7", environment: "staging", server: "pod-1" };
 const told: { name: EventName; fields: unknown }[] = [];
+// @opentelemetry/resources imports all of node:process, which opens the standard input; nobody reads it.
+afterAll(() => void process.stdin.unref());
+
 let tracker: FakeTracker;
 let other: FakeTracker;
 let open: Reporting[];
@@ -35,6 +44,7 @@ function reporting(options: Partial<ReportingOptions> = {}, clock: Clock = syste
       thread: "work-1",
       clock,
       random: Math.random,
+      functions: { cwd: FIXTURES },
     },
   );
   open.push(made);
@@ -210,8 +220,106 @@ describe("a tracker in trouble", () => {
 
 test("without trackers the emitter is left as it is", async () => {
   const emit = (): void => {};
-  const around = { emit, mode: "worker", clock: systemClock, random: Math.random };
+  const around = { emit, mode: "worker", clock: systemClock, random: Math.random, functions: { cwd: FIXTURES } };
   const made = openReporting({ trackers: [], secrets: [], about }, around);
   expect(made.emit).toBe(emit);
   await made.close();
+});
+
+describe("a collector of OTLP logs", () => {
+  test("gets a record per error: what, where, how bad, in which trace; with the credentials of the URL", async () => {
+    const { emit } = reporting({ trackers: [`otlp+http://ann:s%20cret@${tracker.host}/v1/logs`] });
+    const trace = { trace_id: "0af7651916cd43dd8448eb211c80319c", span_id: "b7ad6b7169203331" };
+    emit("run.failed", failed({ ...trace, next: "dead letter" }));
+    emit("loop.failed", { loop: "reaper", error: new Error("slow") });
+    await waitFor(() => tracker.received.length === 2);
+    const [first] = tracker.received;
+    expect(first).toMatchObject({
+      path: "/v1/logs",
+      headers: {
+        "content-type": "application/x-protobuf",
+        authorization: `Basic ${Buffer.from("ann:s cret").toString("base64")}`,
+      },
+    });
+    const [record] = logRecords(first?.bytes ?? Buffer.alloc(0));
+    expect(record).toMatchObject({
+      severityNumber: 17,
+      severityText: "ERROR",
+      eventName: "run.failed",
+      body: "TypeError: no such app",
+      traceId: trace.trace_id,
+      spanId: trace.span_id,
+      attributes: {
+        "exception.type": "TypeError",
+        "exception.message": "no such app",
+        "exception.stacktrace": expect.stringContaining("trackers.test.ts"),
+        "messaging.destination.name": "default",
+        "messaging.message.id": "abc123",
+        "antiphon.route": "deploy.ship",
+        "antiphon.attempt": 2,
+      },
+      resource: { "service.name": "antiphon", "service.version": "bot@7", "host.name": "pod-1" },
+    });
+    expect(Math.abs(Number(record?.timeUnixNano) / 1e6 - Date.now())).toBeLessThan(60_000);
+    expect(logRecords(tracker.received[1]?.bytes ?? Buffer.alloc(0))).toMatchObject([
+      { severityText: "WARN", eventName: "loop.failed", attributes: { "antiphon.where": "reaper" } },
+    ]);
+  });
+});
+
+describe("a function of one's own", () => {
+  const folder = mkdtempSync(join(tmpdir(), "antiphon-trackers-"));
+  const kept = join(folder, "kept");
+  process.env["KEPT_REPORTS"] = kept;
+  const lines = (): { threadId: number; report: Record<string, unknown> }[] =>
+    existsSync(kept)
+      ? readFileSync(kept, "utf8")
+          .trim()
+          .split("\n")
+          .map((line) => JSON.parse(line) as never)
+      : [];
+  afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+  test("is told in a thread of its own; what it throws is told, and the next report reaches it all the same", async () => {
+    const { emit } = reporting({ trackers: ["./keep.ts", `http://${tracker.host}/errors`] });
+    emit("run.failed", failed({ error: new Error("refuse this one") }));
+    emit("run.failed", failed());
+    await waitFor(() => lines().length === 1, { timeoutMs: 20_000 });
+    expect(lines()[0]).toMatchObject({
+      report: {
+        event: "run.failed",
+        level: "warning",
+        error: { type: "TypeError", message: "no such app" },
+        run: { route: "deploy.ship", queue: "default" },
+        about: { server: "pod-1", thread: "work-1" },
+      },
+    });
+    expect(lines()[0]?.threadId).not.toBe(threadId);
+    expect(told).toContainEqual({
+      name: "tracker.dropped",
+      fields: { tracker: "keep.ts", reports: 1, problem: "that is not for me" },
+    });
+    await waitFor(() => tracker.received.length === 2); // the others hear of everything
+  });
+
+  test("that spins is ended and its report dropped with a count; telling it takes no time", async () => {
+    const { emit } = reporting({ trackers: ["./spin.ts"] });
+    const startedAt = performance.now();
+    for (let one = 0; one < 200; one++) emit("run.failed", failed({ error: new Error(`number ${one}`) }));
+    expect(performance.now() - startedAt).toBeLessThan(2_000);
+    const dropped = (): unknown[] => told.filter(({ name }) => name === "report.dropped");
+    await waitFor(() => dropped().length > 101, { timeoutMs: 30_000 }); // those that did not fit, and two that it had
+    expect(told).toContainEqual({ name: "report.dropped", fields: { tracker: "spin.ts" } });
+  });
+
+  test("that is none, or is not there, is told", async () => {
+    const { emit } = reporting({ trackers: ["./none.ts"] });
+    emit("run.failed", failed());
+    await waitFor(() => told.some(({ name }) => name === "tracker.dropped"), { timeoutMs: 20_000 });
+    expect(told).toContainEqual({
+      name: "tracker.dropped",
+      fields: { tracker: "none.ts", reports: 1, problem: "its default export is no function" },
+    });
+    expect(() => reporting({ trackers: ["./gone.ts"] })).toThrow(expect.objectContaining({ code: "CONFIG_INVALID" }));
+  });
 });
