@@ -18,6 +18,7 @@ export interface TracingValues {
   readonly resourceAttributes: Readonly<Record<string, string>>;
   readonly tracesQueueRelation: "parent" | "link";
   readonly tracesWebhooks: "parent" | "link" | "ignore";
+  readonly traceUrl: string | undefined;
 }
 
 const SAMPLERS = [
@@ -41,6 +42,15 @@ const endpoint: Kind<string | undefined> = {
   read: (raw) => {
     const url = typeof raw === "string" ? URL.parse(raw.trim()) : null;
     return url !== null && /^https?:$/.test(url.protocol) ? url.href : undefined;
+  },
+};
+
+/** No address of a script: it becomes a link. */
+const tracePage: Kind<string | undefined> = {
+  says: "a URL http://… or https://… with {trace} in it",
+  read: (raw) => {
+    const isPage = typeof raw === "string" && raw.includes("{trace}") && /^https?:\/\//.test(raw) && URL.canParse(raw);
+    return isPage ? raw : undefined;
   },
 };
 
@@ -164,6 +174,12 @@ export const TRACING_ROWS: { readonly [K in keyof TracingValues]: Row<TracingVal
     preset: always("parent"),
     sentence:
       "What becomes of the trace that a webhook's sender names in `traceparent`: it goes on, is linked, or ignored.",
+  },
+  traceUrl: {
+    variable: "ANTIPHON_TRACE_URL",
+    kind: tracePage,
+    preset: always(undefined),
+    sentence: "Where a trace is shown, for the dashboard's links: `https://jaeger.example.org/trace/{trace}`.",
   },
 };
 

@@ -198,6 +198,8 @@ export const HistoryRow = Type.Object({
   effects: Type.Optional(Type.Number()),
   result: Type.Optional(Type.String()),
   error: Type.Optional(Type.String()),
+  /** Of this run, where traces are on. */
+  trace: Type.Optional(Type.String()),
 });
 export type HistoryRow = Static<typeof HistoryRow>;
 

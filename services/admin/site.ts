@@ -56,7 +56,7 @@ export async function openSite(options: SiteOptions): Promise<Site> {
     access,
     cookie: cookieName(config.namespace),
     basePath,
-    plugins: [dashboardFiles],
+    plugins: [dashboardFiles({ traceUrl: config.traceUrl })],
   });
   return {
     answer: (request: IncomingMessage, response: ServerResponse) => app.routing(request, response),

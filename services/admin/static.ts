@@ -9,7 +9,7 @@ import { readdir, readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { gzipSync } from "node:zlib";
-import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from "fastify";
+import type { FastifyInstance, FastifyPluginAsync, FastifyReply, FastifyRequest } from "fastify";
 
 /** By their paths, which are relative to the page. */
 type Files = ReadonlyMap<string, Uint8Array>;
@@ -56,10 +56,19 @@ const TYPES: Readonly<Record<string, string>> = {
   svg: "image/svg+xml",
 };
 
-export const dashboardFiles: FastifyPluginAsync = async (app) => {
+export interface DashboardOptions {
+  /** Where a trace is shown; `{trace}` stands for its id. */
+  readonly traceUrl?: string | undefined;
+}
+
+export function dashboardFiles({ traceUrl = "" }: DashboardOptions = {}): FastifyPluginAsync {
+  return (app) => serve(app, traceUrl);
+}
+
+async function serve(app: FastifyInstance, traceUrl: string): Promise<void> {
   let files: Promise<ReadonlyMap<string, Served>> | undefined;
   const served = async (path: string): Promise<Served | undefined> => {
-    files ??= load().then(prepared);
+    files ??= load().then((found) => prepared(found, traceUrl));
     // What failed once is tried again at the next request.
     files.catch(() => (files = undefined));
     return (await files).get(path);
@@ -77,7 +86,7 @@ export const dashboardFiles: FastifyPluginAsync = async (app) => {
     if (file !== undefined) void reply.header("cache-control", "public, max-age=31536000, immutable");
     return await send(request, reply, file);
   });
-};
+}
 
 async function send(request: FastifyRequest, reply: FastifyReply, file: Served | undefined): Promise<FastifyReply> {
   if (file === undefined) {
@@ -91,8 +100,20 @@ async function send(request: FastifyRequest, reply: FastifyReply, file: Served |
   return await reply.header("content-encoding", "gzip").send(file.zipped);
 }
 
-function prepared(files: Files): ReadonlyMap<string, Served> {
-  return new Map([...files].map(([path, bytes]) => [path, servedAs(path, bytes)]));
+function prepared(files: Files, traceUrl: string): ReadonlyMap<string, Served> {
+  const told = (path: string, bytes: Uint8Array): Uint8Array => (path === PAGE ? withTraceUrl(bytes, traceUrl) : bytes);
+  return new Map([...files].map(([path, bytes]) => [path, servedAs(path, told(path, bytes))]));
+}
+
+const UNSAFE = /[&<>"']/g;
+
+function withTraceUrl(page: Uint8Array, url: string): Buffer {
+  const safe = url.replace(UNSAFE, (character) => `&#${character.charCodeAt(0)};`);
+  return Buffer.from(
+    Buffer.from(page)
+      .toString()
+      .replace('name="trace-url" content=""', () => `name="trace-url" content="${safe}"`),
+  );
 }
 
 function servedAs(path: string, bytes: Uint8Array): Served {

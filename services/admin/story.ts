@@ -62,8 +62,9 @@ function headerOf({
   by,
   meta = {},
   request,
+  traceparent,
 }: EnvelopeHeader): Pick<JobStory, "by" | "meta" | "request" | "traceparent"> {
-  const traced = meta[TRACEPARENT] ?? request?.headers[TRACEPARENT];
+  const traced = traceparent ?? meta[TRACEPARENT] ?? request?.headers[TRACEPARENT];
   return {
     ...(by !== undefined && { by }),
     meta: { ...meta },

@@ -41,3 +41,12 @@ test("traces speak http/protobuf alone", async () => {
   await expect(refused).rejects.toThrow("OTEL_TRACES_EXPORTER must be otlp or none");
   await read(grpc);
 });
+
+test("a page of traces is a web address with a place for the id", async () => {
+  const url = "https://jaeger.example.org/trace/{trace}";
+  expect((await read({ ANTIPHON_TRACE_URL: url })).traceUrl).toBe(url);
+  for (const wrong of ["https://jaeger.example.org/", "javascript:alert('{trace}')", "{trace}"])
+    await expect(read({ ANTIPHON_TRACE_URL: wrong })).rejects.toThrow(
+      "ANTIPHON_TRACE_URL must be a URL http://… or https://… with {trace} in it",
+    );
+});

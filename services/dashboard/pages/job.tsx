@@ -9,6 +9,7 @@ import { History, podOf } from "../history.tsx";
 import { hrefOf, type PageProps } from "../link.ts";
 import { Badge, Copy, Empty, Loaded, Panel, QueueLink, RouteLink, WorkerLink } from "../parts.tsx";
 import { Time } from "../time.tsx";
+import { Trace, traceOf } from "../trace.tsx";
 import { JobActions } from "./job-actions.tsx";
 import { stateName, STATE_TONES } from "./job-table.tsx";
 import { Story } from "./story.tsx";
@@ -102,6 +103,8 @@ function Text({ text, label }: { text: string; label: string }): JSX.Element {
 }
 
 function Facts({ job }: { job: JobStory }): JSX.Element {
+  const known = [job.traceparent && traceOf(job.traceparent), ...job.runs.map(({ trace }) => trace)];
+  const traces = [...new Set(known.filter((id) => id !== undefined))].filter((id) => id !== "");
   const facts: readonly (readonly [string, ComponentChildren])[] = [
     ["Route", <RouteLink key="r" id={job.route} />],
     ["Queue", <QueueLink key="q" name={job.queue} />],
@@ -130,7 +133,7 @@ function Facts({ job }: { job: JobStory }): JSX.Element {
             </a>
           )),
     ],
-    ["Trace", job.traceparent === undefined ? undefined : <Trace key="t" parent={job.traceparent} />],
+    ["Trace", traces.length === 0 ? undefined : traces.map((id) => <Trace key={id} id={id} />)],
     ...Object.entries(job.meta).filter(([name]) => name !== "traceparent"),
   ];
   return (
@@ -144,18 +147,5 @@ function Facts({ job }: { job: JobStory }): JSX.Element {
         ),
       )}
     </dl>
-  );
-}
-
-/** `00-<trace>-<span>-<flags>`. */
-function Trace({ parent }: { parent: string }): JSX.Element {
-  const id = parent.split("-")[1] ?? parent;
-  return (
-    <span class="row">
-      <code class="clip" title={parent}>
-        {id}
-      </code>{" "}
-      <Copy text={id} what="trace id" />
-    </span>
   );
 }

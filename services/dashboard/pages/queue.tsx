@@ -84,7 +84,7 @@ function Figures({ queue }: { queue: Queue }): JSX.Element {
       <Figure
         name="Arrive"
         value={queue.arrivalsPerSecond === undefined ? "–" : rate(queue.arrivalsPerSecond)}
-        note="over half a minute"
+        note="lately"
       />
       <Figure
         name="Workers"

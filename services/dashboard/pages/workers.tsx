@@ -9,7 +9,7 @@ import { useFetched } from "../fetched.ts";
 import { bytes, duration, many } from "../format.ts";
 import { hrefOf, type PageProps } from "../link.ts";
 import { Badge, Button, JobLink, Loaded, Panel, QueueLink, RouteLink, WorkerLink } from "../parts.tsx";
-import { Table } from "../table.tsx";
+import { type Column, Table } from "../table.tsx";
 import { Since } from "../time.tsx";
 
 interface List<T> {
@@ -53,6 +53,14 @@ export function Workers({ place }: PageProps): JSX.Element {
   );
 }
 
+const size = (value: number | undefined): string => (value === undefined ? "–" : bytes(value));
+/** Not every worker says so. */
+const MEMORY: readonly Column<Worker>[] = [
+  { name: "Memory", kind: "wide number", cell: ({ rssBytes }) => size(rssBytes) },
+  { name: "Heap", kind: "wide number", cell: ({ heapBytes }) => size(heapBytes) },
+];
+const THREAD: readonly Column<Run>[] = [{ name: "Thread", kind: "wide", cell: ({ thread }) => thread ?? "–" }];
+
 function WorkerTable({ rows }: { rows: readonly Worker[] }): JSX.Element {
   return (
     <Table
@@ -90,16 +98,7 @@ function WorkerTable({ rows }: { rows: readonly Worker[] }): JSX.Element {
           ),
         },
         { name: "Threads", kind: "wide number", cell: ({ threads }) => threads ?? "–" },
-        {
-          name: "Memory",
-          kind: "wide number",
-          cell: ({ rssBytes }) => (rssBytes === undefined ? "–" : bytes(rssBytes)),
-        },
-        {
-          name: "Heap",
-          kind: "wide number",
-          cell: ({ heapBytes }) => (heapBytes === undefined ? "–" : bytes(heapBytes)),
-        },
+        ...(rows.some(({ rssBytes }) => rssBytes !== undefined) ? MEMORY : []),
         {
           name: "Up for",
           kind: "wide number",
@@ -175,7 +174,7 @@ function RunTable({ rows }: { rows: readonly Run[] }): JSX.Element {
         { name: "Route", cell: ({ route, kind }) => (route === undefined ? (kind ?? "–") : <RouteLink id={route} />) },
         { name: "For", kind: "number", cell: ({ since }) => <Since at={since} /> },
         { name: "Worker", kind: "wide", cell: ({ pod }) => <WorkerLink pod={pod} /> },
-        { name: "Thread", kind: "wide", cell: ({ thread }) => thread ?? "–" },
+        ...(rows.some(({ thread }) => thread !== undefined) ? THREAD : []),
         { name: "Queue", kind: "wide", cell: ({ queue }) => <QueueLink name={queue} /> },
         {
           name: "Key",

@@ -6,11 +6,12 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { dashboardFiles } from "../../../services/admin/static.ts";
 
 const ZIPPED_BYTES_MAX = 100_000;
+const TRACES = 'https://traces.example.org/?a=b&id={trace}"><script src="x"></script>';
 let app: FastifyInstance;
 
 beforeAll(async () => {
   app = fastify();
-  await app.register(dashboardFiles, { prefix: "/ops" });
+  await app.register(dashboardFiles({ traceUrl: TRACES }), { prefix: "/ops" });
   await app.ready();
 });
 
@@ -37,6 +38,10 @@ test("the page names its files by relative addresses, and holds no script and no
   expect(addresses).toHaveLength(3);
   for (const address of addresses) expect(address).toMatch(/^\.\/assets\/[\w-]+\.\w+$/);
   expect(body).not.toMatch(/<style|style="|<script(?![^>]*src=)|\son\w+=/);
+  // What a setting says is text in it, too.
+  expect(body).toContain(
+    'content="https://traces.example.org/?a=b&#38;id={trace}&#34;&#62;&#60;script src=&#34;x&#34;',
+  );
   const policy = String(headers["content-security-policy"]);
   expect(policy).toContain(
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'",
