@@ -38,29 +38,26 @@ function rowOf(
   note: RouteNote | undefined,
   { queues, pausedIn }: { readonly queues: readonly string[]; readonly pausedIn: Route["pausedIn"] },
 ): Route {
-  const { queue: _, restrictTo, ...told } = note ?? {};
+  const { queue, restrictTo, ...told } = note ?? {};
+  const waitsIn = queue === CHAT ? [CHAT] : queues;
   return {
     id,
     handler: id.split(".")[0] ?? id,
     ...told,
     ...(restrictTo !== undefined && { restrictTo: [...restrictTo] }),
     pausedIn,
-    disabled: pausedIn.length > 0 && pausedIn.length >= queues.length,
+    disabled: pausedIn.length > 0 && waitsIn.every((name) => pausedIn.some((pause) => pause.queue === name)),
   };
 }
 
-/** @throws AntiphonError NOT_FOUND, CONFLICT for a route of chat */
+/** @throws AntiphonError NOT_FOUND */
 export async function switchRoute({ queue, context }: ApiParts, id: string, word: "disable" | "enable"): Promise<void> {
   const ids = [...(await readRoutes(context)).values()];
   if (!ids.includes(id))
     throw new AntiphonError("NOT_FOUND", `No worker ever had a route ${id}.${suggestion(id, ids)}`);
   const own = (await readCatalogue(context)).get(id)?.queue;
-  if (own === CHAT && word === "disable")
-    throw new AntiphonError(
-      "CONFLICT",
-      `${id} answers in chat, where nothing waits by its route. The queue chat can be paused.`,
-    );
-  const queues = new Set([...(await workQueues(context)), ...(own === undefined ? [] : [own])]);
+  // What is said in chat waits nowhere else.
+  const queues = own === CHAT ? [CHAT] : new Set([...(await workQueues(context)), ...(own === undefined ? [] : [own])]);
   for (const name of queues)
     await (word === "disable" ? queue.pause(name, { route: id }) : queue.resume(name, { route: id }));
 }

@@ -4,7 +4,7 @@
 //   overlap, shared       connected as long as the process runs; speaks only while it leads; closes after the next is ready
 
 import { readBody } from "../broker/bodies.ts";
-import type { BrokerContext } from "../broker/connection.ts";
+import { type BrokerContext, serverNowMs } from "../broker/connection.ts";
 import { OutboxClaims } from "../broker/outbox.ts";
 import type { QueueLimits } from "../broker/producer.ts";
 import { messageIdOf } from "../broker/refs.ts";
@@ -46,6 +46,7 @@ export interface UnitStatus {
 
 /** How long Actions in flight may still take when the unit is handed over. */
 const IN_FLIGHT_MS = 2_000;
+const DETAIL_CHARS_MAX = 300;
 const READ_AGAIN = { firstMs: 50, maxMs: 1_000 };
 
 export class Unit implements Duty {
@@ -90,6 +91,7 @@ export class Unit implements Duty {
     if (tenure.signal.aborted || this.#leading !== tenure) return;
     const connection = this.#connection ?? this.#connect(adapter);
     connection.host.tenure = tenure;
+    this.#showState(connection);
     this.#ledUnder = tenure.epoch;
     const sender = this.#makeSender(connection, tenure);
     this.#sender = sender;
@@ -139,6 +141,15 @@ export class Unit implements Duty {
     await connection?.close(isFollowed ? "handover" : "shutdown", deadlineMs / 2);
   }
 
+  /** For people: nothing is decided by it, and one that is not heard is followed by another. */
+  #showState({ state, detail }: Connection): void {
+    const { broker, unit } = this.#options;
+    const shown = { state, detail: detail.slice(0, DETAIL_CHARS_MAX) };
+    serverNowMs(broker)
+      .then((stateAt) => broker.client.hset(broker.keys.seat(unit), { ...shown, stateAt }))
+      .catch(() => {});
+  }
+
   /** So that the next start here is quick. */
   async #prepare(adapter?: Adapter): Promise<void> {
     if (this.#ended.signal.aborted) return;
@@ -168,8 +179,13 @@ export class Unit implements Duty {
       unit,
       adapter,
       create: () => this.#create(),
-      host: ({ ingress }, onState) =>
-        new UnitHost({ unit, ingress, broker, limits, order, clock, emit, tracing, onState }),
+      host: ({ ingress }, heard) => {
+        const onState = (state: ConnState, detail?: string): void => {
+          heard(state, detail);
+          if (connection.host.tenure) this.#showState(connection);
+        };
+        return new UnitHost({ unit, ingress, broker, limits, order, clock, emit, tracing, onState });
+      },
       onReady: () => {
         this.#sender?.wake();
         this.#tellReady();

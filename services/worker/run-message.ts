@@ -33,9 +33,9 @@ export async function runMessage(given: MessageRun): Promise<Settled> {
   const message = readMessage(payload);
   if (message === undefined) return buried(underway, "the payload is no Message");
   underway.by = message.user;
-  const { manifest, bot, groups } = underway.parts;
+  const { manifest, bot, groups, held } = underway.parts;
   const matching = matchMessage(manifest.chat, message, bot);
-  const here = wanted(given, matching, message);
+  const here = wanted(given, matching, { message, held: await held.now() });
   if (here.length === 0) {
     tellUnmatched(underway, matching, message);
     return settle(underway, [], payload);
@@ -72,12 +72,21 @@ function readMessage(payload: Buffer): Message | undefined {
   }
 }
 
-/** The routes to run here. Those that ask for another ordering key become deliveries of their own. */
-function wanted({ underway, payload }: MessageRun, matching: Matching, message: Message): Matched[] {
+interface ForWhom {
+  readonly message: Message;
+  readonly held: ReadonlySet<number>;
+}
+
+/**
+ * The routes to run here. Those that ask for another ordering key become deliveries of their own, and so do those that are
+ * switched off: nothing else of its key waits for them.
+ */
+function wanted({ underway, payload }: MessageRun, matching: Matching, { message, held }: ForWhom): Matched[] {
   const only = underway.header?.only;
   if (only !== undefined) return matching.runs.filter(({ route }) => only.includes(route.id));
   return matching.runs.filter(({ route }) => {
-    const key = keyOf(route, message);
+    const isHeld = held.has(underway.parts.numbers.get(route.id) ?? 0);
+    const key = isHeld ? `${underway.claim.key}\n${route.id}` : keyOf(route, message);
     if (key === undefined || key === underway.claim.key) return true;
     underway.effects.push(childWithKey(underway, { route, key, payload }));
     return false;

@@ -29,6 +29,7 @@ import { HandlersLife } from "./handlers-life.ts";
 import { unpackRuns } from "./packing.ts";
 import { OwnMetrics } from "./own-metrics.ts";
 import type { ThreadConfig, ThreadData, ToThread } from "./protocol.ts";
+import { HeldRoutes } from "./held-routes.ts";
 import { Registry } from "./registry.ts";
 import { Rooms } from "./rooms.ts";
 import { presentRun } from "./run-route.ts";
@@ -207,6 +208,7 @@ export function threadParts(options: PartsOptions): ThreadParts {
     rooms: new Rooms(adapters, redirect),
     groups: new Groups({ client, keys, declared: groups, admins }),
     stores: new StoreReader(client, keys),
+    held: new HeldRoutes(broker, clock),
     numbers,
     broker,
     emit,

@@ -8,6 +8,7 @@ import type { Groups } from "../store/groups.ts";
 import type { StoreReader } from "../store/store.ts";
 import type { Emit } from "../telemetry/events.ts";
 import type { Tracing } from "../telemetry/tracing.ts";
+import type { HeldRoutes } from "./held-routes.ts";
 import type { OwnMetrics } from "./own-metrics.ts";
 import type { Rooms } from "./rooms.ts";
 
@@ -19,6 +20,8 @@ export interface ThreadParts {
   readonly stores: StoreReader;
   /** Route id -> its number in the registry. */
   readonly numbers: ReadonlyMap<string, number>;
+  /** Of chat. */
+  readonly held: HeldRoutes;
   /** Over the thread's own connection. */
   readonly broker: BrokerContext;
   readonly emit: Emit;

@@ -11,6 +11,7 @@ export const Greet = job("greet", { "~standard": { version: 1, vendor: "test", v
 export default defineHandler({
   name: "greeter",
   routes: (r) => ({
+    hello: r.command("hello <name>", { run: ({ args }) => "hello " + args.name }),
     greet: r.job(Greet, {
       help: "greets <b>somebody</b>",
       attempts: 1,
@@ -147,4 +148,22 @@ test("a change is told live to everybody who looks", async () => {
   expect(heard.filter(({ event }) => event === "audit").map(({ data }) => data.action)).toEqual(
     expect.arrayContaining(["queue.pause", "queue.resume"]),
   );
+});
+
+test("a chat route that is switched off holds back what is said to it and nothing else, until it is switched on", async () => {
+  await stack.listen();
+  await stack.say("antiphon hello ann");
+  await stack.hears("hello ann");
+  await post("/api/routes/greeter.hello/disable", {});
+  const held = async (): Promise<Body[]> => (await get("/api/jobs?queue=chat&route=greeter.hello")).items;
+  await waitFor(async () => {
+    await stack.say("antiphon hello bob");
+    return (await held()).length > 0;
+  }, PATIENT);
+  await stack.say("antiphon ping");
+  await stack.hears(/pong/i);
+  expect((await held())[0]).toMatchObject({ state: "waiting", kind: "message" });
+  await post("/api/routes/greeter.hello/enable", {});
+  await stack.hears("hello bob");
+  await waitFor(async () => (await held()).length === 0, PATIENT);
 });

@@ -160,7 +160,8 @@ eachServer((_name, url) => {
     await api().done("POST", "/routes/reports.monthly/enable");
     expect(await api().take(worker)).toHaveLength(1);
     expect(await api().queue.find(id)).toMatchObject({ state: "claimed" });
-    expect(await api().ask("POST", "/routes/deploy.ship/disable")).toMatchObject({ status: 409 });
+    await api().done("POST", "/routes/deploy.ship/disable");
+    expect((await rows())[0]).toMatchObject({ disabled: true, pausedIn: [{ queue: "chat" }] });
     expect(await api().ask("POST", "/routes/reports.weekly/disable")).toMatchObject({ status: 404 });
   });
 
