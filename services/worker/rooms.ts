@@ -47,6 +47,11 @@ export class Rooms {
     throw new AntiphonError("ROOM_UNKNOWN", `"${room}" is none of ${[...this.#adapters.keys()].join(", ")}.`);
   }
 
+  /** Where it goes in the end. */
+  unitOf({ unit }: Pick<Action, "unit">): string {
+    return this.#redirect?.unit ?? unit;
+  }
+
   can(room: RoomParts, capability: Capability): boolean {
     return this.#adapters.get(room.adapter)?.can.includes(capability) ?? false;
   }

@@ -11,8 +11,10 @@ import type { ThreadParts } from "./thread-parts.ts";
 const WEB = "web";
 
 /** The web chat has no outbox: what is said there goes to its readers at once. */
-export function startSay({ tracing }: ThreadParts, { unit, op, id }: Action): Span | undefined {
-  return tracing && startSend(tracing, unit === WEB ? WEB : `outbox/${unit}`, { action: op, id });
+export function startSay({ tracing, rooms }: ThreadParts, action: Action): Span | undefined {
+  if (tracing === undefined) return undefined;
+  const unit = rooms.unitOf(action);
+  return startSend(tracing, unit === WEB ? WEB : `outbox/${unit}`, { action: action.op, id: action.id });
 }
 
 /** The same, ended: it is written later. */
