@@ -248,6 +248,21 @@ withPostgres(() => {
     expect(again.epoch).not.toBe(first.epoch);
   });
 
+  test("what is over its time is gone for readers before anybody deletes it", async () => {
+    const namespace = `p${randomId()}`;
+    const bus = await open({ namespace });
+    // As if another process were at it.
+    await (await connection()).query(`SELECT pg_advisory_lock(hashtext('"antiphon".bus_sweep'), 1)`);
+    const published = await bus.publish("/a", 1, { maxAgeMs: 20 });
+    await waitFor(async () => (await bus.lastId("/a")) === 0, LONG_MS);
+    expect([await bus.backlog("/a", 0), await bus.lastMessage("/a")]).toEqual([[], undefined]);
+    expect(await count("bus_channels", `namespace = '${namespace}' AND name = '/a'`)).toBe(1);
+    const next = await bus.publish("/a", 2);
+    if (published.status !== "stored" || next.status !== "stored") throw new Error("not stored");
+    expect(next.epoch).not.toBe(published.epoch);
+    expect((await bus.backlog("/a", 0)).map(({ data }) => data)).toEqual([2]);
+  });
+
   test("the sweep leaves alone what is being published on, and two at once do not wait for each other", async () => {
     const namespace = `p${randomId()}`;
     const bus = await open({ namespace });
