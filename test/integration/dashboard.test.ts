@@ -37,7 +37,7 @@ withServer("chromium", () => {
   let deadId: string;
 
   beforeAll(async () => {
-    shop = await Shop.open();
+    shop = await Shop.open({ env: { ANTIPHON_TRACE_URL: "https://traces.example.org/?id={trace}&from=antiphon" } });
     browsing = await Browsing.open();
     shop.startLoad(5);
     deadId = (await shop.queue.enqueue("pay.capture", { order: "7", error: "no such card" }, { tags: ["vip"] })).id;
@@ -203,6 +203,30 @@ withServer("chromium", () => {
     await page.reload();
     await page.getByRole("button", { name: "Colours: dark. Change" }).waitFor();
     expect(await ground()).toBe(dark);
+  });
+
+  test("a webhook's request is shown without its secrets, with a link to where its trace is shown", async () => {
+    const trace = "4bf92f3577b34da6a3ce929d0e0e4736";
+    const headers = {
+      traceparent: `00-${trace}-00f067aa0ba902b7-01`,
+      authorization: "Bearer a-secret",
+      "x-bank": "north",
+      "content-type": "application/json",
+    };
+    const answer = await fetch(`http://127.0.0.1:${shop.httpPort}/hooks/pay`, {
+      method: "POST",
+      headers,
+      body: '{"a":1}',
+    });
+    const { id } = (await answer.json()) as { id: string };
+    await eventually(async () => (await shop.queue.find(id))?.state === "dead", "a dead webhook");
+    const { page } = await browsing.look(shop, { role: "viewer", at: `jobs/${id}` });
+    const request = page.getByRole("region", { name: "Request" });
+    await request.getByText("x-bank: north").waitFor();
+    expect(await request.textContent()).not.toContain("a-secret");
+    const link = page.getByRole("link", { name: trace });
+    expect(await link.getAttribute("href")).toBe(`https://traces.example.org/?id=${trace}&from=antiphon`);
+    expect(await link.getAttribute("rel")).toBe("noreferrer");
   });
 
   test("links lead from a job to its queue, its route, its worker and what else its key has", async () => {

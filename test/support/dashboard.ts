@@ -27,6 +27,8 @@ export class Shop {
   readonly chat: FakeChat;
   readonly queue: Queue;
   readonly adminPort: number;
+  /** Of the worker. */
+  readonly httpPort: number;
   #redis: RedisServer;
   readonly #processes: SpawnedNode[] = [];
   readonly #options: ShopOptions;
@@ -37,11 +39,13 @@ export class Shop {
     queue: Queue;
     redis: RedisServer;
     adminPort: number;
+    httpPort: number;
     options: ShopOptions;
   }) {
     this.chat = parts.chat;
     this.queue = parts.queue;
     this.adminPort = parts.adminPort;
+    this.httpPort = parts.httpPort;
     this.#redis = parts.redis;
     this.#options = parts.options;
   }
@@ -49,7 +53,14 @@ export class Shop {
   static async open(options: ShopOptions = {}): Promise<Shop> {
     const redis = await startRedisServer();
     const queue = await openQueue({ url: redis.url });
-    const shop = new Shop({ chat: await FakeChat.start(), queue, redis, adminPort: await freePort(), options });
+    const shop = new Shop({
+      chat: await FakeChat.start(),
+      queue,
+      redis,
+      adminPort: await freePort(),
+      httpPort: await freePort(),
+      options,
+    });
     await shop.#start("master").catch(async (error: unknown) => {
       await shop.close();
       throw error;
@@ -89,7 +100,7 @@ export class Shop {
         ANTIPHON_ADMIN_HOST: "127.0.0.1",
         ANTIPHON_ADMIN_PORT: mode === "master" ? String(this.adminPort) : "0",
         ANTIPHON_HTTP_HOST: "127.0.0.1",
-        ANTIPHON_HTTP_PORT: "0",
+        ANTIPHON_HTTP_PORT: String(this.httpPort),
         ANTIPHON_ADMIN_TOKENS: Object.entries(TOKENS)
           .map(([role, secret]) => `${role === "operator" ? "ann" : role}:${role}:${secret}`)
           .join(","),
