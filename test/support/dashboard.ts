@@ -179,8 +179,11 @@ export class Browsing {
     return new Browsing(await chromium.launch({ executablePath: "/usr/bin/chromium", args }));
   }
 
-  async look(shop: Shop, { role, at = "", url = shop.url, ...options }: LookOptions = {}): Promise<Look> {
-    shop.check();
+  async look(
+    shop: Pick<Shop, "url"> & Partial<Pick<Shop, "check">>,
+    { role, at = "", url = shop.url, ...options }: LookOptions = {},
+  ): Promise<Look> {
+    shop.check?.();
     const context = await this.#browser.newContext(options);
     context.setDefaultTimeout(SHOWN_MS);
     this.#contexts.push(context);
