@@ -97,6 +97,8 @@ export interface Whole {
 
 export const JSON_TYPE = ["content-type", "application/json; charset=utf-8"] as const;
 
+const STUCK_MS = 5_000;
+
 /** The one header of which there may be several. */
 const COOKIES = "set-cookie";
 
@@ -113,6 +115,8 @@ export function answer(response: ServerResponse, { status, headers, body }: Whol
   if (!response.req.complete) response.setHeader("connection", "close");
   response.writeHead(status);
   response.end(body);
+  // Who asks and never reads keeps what it asked for in our memory: progress counts, however slow.
+  if (!response.writableFinished) response.setTimeout(STUCK_MS, () => response.destroy());
 }
 
 export function answerError(response: ServerResponse, error: unknown, o: { random: Random; headers: Headers }): void {

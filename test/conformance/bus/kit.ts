@@ -53,6 +53,14 @@ export class TestBus {
     return published.offset;
   }
 
+  /** Messages of 50 KB with their numbers, from 1 on: more than the kernel keeps for a connection, and our limit beside it. */
+  async flood(channel: string, messages = 300): Promise<void> {
+    const text = "x".repeat(50_000);
+    for (let n = 1; n <= messages; n += 10) {
+      await Promise.all(Array.from({ length: 10 }, (_, k) => this.bus.publish(channel, { n: n + k, text })));
+    }
+  }
+
   async poll(positions: Positions, options: PollOptions = {}): Promise<Reply> {
     const { id = randomId(), query = "dlp=t", headers = {}, path = "", json = false, seq = 1 } = options;
     const asked = { ...positions, __seq: seq };

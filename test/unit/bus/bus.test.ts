@@ -256,6 +256,20 @@ eachServer((server, getUrl) => {
       await expect(attach()).rejects.toMatchObject({ code: "REDIS_UNAVAILABLE" });
     });
 
+    it("ends ten thousand streams spread over the time it is given, each once", async () => {
+      const { bus, attach } = await open();
+      const conns: Recorder[] = [];
+      for (let n = 0; n < 10_000; n += 100) {
+        conns.push(...(await Promise.all(Array.from({ length: 100 }, () => attach()))).map(({ conn }) => conn));
+      }
+      const ended = (): number => conns.filter(({ closed }) => closed === "ended").length;
+      bus.endStreams(1_000);
+      expect(ended()).toBe(0);
+      await waitFor(() => ended() === conns.length, { timeoutMs: 30_000 });
+      expect(bus.streams.size).toBe(0);
+      expect(bus.closed.get("ended")).toBe(10_000);
+    });
+
     it("loses and reorders nothing in random attaches, publishes and cuts", async () => {
       const { attach, say, subscriber, bus } = await open();
       const readers: { conn: Recorder; from: number }[] = [];
