@@ -213,8 +213,6 @@ describe("with a collector", () => {
     expect(slot).toMatchObject({ kind: "PRODUCER", parentId: "" });
     expect(slot?.resource["antiphon.mode"]).toBe("master");
   });
-    expect(slot.resource["antiphon.mode"]).toBe("master");
-  });
 });
 
 describe("without one", () => {
