@@ -28,9 +28,14 @@ const COMMANDS: Readonly<Record<string, Entry>> = {
     about: "what comes due when: list, pause, change, run now",
     load: async () => (await import("./cron.ts")).cron,
   },
+  top: { about: "how it stands, again and again", load: async () => (await import("./top.ts")).top },
   doctor: {
     about: "whether all is where it must be in Redis; mends it",
     load: async () => (await import("./doctor.ts")).doctor,
+  },
+  "support-bundle": {
+    about: "everything for whoever helps from afar, without secrets",
+    load: async () => (await import("./support-bundle.ts")).support,
   },
   audit: { about: "who changed what", load: async () => (await import("./audit.ts")).audit },
   leader: { about: "who leads which unit", load: async () => (await import("./leader.ts")).leader },

@@ -39,7 +39,7 @@ test("the help names every option, also those that every command has", () => {
 });
 
 test("every command in the list loads under its own name and explains itself", async () => {
-  const names = [...commandList().matchAll(/^ {2}antiphon (\w+)/gm)].map((match) => match[1] ?? "");
+  const names = [...commandList().matchAll(/^ {2}antiphon ([\w-]+)/gm)].map((match) => match[1] ?? "");
   expect(names).toEqual(expect.arrayContaining(["dev", "master", "worker", "shell", "validate", "queue", "leader"]));
   for (const name of names) {
     const found = await findCommand(name);
