@@ -1,10 +1,15 @@
 // The admin app with connections of its own: opened at the first request, closed with the process.
 
 import type { IncomingMessage, ServerResponse } from "node:http";
+import { hostname } from "node:os";
+import { isMainThread } from "node:worker_threads";
+import type { BrokerContext } from "../broker/connection.ts";
 import { Bus } from "../bus/bus.ts";
 import { RedisBackend } from "../bus/redis-backend.ts";
 import type { Config } from "../config.ts";
 import type { Site } from "../http/lazy-site.ts";
+import { mastersOf } from "../leader/masters.ts";
+import { seats } from "../leader/seats.ts";
 import { Queue } from "../queue/queue.ts";
 import { closeRedis, databaseOf, openRedis, type RedisClient } from "../redis/connect.ts";
 import { Keys } from "../redis/keys.ts";
@@ -14,6 +19,8 @@ import { cookieName } from "./access/callers.ts";
 import { accessPlugin } from "./access/plugin.ts";
 import { adminApp } from "./app.ts";
 import { Audit } from "./audit.ts";
+import { diagnosticsRoutes } from "./diagnostics.ts";
+import { supportRoutes } from "./routes-support.ts";
 import { dashboardFiles } from "./static.ts";
 
 const CONNECT_MS = 2_000;
@@ -56,6 +63,10 @@ export async function openSite(options: SiteOptions): Promise<Site> {
     access,
     cookie: cookieName(config.namespace),
     basePath,
+    apiPlugins: [
+      diagnosticsRoutes({ clock, leads: () => isLeading(context, leaseMs) }),
+      supportRoutes({ config, context, clock }),
+    ],
     plugins: [dashboardFiles({ traceUrl: config.traceUrl })],
   });
   return {
@@ -68,6 +79,14 @@ export async function openSite(options: SiteOptions): Promise<Site> {
       await Promise.all(opened.map((one) => closeRedis(one)));
     },
   };
+}
+
+/** By the name of its pod. The admin site of a worker is not in its main thread, and a worker leads nothing. */
+async function isLeading({ client, keys }: BrokerContext, leaseMs: number): Promise<boolean> {
+  if (!isMainThread) return false;
+  const masters = await mastersOf(client, keys, leaseMs);
+  const units = await seats(client, keys, { units: [], masters });
+  return units.some(({ leader }) => leader?.startsWith(`${hostname()}/`) === true);
 }
 
 /** The first answers shall not be refused only because nobody has connected yet. */
