@@ -94,7 +94,7 @@ function optionsOf({ element, lines, format }: Wanted): uPlot.Options {
         size: 26,
         gap: 6,
         space: 64,
-        values: (_plot, ticks, _axis, _space, step) => ticks.map((tick) => tickTime(tick, step)),
+        values: (_plot, ticks) => ticks.map((tick) => tickTime(tick, (ticks[1] ?? 0) - (ticks[0] ?? 0))),
       },
       { ...axis, size: 58, space: 32, values: (_plot, ticks) => ticks.map((tick) => format(tick)) },
     ],

@@ -2,7 +2,7 @@
 
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import type { Page } from "playwright-core";
-import { Browsing, eventually, goTo, Shop } from "../support/dashboard.ts";
+import { Browsing, goTo, Shop } from "../support/dashboard.ts";
 import { Hand } from "../support/dashboard-hand.ts";
 import { withServer } from "../support/redis.ts";
 
