@@ -69,7 +69,7 @@ export interface Backend {
   listenOnly(channels: () => Iterable<string>): Promise<void>;
   /** A message that could not be stored has an Error in its place. Throws `unavailable`: perhaps written, repeat it. */
   publish(call: PublishCall): Promise<(Position | Error)[]>;
-  /** The first `limit` messages with a higher offset. */
+  /** The first `limit` messages with a higher offset; fewer of large ones, whose last is then not the head. */
   after(channel: string, offset: number, limit: number): Promise<Stored>;
   /** The newest `limit` messages, oldest first. */
   recent(channel: string, limit: number): Promise<Stored>;

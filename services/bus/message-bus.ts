@@ -161,14 +161,14 @@ export class MessageBus {
   /** What is kept behind an id, oldest first. */
   async backlog(channel: string, after: number, options: OfSite = {}): Promise<Heard[]> {
     const stored = this.#stored(channel, options);
-    const { messages } = await this.#parts.bus.backend.after(stored, after, BACKLOG_MAX);
+    const messages = await this.#after(stored, after);
     return messages.map((message) => heard(stored, message, this.#parts.codec.decode));
   }
 
   /** The same of all channels, by global id. Needs `globalIndex`. */
   async globalBacklog(after: number): Promise<Heard[]> {
     this.#needsIndex();
-    const { messages } = await this.#parts.bus.backend.after(EVERYTHING, after, BACKLOG_MAX);
+    const messages = await this.#after(EVERYTHING, after);
     const { decode } = this.#parts.codec;
     return messages.map((message) =>
       inner(
@@ -228,6 +228,18 @@ export class MessageBus {
   /** How it stands, in this process. */
   diagnostics(): Diagnostics {
     return diagnose(this.#parts, CHANNELS_MAX);
+  }
+
+  async #after(stored: string, after: number): Promise<readonly BusMessage[]> {
+    const all: BusMessage[] = [];
+    for (let from = after; all.length < BACKLOG_MAX;) {
+      const { head, messages } = await this.#parts.bus.backend.after(stored, from, BACKLOG_MAX - all.length);
+      all.push(...messages);
+      const last = messages.at(-1);
+      if (last === undefined || last.offset >= head.offset) break;
+      from = last.offset;
+    }
+    return all;
   }
 
   get #local() {

@@ -21,6 +21,8 @@ const ROTATE = loadScript(new URL("./lua/rotate.lua", import.meta.url));
 
 const NO_CLOCK_OFFSET = 0;
 const LF = 10;
+/** So many are read at first; all that is read together is about so large. */
+const LOOK = { messages: 32, bytes: 1024 * 1024 } as const;
 
 export interface RedisBackendOptions {
   readonly commands: RedisClient;
@@ -131,8 +133,17 @@ export class RedisBackend implements Backend {
     return [channel, bell, keep.messages, keep.ageMs, epoch, "", least];
   }
 
-  after(channel: string, offset: number, limit: number): Promise<Stored> {
-    return this.#read(channel, ["XRANGE", `${offset + 1}-0`, "+"], limit);
+  /** A look at the first of them tells how many more are worth reading: the largest 300 would be 20 MB. */
+  async after(channel: string, offset: number, limit: number): Promise<Stored> {
+    const read = (from: number, count: number): Promise<Stored> =>
+      this.#read(channel, ["XRANGE", `${from + 1}-0`, "+"], count);
+    const some = await read(offset, Math.min(limit, LOOK.messages));
+    const last = some.messages.at(-1)?.offset ?? 0;
+    const rest = Math.min(limit, roomFor(some.messages)) - some.messages.length;
+    if (some.messages.length < LOOK.messages || rest <= 0 || last >= some.head.offset) return some;
+    const more = await read(last, rest);
+    const follows = more.head.epoch === some.head.epoch && more.messages[0]?.offset === last + 1;
+    return follows ? { head: more.head, messages: [...some.messages, ...more.messages] } : some;
   }
 
   async recent(channel: string, limit: number): Promise<Stored> {
@@ -194,6 +205,12 @@ export class RedisBackend implements Backend {
     this.#bells.clear();
     this.#onGap?.();
   };
+}
+
+/** How many of such messages are worth reading together. */
+function roomFor(messages: readonly BusMessage[]): number {
+  const bytes = messages.reduce((sum, { data }) => sum + data.byteLength, 0);
+  return Math.floor((LOOK.bytes * messages.length) / Math.max(1, bytes));
 }
 
 /** Fields: d, the message, and t, when it was stored. */

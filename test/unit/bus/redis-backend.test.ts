@@ -31,6 +31,36 @@ async function kept(backend: RedisBackend): Promise<string[]> {
 }
 
 eachServer((_server, getUrl) => {
+  describe("reading from Redis", () => {
+    it("reads about a megabyte of large messages at once, hundreds of small ones, and goes on without a hole", async () => {
+      const backend = open(getUrl());
+      const large = "x".repeat(60_000);
+      for (let n = 1; n <= 5; n++)
+        await backend.publish(
+          call(
+            n,
+            Array.from({ length: 16 }, () => large),
+          ),
+        );
+      await backend.publish(
+        call(
+          6,
+          Array.from({ length: 128 }, (_, n) => String(n)),
+        ),
+      );
+      const first = await backend.after(CHANNEL, 0, 300);
+      expect(first.messages.length).toBeLessThan(40);
+      expect(first.head.offset).toBe(208);
+      const offsets: number[] = [];
+      for (let from = 0; from < 208; from = offsets.at(-1) ?? 208) {
+        offsets.push(...(await backend.after(CHANNEL, from, 300)).messages.map(({ offset }) => offset));
+      }
+      expect(offsets).toEqual(Array.from({ length: 208 }, (_, index) => index + 1));
+      expect((await backend.after(CHANNEL, 80, 300)).messages).toHaveLength(128);
+      expect((await backend.after(CHANNEL, 80, 50)).messages).toHaveLength(50);
+    });
+  });
+
   describe("publishing to Redis", () => {
     it("writes the last two calls once, however often each comes", async () => {
       const backend = open(getUrl());
