@@ -161,6 +161,18 @@ const RUNS: readonly Figure[] = [
   },
   {
     section: "Runs",
+    title: "Redis answers (99 of 100)",
+    unit: "s",
+    queries: [
+      [
+        `histogram_quantile(0.99, sum by (le, messaging_operation_name) (rate(messaging_client_operation_duration_seconds_bucket{${S}}[5m])))`,
+        "{{messaging_operation_name}}",
+      ],
+    ],
+    says: "How long Redis takes to give work and to take outcomes.",
+  },
+  {
+    section: "Runs",
     title: "Slots",
     unit: "short",
     queries: [[`sum by (state) (antiphon_slots{${S}})`, "{{state}}"]],

@@ -42,6 +42,9 @@ export interface EventFields {
   "worker.drained": { returned: number; ms: number };
   "worker.ordered": { order: string };
   "queues.full": { queue: string; most: number };
+  "claims.taken": { queue: string; deliveries: number };
+  /** Redis answered a worker. */
+  "queue.asked": { queue: string; operation: "receive" | "settle"; ms: number };
   "claims.reaped": { queue: string; from: string; deliveries: number };
   "claims.resynced": { queue: string; deliveries: number };
   "run.failed": RunFailed;
@@ -125,7 +128,14 @@ export type EventName = keyof EventFields;
 export type Emit = <N extends EventName>(name: N, fields: EventFields[N]) => void;
 
 /** Counted and traced, and never logged: one comes with each run or request. */
-export type SilentName = "run.ended" | "webhook.answered" | "action.done" | "report.dropped" | "metric.told";
+export type SilentName =
+  | "claims.taken"
+  | "queue.asked"
+  | "run.ended"
+  | "webhook.answered"
+  | "action.done"
+  | "report.dropped"
+  | "metric.told";
 
 export const LEVELS: Readonly<Record<Exclude<EventName, "log" | SilentName>, Level>> = {
   "process.started": "info",

@@ -28,6 +28,10 @@ const RULES: Rules = {
   },
   "run.dead": (meter, { queue, route }) => meter.count("antiphon_dead_letters_total", [queue, route]),
   "run.refused": (meter, { route }) => meter.count("antiphon_runs_refused_total", [route]),
+  "claims.taken": (meter, { queue, deliveries }) =>
+    meter.count("messaging_client_consumed_messages_total", [queue], deliveries),
+  "queue.asked": (meter, { queue, operation, ms }) =>
+    meter.observe("messaging_client_operation_duration_seconds", [queue, operation], ms / 1000),
   "claims.reaped": (meter, { queue, deliveries }) => meter.count("antiphon_claims_reaped_total", [queue], deliveries),
   "worker.fenced": (meter, { queue }) => meter.count("antiphon_worker_fenced_total", [queue]),
   "thread.ended": (meter) => meter.count("antiphon_threads_ended_total"),

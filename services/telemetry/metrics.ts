@@ -69,6 +69,9 @@ const SHARED = {
   },
 } as const satisfies Record<string, MetricRow>;
 
+/** Of one answer of Redis. */
+const ANSWER_BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5];
+
 /** What runs did, told by the worker that ran them. */
 const RUNS = {
   antiphon_runs_total: {
@@ -80,6 +83,17 @@ const RUNS = {
     type: "histogram",
     labels: ["messaging_destination_name", "route"],
     help: "How long runs took, by queue and route.",
+  },
+  messaging_client_consumed_messages_total: {
+    type: "counter",
+    labels: ["messaging_destination_name"],
+    help: "Deliveries that this worker took, by queue.",
+  },
+  messaging_client_operation_duration_seconds: {
+    type: "histogram",
+    labels: ["messaging_destination_name", "messaging_operation_name"],
+    help: "How long Redis took to answer this worker; the operation is receive or settle, each of many deliveries at once.",
+    buckets: ANSWER_BUCKETS,
   },
   antiphon_dead_letters_total: {
     type: "counter",
@@ -133,7 +147,6 @@ const RUNS = {
   },
 } as const satisfies Record<string, MetricRow>;
 
-const LEASE_BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5];
 const GAP_BUCKETS = [1, 5, 15, 30, 60, 300, 900, 3600, 21_600, 86_400];
 
 /** What masters do, told by the one that does it. */
@@ -152,7 +165,7 @@ const LEADING = {
     type: "histogram",
     labels: ["unit"],
     help: "How long renewals of a Lease took.",
-    buckets: LEASE_BUCKETS,
+    buckets: ANSWER_BUCKETS,
   },
   antiphon_leader_transitions_total: {
     type: "counter",

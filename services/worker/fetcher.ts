@@ -155,9 +155,12 @@ export class Fetcher implements Part, TakeSource {
     this.#options.slots.want();
     const take = this.ask();
     if (take === undefined) return;
+    const { emit, clock, queue } = this.#options;
+    const askedAtMs = clock.monotonic();
     let taken: Taken;
     try {
       taken = await claims.take(take);
+      emit("queue.asked", { queue, operation: "receive", ms: clock.monotonic() - askedAtMs });
     } catch (error) {
       this.got(claims, take);
       return this.#options.failed(claims, error);

@@ -226,6 +226,8 @@ export class ServedQueue {
   #accept(claims: Claims, runs: readonly Run[]): void {
     const registration = this.#registration;
     if (registration?.claims !== claims) return; // fenced or gone meanwhile: the reaper has them
+    const deliveries = runs.reduce((sum, run) => sum + run.length, 0);
+    if (deliveries > 0) this.#options.emit("claims.taken", { queue: this.queue, deliveries });
     for (const run of runs) {
       this.#holdings.add(run);
       if (this.#closed) registration.settler.release(run);

@@ -133,14 +133,16 @@ export class Settler {
   }
 
   async #settle(batch: readonly Entry[]): Promise<void> {
-    const { claims, takes, left } = this.#options;
+    const { claims, takes, left, emit, clock } = this.#options;
     const take = takes.ask();
     await this.#call(
       async () => {
+        const askedAtMs = clock.monotonic();
         const { taken } = await claims.settle(
           batch.map(({ settlement }) => settlement),
           take,
         );
+        emit("queue.asked", { queue: claims.queue, operation: "settle", ms: clock.monotonic() - askedAtMs });
         if (!this.#dropped) for (const { claim, dropped } of batch) left([claim, ...dropped]);
         for (const { ack } of batch) ack?.end();
         if (take !== undefined) takes.got(claims, take, taken);

@@ -13,6 +13,8 @@ const EVENTS: { readonly [N in EventName]?: EventFields[N] } = {
   "run.ended": { route: "shop.sell", queue: "default", outcome: "done", ms: 12 },
   "run.dead": { route: "shop.sell", queue: "default", origin: "USER", reason: "USER" },
   "run.refused": { route: "shop.sell", user: "USER" },
+  "claims.taken": { queue: "default", deliveries: 4 },
+  "queue.asked": { queue: "default", operation: "receive", ms: 2 },
   "claims.reaped": { queue: "default", from: "wid", deliveries: 3 },
   "worker.fenced": { queue: "default", wid: "wid" },
   "thread.ended": { thread: 1, reason: "USER", deliveries: 1 },
@@ -87,6 +89,14 @@ test("lag has the buckets that the bus counts", () => {
 });
 
 test("what is told of every run and request is counted and never logged", () => {
-  for (const name of ["run.ended", "webhook.answered", "action.done", "metric.told", "report.dropped"])
+  for (const name of [
+    "run.ended",
+    "claims.taken",
+    "queue.asked",
+    "webhook.answered",
+    "action.done",
+    "metric.told",
+    "report.dropped",
+  ])
     expect(Object.hasOwn(LEVELS, name)).toBe(false);
 });
