@@ -4,6 +4,7 @@
 import { type FastifyInstance, type FastifyPluginAsync, fastify } from "fastify";
 import { answerErrors, type Statuses } from "../http/errors.ts";
 import type { Audit } from "./audit.ts";
+import { lazyCompilers } from "./compilers.ts";
 import { describeRoutes, documentRoute } from "./openapi.ts";
 import type { ApiParts } from "./parts.ts";
 import { botRoutes } from "./routes-bot.ts";
@@ -60,6 +61,7 @@ export async function adminApp(options: AppOptions): Promise<FastifyInstance> {
     routerOptions: { ignoreTrailingSlash: true, maxParamLength: PARAM_CHARS_MAX },
     // What is not in a schema is refused, and not left out in silence.
     ajv: { customOptions: { removeAdditional: false, coerceTypes: true } },
+    schemaController: { compilersFactory: lazyCompilers() },
   });
   answerErrors(app, { emit, random, statuses: STATUSES });
   takeEmptyBodies(app);

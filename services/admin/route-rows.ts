@@ -14,11 +14,12 @@ import { iso } from "./shapes.ts";
 
 /** By their ids; those that no worker describes any more too, for they may still have deliveries. */
 export async function routeRows(context: BrokerContext): Promise<Route[]> {
-  const [notes, numbers, queues] = await Promise.all([
+  const [notes, numbers, known] = await Promise.all([
     readCatalogue(context),
     readRoutes(context),
     workQueues(context),
   ]);
+  const queues = [...new Set([...known, ...[...notes.values()].map(({ queue }) => queue)])].sort();
   const pauses = await Promise.all(queues.map((queue) => pausesOf(context, queue)));
   const held = new Map<number, Route["pausedIn"]>();
   for (const [index, own] of pauses.entries())
@@ -28,7 +29,7 @@ export async function routeRows(context: BrokerContext): Promise<Route[]> {
         held.set(pause.route, [...(held.get(pause.route) ?? []), row]);
       }
   const rows = [...numbers].map(([number, id]) =>
-    rowOf(id, notes.get(id), { queues, pausedIn: held.get(number) ?? [] }),
+    rowOf(id, notes.get(id), { queues: known, pausedIn: held.get(number) ?? [] }),
   );
   return rows.sort((a, b) => (a.id < b.id ? -1 : 1));
 }
@@ -39,7 +40,7 @@ function rowOf(
   { queues, pausedIn }: { readonly queues: readonly string[]; readonly pausedIn: Route["pausedIn"] },
 ): Route {
   const { queue, restrictTo, ...told } = note ?? {};
-  const waitsIn = queue === CHAT ? [CHAT] : queues;
+  const waitsIn = queue === CHAT ? [CHAT] : [...queues, ...(queue === undefined ? [] : [queue])];
   return {
     id,
     handler: id.split(".")[0] ?? id,

@@ -3,6 +3,7 @@
 import type { FastifyPluginAsyncTypebox } from "@fastify/type-provider-typebox";
 import { type Static, Type } from "typebox";
 import { serverNowMs } from "../broker/connection.ts";
+import { readVitals } from "../broker/vitals.ts";
 import { Done, LIMIT, PageQuery, pageOf } from "./api.ts";
 import { Run, Worker } from "./api-bot.ts";
 import { change, look } from "./declared.ts";
@@ -34,7 +35,11 @@ export function workerRoutes(parts: ApiParts): FastifyPluginAsyncTypebox {
       }),
       async ({ query }) => {
         const { items, cursor } = pageOfList(await queue.workers.list(), ({ pod }) => pod, query);
-        return { items: items.map(workerRow), ...cursor };
+        const told = await readVitals(
+          parts.context,
+          items.map(({ pod }) => pod),
+        );
+        return { items: items.map((worker) => ({ ...workerRow(worker), ...told.get(worker.pod) })), ...cursor };
       },
     );
     app.get(

@@ -134,6 +134,11 @@ export class Keys {
     return `${this.tag}:catalogue`;
   }
 
+  /** What a worker's process says of itself. */
+  vitals(pod: string): string {
+    return `${this.tag}:vitals:${pod}`;
+  }
+
   /** What was purged and can be put back for a few minutes. */
   undo(token: string): string {
     return `${this.tag}:undo:${token}`;

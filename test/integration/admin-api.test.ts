@@ -129,6 +129,8 @@ test("workers describe their routes, and what runs and fails is told live, once 
   expect(now).toMatchObject({ redis: { ok: true }, totals: { dead: 1 }, units: [{ unit: "control" }] });
   expect(now.workers).toHaveLength(2);
   expect(now.units[0].leader).not.toBeNull();
+  const { items: workers } = await get("/api/workers");
+  expect(workers.map(({ rssBytes }: Body) => rssBytes > 10_000_000)).toEqual([true, true]);
 
   const heard = await listen(1);
   const last =

@@ -3,6 +3,7 @@
 
 import { describe, expect, test } from "vitest";
 import { type RouteNote, writeCatalogue } from "../../../services/broker/catalogue.ts";
+import { writeVitals } from "../../../services/broker/vitals.ts";
 import { lookAtSchedules, syncSchedules } from "../../../services/broker/cron.ts";
 import { adminApis, SECRET, WATCHER } from "../../support/admin-api.ts";
 import { outcome } from "../../support/broker.ts";
@@ -20,9 +21,19 @@ eachServer((_name, url) => {
       await api().bench.worker("pod-2.b");
       await api().enqueue();
       await api().take(worker);
+      await writeVitals(api().bench.context, "pod-1", { rssBytes: 123_456_789 });
       const { items } = await api().get("/workers");
       expect(items).toMatchObject([
-        { pod: "pod-1", claimed: 1, slots: 32, threads: 2, pool: "heavy", queues: ["default"], order: "" },
+        {
+          pod: "pod-1",
+          claimed: 1,
+          slots: 32,
+          threads: 2,
+          pool: "heavy",
+          queues: ["default"],
+          order: "",
+          rssBytes: 123_456_789,
+        },
         { pod: "pod-2", claimed: 0 },
       ]);
       expect((await api().get("/workers?limit=1")).cursor).toBe("pod-1");
@@ -152,7 +163,7 @@ eachServer((_name, url) => {
       { id: "reports.monthly", kind: "job", attempts: 5 },
     ]);
     await api().done("POST", "/routes/reports.monthly/disable");
-    expect((await rows())[2]).toMatchObject({ disabled: true, pausedIn: [{ queue: "default" }] });
+    expect((await rows())[2]).toMatchObject({ disabled: true, pausedIn: [{ queue: "default" }, { queue: "nightly" }] });
     const worker = await api().bench.worker("pod.1");
     await api().enqueue({}, { queue: "nightly" });
     expect(await api().take(worker)).toEqual([]);

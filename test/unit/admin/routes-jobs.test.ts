@@ -15,8 +15,10 @@ eachServer((_name, url) => {
   const bury = async (count: number, options: Json = {}, input: unknown = { team: "north" }): Promise<string[]> => {
     const { queue = "fatal" } = options;
     const worker = await api().bench.worker("undertaker.1", String(queue));
-    const made: string[] = [];
-    for (let n = 0; n < count; n++) made.push(await api().enqueue(input, { queue, ...options }));
+    const inputs = Array.from({ length: count }, () => input);
+    const made = (await api().queue.enqueueAll("reports.make", inputs, { queue: "fatal", ...options })).map(
+      ({ id }) => id,
+    );
     const claims = await api().take(worker, count);
     await worker.settle(claims.map((claim) => outcome(claim, "dead", { error: "reports.monthly: it cannot be" })));
     await worker.bye([]);
