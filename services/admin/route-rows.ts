@@ -14,11 +14,7 @@ import { iso } from "./shapes.ts";
 
 /** By their ids; those that no worker describes any more too, for they may still have deliveries. */
 export async function routeRows(context: BrokerContext): Promise<Route[]> {
-  const [notes, numbers, known] = await Promise.all([
-    readCatalogue(context),
-    readRoutes(context),
-    workQueues(context),
-  ]);
+  const [notes, numbers, known] = await Promise.all([readCatalogue(context), readRoutes(context), workQueues(context)]);
   const queues = [...new Set([...known, ...[...notes.values()].map(({ queue }) => queue)])].sort();
   const pauses = await Promise.all(queues.map((queue) => pausesOf(context, queue)));
   const held = new Map<number, Route["pausedIn"]>();

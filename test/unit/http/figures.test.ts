@@ -143,7 +143,12 @@ test("/metrics is text for Prometheus with every metric of the list, and figures
 });
 
 test("however many queues there are, the number of series is bounded", async () => {
-  const many = Array.from({ length: 1_000 }, (_, index) => ({ ...EMPTY, ...SERVED, name: `q${index}`, drainSeconds: 0 }));
+  const many = Array.from({ length: 1_000 }, (_, index) => ({
+    ...EMPTY,
+    ...SERVED,
+    name: `q${index}`,
+    drainSeconds: 0,
+  }));
   const [answer] = await ask(async () => ({ queues: many, outboxes: [], pools: [] }), "/metrics");
   expect(answer?.text.match(/^antiphon_queue_drain_seconds\{/gm)).toHaveLength(200);
   expect(answer?.text).toContain("\nantiphon_queues_left_out 800\n");
