@@ -2,7 +2,7 @@ import { defineConfig } from "vitest/config";
 
 const source = (path: string): string => new URL(`./services/${path}`, import.meta.url).pathname;
 
-// Tests mostly wait, so three files run side by side on two cores; what kills processes under load runs alone.
+// Tests mostly wait, so three or four files run side by side on two cores; what kills processes under load runs alone.
 export default defineConfig({
   // The package's own name means its sources here; its exports are what `npm run build` makes of them.
   resolve: {
@@ -39,7 +39,7 @@ export default defineConfig({
         test: {
           name: "integration",
           include: ["test/integration/**/*.test.ts", "test/conformance/**/*.test.ts"],
-          maxWorkers: 3,
+          maxWorkers: 4,
           testTimeout: 180_000,
           hookTimeout: 60_000,
           sequence: { groupOrder: 1 },

@@ -11,10 +11,11 @@ export function iso(ms: number): string {
   return new Date(ms).toISOString();
 }
 
-export function queueRow({ pauses, limits, workers, ...info }: QueueInfo): Queue {
+export function queueRow({ pauses, limits, workers, weights, ...info }: QueueInfo): Queue {
   return {
     ...info,
     workers: [...workers],
+    weights: [...weights],
     limits,
     pauses: pauses.map(({ since, ...pause }) => ({ ...pause, since: since.toISOString() })),
   };

@@ -15,9 +15,11 @@ import type {
 import type { PriorityClass } from "../sdk/place.ts";
 
 export function infoOf(queue: Queue): QueueInfo {
-  const { pauses, limits, oldestMs: _, weights: __, arrivalsPerSecond = 0, ...row } = queue;
+  const { pauses, limits, oldestMs = 0, weights = [], arrivalsPerSecond = 0, ...row } = queue;
   return {
     ...row,
+    oldestMs,
+    weights,
     arrivalsPerSecond,
     limits: limits as Limits,
     pauses: pauses.map(({ since, ...pause }) => ({ ...pause, since: new Date(since) })),

@@ -6,7 +6,8 @@ import { queueDepth, type QueueDepth } from "../broker/depth.ts";
 import { figuresOf } from "../broker/figures.ts";
 import { queueLimitsOf, type QueueRates, setQueueLimits } from "../broker/limits.ts";
 import { pause, type Paused, pausesOf, resume } from "../broker/pauses.ts";
-import { queueNames, registeredWorkers } from "../broker/reap.ts";
+import { queueNames, type RegisteredWorker, registeredWorkers } from "../broker/reap.ts";
+import { servedAs } from "../broker/served.ts";
 import { isName } from "../redis/keys.ts";
 import { AntiphonError } from "../runtime/errors.ts";
 import { type Duration, durationMs } from "../sdk/duration.ts";
@@ -34,6 +35,10 @@ export interface Limits {
 export interface QueueInfo extends QueueDepth {
   /** Pods that serve it. */
   readonly workers: readonly string[];
+  /** How much of their turns the workers of each pool give it. */
+  readonly weights: readonly { readonly pool: string; readonly weight: number }[];
+  /** For how long the oldest delivery that is next in line has been ready. */
+  readonly oldestMs: number;
   readonly pauses: readonly PauseInfo[];
   readonly limits: Limits;
   /** Over the last half minute. */
@@ -61,6 +66,7 @@ export interface HistoryEntry {
 }
 
 const HISTORY_LIMIT = 50;
+const DEFAULT_POOL = "default";
 const RATE_MAX = 1_000_000;
 
 export class Queues {
@@ -92,9 +98,16 @@ export class Queues {
     ]);
     const workers = [...new Set(registered.map(({ wid }) => wid.slice(0, wid.lastIndexOf("."))))].sort();
     const told = await Promise.all(pauses.map((one) => this.#told(one)));
-    const { arrivalsPerSecond, meanRunMs } = figures;
-    const rates = { arrivalsPerSecond, ...(meanRunMs !== null && { meanRunMs }) };
-    return { ...depth, workers, pauses: told, limits: limitsOf(limits), ...rates };
+    const { arrivalsPerSecond, oldestMs, meanRunMs } = figures;
+    const rates = { arrivalsPerSecond, oldestMs, ...(meanRunMs !== null && { meanRunMs }) };
+    return {
+      ...depth,
+      workers,
+      weights: weightsOf(name, registered),
+      pauses: told,
+      limits: limitsOf(limits),
+      ...rates,
+    };
   }
 
   /** Nothing new of it begins, what runs runs on, nothing is lost. */
@@ -130,6 +143,16 @@ export class Queues {
     if (pause.kind === "queue") return { kind, since };
     return { kind, since, route: (await this.#directory.routeOf(pause.route)) ?? `number ${pause.route}` };
   }
+}
+
+/** By the names of the pools. */
+function weightsOf(queue: string, registered: readonly RegisteredWorker[]): QueueInfo["weights"] {
+  const byPool = new Map<string, number>();
+  for (const { facts } of registered) {
+    const weight = facts?.serves && servedAs(facts.serves, queue)?.weight;
+    if (weight !== undefined) byPool.set(facts?.pool ?? DEFAULT_POOL, weight);
+  }
+  return [...byPool].map(([pool, weight]) => ({ pool, weight })).sort((a, b) => (a.pool < b.pool ? -1 : 1));
 }
 
 function checkedName(name: string): string {

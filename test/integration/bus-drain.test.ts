@@ -1,4 +1,4 @@
-// SIGTERM to a worker with ten thousand streams: each is ended as a stream ends, the process goes, others notice nothing.
+// SIGTERM to a worker with thousands of streams (all ten thousand with DRAINED_STREAMS=10000, where a minute does not matter): each is ended as a stream ends, the process goes, others notice nothing.
 
 import { afterEach, expect, test } from "vitest";
 import { openBus } from "../../services/bus/plugin.ts";
@@ -11,7 +11,7 @@ import { BusSocket } from "../support/bus-socket.ts";
 import { waitFor } from "../support/wait-for.ts";
 
 const ROOT = new URL("../../", import.meta.url);
-const WANTED = 10_000;
+const WANTED = Number(process.env["DRAINED_STREAMS"] ?? 2_500);
 /** Descriptors that a process needs for other things. */
 const OTHERS = 500;
 const READY_MS = 60_000;
@@ -52,7 +52,7 @@ async function serve(redisUrl: string, namespace: string): Promise<Served> {
   return { node, port };
 }
 
-test("each of 10,000 streams ends with an empty array, the worker goes, and a reader of another worker hears everything", async () => {
+test("each of thousands of streams ends with an empty array, the worker goes, and a reader of another worker hears everything", async () => {
   const [{ url }, namespace] = [await testRedis(), `drain-${randomId()}`];
   const [goes, stays] = await Promise.all([serve(url, namespace), serve(url, namespace)]);
   const bus = await openBus({ url, namespace });

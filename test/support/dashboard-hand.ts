@@ -1,7 +1,48 @@
 // An operator's hand on the dashboard: clicks by names, dialogs, and what becomes of it.
 
+import { afterAll, afterEach, beforeAll, expect } from "vitest";
 import type { Page } from "playwright-core";
-import { eventually, type Shop } from "./dashboard.ts";
+import { Browsing, eventually, Shop } from "./dashboard.ts";
+
+export interface Operator {
+  readonly shop: Shop;
+  readonly page: Page;
+  readonly hand: Hand;
+}
+
+/** Called within a suite: a shop with some work, and an operator in front of it. The page may complain of nothing. */
+export function useOperator(): Operator {
+  const at: { shop?: Shop; browsing?: Browsing; page?: Page; problems?: readonly string[]; hand?: Hand } = {};
+  beforeAll(async () => {
+    at.shop = await Shop.open();
+    at.shop.startLoad(5);
+    at.browsing = await Browsing.open();
+    const viewport = { width: 1400, height: 900 };
+    Object.assign(at, await at.browsing.look(at.shop, { role: "operator", viewport }));
+    at.hand = new Hand(there(at.page), at.shop);
+  }, 240_000);
+  afterEach(() => expect(at.problems).toEqual([]));
+  afterAll(async () => {
+    await at.browsing?.close();
+    await at.shop?.close();
+  });
+  return {
+    get shop() {
+      return there(at.shop);
+    },
+    get page() {
+      return there(at.page);
+    },
+    get hand() {
+      return there(at.hand);
+    },
+  };
+}
+
+function there<T>(value: T | undefined): T {
+  if (value === undefined) throw new Error("asked before the suite began");
+  return value;
+}
 
 export class Hand {
   readonly #page: Page;

@@ -2,7 +2,7 @@
 
 import type { JSX } from "preact";
 import type { Snapshot } from "../../admin/api.ts";
-import { Chart } from "../chart.tsx";
+import { Charts } from "../charts.tsx";
 import { useFetched } from "../fetched.ts";
 import { bytes, count, duration, many, rate } from "../format.ts";
 import { hrefOf } from "../link.ts";
@@ -55,7 +55,7 @@ function Shown({ now, past }: ShownProps): JSX.Element {
   return (
     <>
       <Figures now={now} />
-      <Charts past={past} />
+      <Charts past={past} rows={past.map((snapshot) => snapshot.totals)} />
       <div class="columns">
         <Panel title="Queues" more={<a href={hrefOf(["queues"])}>All</a>}>
           <Busiest now={now} />
@@ -131,50 +131,6 @@ function Figures({ now: { totals, workers, pools, redis } }: { now: Snapshot }):
         tone={redis.ok ? "plain" : "bad"}
       />
     </section>
-  );
-}
-
-function Charts({ past }: { past: readonly Snapshot[] }): JSX.Element {
-  const times = past.map(({ at }) => Date.parse(at) / 1000);
-  const of = (value: (totals: Snapshot["totals"]) => number | null) => past.map(({ totals }) => value(totals));
-  const plain = (value: number): string => count(Math.round(value * 10) / 10);
-  return (
-    <div class="charts">
-      <Panel title="Throughput">
-        <Chart
-          label="Deliveries per second"
-          times={times}
-          format={rate}
-          lines={[
-            { name: "finished", paint: "good", filled: true, values: of((totals) => totals.finishedPerSecond) },
-            { name: "arrive", paint: "accent", values: of((totals) => totals.arrivalsPerSecond) },
-            { name: "fail", paint: "bad", values: of((totals) => totals.failedPerSecond) },
-          ]}
-        />
-      </Panel>
-      <Panel title="Backlog">
-        <Chart
-          label="Deliveries that wait and run"
-          times={times}
-          format={plain}
-          lines={[
-            { name: "waiting", paint: "accent", filled: true, values: of((totals) => totals.ready) },
-            { name: "running", paint: "good", values: of((totals) => totals.claimed) },
-          ]}
-        />
-      </Panel>
-      <Panel title="Latency">
-        <Chart
-          label="Age of the oldest that waits, and how long a run takes"
-          times={times}
-          format={duration}
-          lines={[
-            { name: "oldest waiting", paint: "warn", filled: true, values: of((totals) => totals.oldestMs) },
-            { name: "mean run", paint: "accent", values: of((totals) => totals.meanRunMs) },
-          ]}
-        />
-      </Panel>
-    </div>
   );
 }
 

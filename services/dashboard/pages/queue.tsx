@@ -11,7 +11,7 @@ import { Badge, Button, Figure, Loaded, Panel, RouteLink, WorkerLink } from "../
 import { History } from "../history.tsx";
 import { Table } from "../table.tsx";
 import { Time } from "../time.tsx";
-import { QueueCharts } from "../queue-charts.tsx";
+import { QueueCharts } from "../charts.tsx";
 import { Keys } from "./keys.tsx";
 import { editLimits, pausePart } from "./queue-forms.tsx";
 import { Marks, PauseButton } from "./queues.tsx";

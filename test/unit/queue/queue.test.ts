@@ -386,6 +386,25 @@ eachServer((_name, url) => {
     ]);
   });
 
+  test("of a queue it is told which weight each pool gives it, and how old its oldest is", async () => {
+    const tags = { all: true, untagged: false, only: [], never: [] };
+    const size = { startedAtMs: 1_700_000_000_000, threads: 2, slots: 32 };
+    for (const [pool, queues] of [
+      ["heavy", [{ queue: "low", weight: 3 }]],
+      ["default", [{ queue: "*", weight: 1 }]],
+    ] as const) {
+      const claims = new Claims({ ...bench.context, queue: "low", wid: `${pool}.a` });
+      const facts = { ...size, process: pool, pool, serves: { queues, tags } };
+      await claims.register({ clientId: "1", pod: pool, facts });
+    }
+    await bench.producer.enqueue("low", { route: 0, envelope: "x" });
+    expect((await queue.show("low")).weights).toEqual([
+      { pool: "default", weight: 1 },
+      { pool: "heavy", weight: 3 },
+    ]);
+    await waitFor(async () => (await queue.show("low")).oldestMs > 0);
+  });
+
   test("a route that a worker registers later is found", async () => {
     const Late = job("late", z.string());
     await expect(queue.enqueue(Late, "x")).rejects.toMatchObject({ code: "ROUTE_UNKNOWN" });
