@@ -87,7 +87,7 @@ const RUNS = {
   messaging_client_consumed_messages_total: {
     type: "counter",
     labels: ["messaging_destination_name"],
-    help: "Deliveries that this worker took, by queue.",
+    help: "Deliveries that this worker took, by queue; one that was put back and taken again counts again.",
   },
   messaging_client_operation_duration_seconds: {
     type: "histogram",

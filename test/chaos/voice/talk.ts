@@ -27,6 +27,7 @@ const TICK_MS = 20;
 const ROOMS = 5;
 const AGAIN_MS = 50;
 const UID_MS = 3_600_000;
+const BACK_MS = 30_000;
 
 export class Talk {
   readonly keys: Keys;
@@ -100,6 +101,8 @@ export class Talk {
 
   /** Writes as the leader of that epoch would if it did not know that it is over. @returns what was not refused */
   async haunt(epoch: string): Promise<string[]> {
+    // What Redis refuses is told, and not that our own connection comes back later than its leader's.
+    await waitFor(() => this.#client.ping(), { timeoutMs: BACK_MS, what: "our own connection is back" });
     const broker = { client: this.#client, keys: this.keys };
     const outbox = new OutboxClaims({ ...broker, unit: "fake", epoch });
     const writes: [what: string, write: () => Promise<unknown>][] = [
