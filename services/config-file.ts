@@ -4,7 +4,6 @@ import { existsSync, readdirSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { dirname, extname, isAbsolute, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
-import { LineCounter, parseDocument } from "yaml";
 
 export interface ConfigFile {
   readonly path: string | undefined;
@@ -95,7 +94,9 @@ function parseJson(content: string): unknown {
   }
 }
 
-function parseYaml(content: string): unknown {
+/** The parser is 12 MiB in memory, which a process without such a file does not need. */
+async function parseYaml(content: string): Promise<unknown> {
+  const { LineCounter, parseDocument } = await import("yaml");
   const lines = new LineCounter();
   const document = parseDocument(content, { lineCounter: lines, prettyErrors: false });
   const places = document.errors.map(({ code, pos }) => {
