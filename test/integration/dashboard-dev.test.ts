@@ -10,8 +10,7 @@ withServer("chromium", () => {
   let browsing: Browsing;
 
   beforeAll(async () => {
-    // Longer than a busy machine may keep a main thread from its beat.
-    stack = new LocalStack({ env: { ANTIPHON_LEASE_MS: "15000" } });
+    stack = new LocalStack();
     await stack.start();
     browsing = await Browsing.open();
   }, 120_000);

@@ -95,8 +95,6 @@ export class Shop {
         ANTIPHON_ADAPTERS: "web,fake",
         FAKE_URL: this.chat.url,
         ANTIPHON_HANDLERS: HANDLERS,
-        // Longer than a busy machine may keep a main thread from its beat.
-        ANTIPHON_LEASE_MS: "15000",
         ANTIPHON_ADMIN_HOST: "127.0.0.1",
         ANTIPHON_ADMIN_PORT: mode === "master" ? String(this.adminPort) : "0",
         ANTIPHON_HTTP_HOST: "127.0.0.1",
