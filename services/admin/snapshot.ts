@@ -5,6 +5,7 @@ import type { BrokerContext } from "../broker/connection.ts";
 import { type QueueFigures, queueFigures } from "../broker/figures.ts";
 import { ordersOf } from "../broker/orders.ts";
 import { readRoutes } from "../broker/routes.ts";
+import { DEFAULT_POOL } from "../broker/served.ts";
 import { workloadOf } from "../broker/workload.ts";
 import { mastersOf } from "../leader/masters.ts";
 import { type Seat, seats } from "../leader/seats.ts";
@@ -128,7 +129,7 @@ function workersOf(
     const [first] = processes.values();
     return {
       pod,
-      pool: first?.pool ?? "default",
+      pool: first?.pool ?? DEFAULT_POOL,
       slots: [...processes.values()].reduce((slots, facts) => slots + facts.slots, 0),
       claimed: claimers.reduce((claimed, one) => claimed + one.claimed, 0),
       order: orders.get(pod) ?? ("" as const),

@@ -4,7 +4,7 @@
 import { type Reply, loadScript, runScript, text, utf8 } from "../redis/scripts.ts";
 import type { WorkerFacts } from "./claims.ts";
 import { type BrokerContext, translate, withOffset } from "./connection.ts";
-import { queueNames } from "./reap.ts";
+import { decodeInfo, queueNames } from "./reap.ts";
 import { isOutbox } from "./served.ts";
 
 const FIGURES = loadScript(new URL("./lua/figures.lua", import.meta.url));
@@ -135,18 +135,7 @@ function limitsOf(stored: string): QueueFigures["limits"] {
 
 /** `list`: `wid`, `<client id> <pod> <JSON>`, … Facts that cannot be read are left out. */
 function workersOf(list: readonly Reply[], claimed: readonly number[]): Pick<QueueFigures, "workers" | "claimers"> {
-  const infos = list.filter((_, index) => index % 2 === 1).map((info) => utf8(info));
-  const claimers = infos.map((info, index): Claimer => {
-    const [, pod = ""] = info.split(" ", 2);
-    return { pod, claimed: claimed[index] ?? 0, facts: factsOf(info) };
-  });
+  const infos = list.filter((_, index) => index % 2 === 1).map((info) => decodeInfo(utf8(info)));
+  const claimers = infos.map(({ pod, facts }, index): Claimer => ({ pod, claimed: claimed[index] ?? 0, facts }));
   return { claimers, workers: claimers.flatMap(({ facts }) => facts ?? []) };
-}
-
-function factsOf(info: string): WorkerFacts | undefined {
-  try {
-    return JSON.parse(info.replace(/^\S* \S* /, "")) as WorkerFacts;
-  } catch {
-    return undefined;
-  }
 }

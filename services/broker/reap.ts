@@ -17,7 +17,7 @@ export interface RegisteredWorker {
 }
 
 /** `<client id> <pod>`, and what else the worker says of itself, as JSON. */
-function decodeInfo(info: string): Pick<RegisteredWorker, "info" | "clientId" | "pod" | "facts"> {
+export function decodeInfo(info: string): Pick<RegisteredWorker, "info" | "clientId" | "pod" | "facts"> {
   const [clientId = "", pod = "", ...rest] = info.split(" ");
   const facts = decodeFacts(rest.join(" "));
   return { info, clientId, pod, ...(facts && { facts }) };

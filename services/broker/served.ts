@@ -3,6 +3,8 @@
 /** Of Messages. They have no tags, and threads of their own. */
 export const CHAT = "chat";
 const OUTBOX = "outbox/";
+/** Of workers that do not say which is theirs. */
+export const DEFAULT_POOL = "default";
 
 export interface Serves {
   /** `*` is every other one. */

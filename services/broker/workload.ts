@@ -12,7 +12,7 @@ import type { Share, WorkerFacts } from "./claims.ts";
 import type { BrokerContext } from "./connection.ts";
 import { queueFigures, type QueueFigures } from "./figures.ts";
 import { type OutboxLoad, outboxLoads } from "./outbox-loads.ts";
-import { kindOf, servedAs, type Serves } from "./served.ts";
+import { DEFAULT_POOL, kindOf, servedAs, type Serves } from "./served.ts";
 
 const DRAIN_S = 10;
 const FULL = 0.8;
@@ -21,7 +21,6 @@ const AGE_MS = 30_000;
 const AGE_FACTOR_MAX = 2;
 /** Of a queue that nobody has run yet. Low: a beat later it is known, and pods that were not needed stay for minutes. */
 const RUN_MS = 100;
-const DEFAULT_POOL = "default";
 const EVERYTHING: Serves = {
   queues: [{ queue: "*", weight: 1 }],
   tags: { all: true, untagged: false, only: [], never: [] },

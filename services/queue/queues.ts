@@ -7,7 +7,7 @@ import { figuresOf } from "../broker/figures.ts";
 import { queueLimitsOf, type QueueRates, setQueueLimits } from "../broker/limits.ts";
 import { pause, type Paused, pausesOf, resume } from "../broker/pauses.ts";
 import { queueNames, type RegisteredWorker, registeredWorkers } from "../broker/reap.ts";
-import { servedAs } from "../broker/served.ts";
+import { DEFAULT_POOL, servedAs } from "../broker/served.ts";
 import { isName } from "../redis/keys.ts";
 import { AntiphonError } from "../runtime/errors.ts";
 import { type Duration, durationMs } from "../sdk/duration.ts";
@@ -66,7 +66,6 @@ export interface HistoryEntry {
 }
 
 const HISTORY_LIMIT = 50;
-const DEFAULT_POOL = "default";
 const RATE_MAX = 1_000_000;
 
 export class Queues {
