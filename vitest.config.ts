@@ -2,6 +2,9 @@ import { defineConfig } from "vitest/config";
 
 const source = (path: string): string => new URL(`./services/${path}`, import.meta.url).pathname;
 
+// Hundreds of processes start in the tests: what one has compiled, the next ones read.
+process.env["NODE_COMPILE_CACHE"] ??= new URL("./node_modules/.cache/compiled", import.meta.url).pathname;
+
 // Tests mostly wait, so three or four files run side by side on two cores; what kills processes under load runs alone.
 export default defineConfig({
   // The package's own name means its sources here; its exports are what `npm run build` makes of them.
