@@ -1,11 +1,12 @@
 // Writes docs/operators/configuration.md from the table of settings: `node scripts/configuration-page.ts`. A test compares.
 
 import { writeFileSync } from "node:fs";
-import { ADAPTER_COMMON, ADAPTER_SETTINGS, type Row, SETTINGS } from "../services/config.ts";
+import { ADAPTER_COMMON, ADAPTER_SETTINGS, SETTINGS } from "../services/config/config.ts";
+import type { AnyRows, Row } from "../services/config/row.ts";
 
 const AROUND = { env: {}, cwd: ".", cores: 2, terminal: false, dev: false };
 
-const INTRODUCTION = `<!-- Written by scripts/configuration-page.ts from services/config.ts. -->
+const INTRODUCTION = `<!-- Written by scripts/configuration-page.ts from services/config. -->
 
 # Configuration
 
@@ -49,7 +50,7 @@ export function configurationPage(): string {
   ].join("\n");
 }
 
-function table(rows: Readonly<Record<string, Row<unknown>>>): string {
+function table(rows: AnyRows): string {
   const lines = Object.entries(rows).map(
     ([key, row]) =>
       `| \`${key}\` | ${row.variable === undefined ? "–" : `\`${row.variable}\``} | ${preset(row)} | ${row.sentence} Must be ${row.kind.says}. |`,

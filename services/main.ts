@@ -4,7 +4,7 @@
 import { availableParallelism } from "node:os";
 import { type Command, helpOf, parseWords, UsageError } from "./cli/command.ts";
 import { commandList, findCommand } from "./cli/commands.ts";
-import { readConfig } from "./config-read.ts";
+import { readConfig } from "./config/read.ts";
 import { AntiphonError } from "./runtime/errors.ts";
 
 /** How long a process whose parent has gone may take to stop. */

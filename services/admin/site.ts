@@ -6,7 +6,7 @@ import { isMainThread } from "node:worker_threads";
 import type { BrokerContext } from "../broker/connection.ts";
 import { Bus } from "../bus/bus.ts";
 import { RedisBackend } from "../bus/redis-backend.ts";
-import type { Config } from "../config.ts";
+import type { Config } from "../config/config.ts";
 import type { Site } from "../http/lazy-site.ts";
 import { mastersOf } from "../leader/masters.ts";
 import { seats } from "../leader/seats.ts";

@@ -1,12 +1,11 @@
 // The settings as they may leave the house: what is secret, by its kind or by its name, is only said to be there.
 
-import { ADAPTER_COMMON, ADAPTER_SETTINGS, type Config, type Row, SETTINGS } from "../config.ts";
+import { ADAPTER_COMMON, ADAPTER_SETTINGS, type Config, SETTINGS } from "../config/config.ts";
+import type { AnyRows } from "../config/row.ts";
 
 const HIDDEN = "[removed]";
 /** Of settings whose kind nobody knows: those of handlers and of adapters of one's own. */
 const SECRET = /secret|token|password|passwd|passphrase|key|credential|dsn|auth|url|uri|cookie/i;
-
-type Rows = Readonly<Record<string, Row<unknown>>>;
 
 export function shownSettings(config: Config): Record<string, unknown> {
   return {
@@ -28,7 +27,7 @@ function shownAdapter(name: string, settings: Readonly<Record<string, unknown>>)
   return rows === undefined ? hidden(settings, false) : shownRows({ ...rows, ...ADAPTER_COMMON }, settings);
 }
 
-function shownRows(rows: Rows, values: Readonly<Record<string, unknown>>): Record<string, unknown> {
+function shownRows(rows: AnyRows, values: Readonly<Record<string, unknown>>): Record<string, unknown> {
   return Object.fromEntries(
     Object.entries(rows).map(([key, { kind }]) => {
       const value = values[key];

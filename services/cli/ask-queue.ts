@@ -1,6 +1,6 @@
 // The client of `antiphon/queue` for one command: on the connection and in the time of `askRedis`.
 
-import type { Config } from "../config.ts";
+import type { Config } from "../config/config.ts";
 import { Queue } from "../queue/queue.ts";
 import { closeRedis, openRedis, type RedisClient } from "../redis/connect.ts";
 import { systemClock } from "../runtime/clock.ts";

@@ -1,6 +1,6 @@
 // What the commands that look into Redis share: a connection for one question, and a clear end when there is no answer.
 
-import type { Config } from "../config.ts";
+import type { Config } from "../config/config.ts";
 import { closeRedis, openRedis, type RedisClient } from "../redis/connect.ts";
 import { Keys } from "../redis/keys.ts";
 import { databaseOf } from "../redis/url.ts";

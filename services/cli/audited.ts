@@ -4,7 +4,7 @@
 import { hostname, userInfo } from "node:os";
 import { Audit, type Change } from "../admin/audit.ts";
 import { targetOf } from "../admin/audit-target.ts";
-import type { Config } from "../config.ts";
+import type { Config } from "../config/config.ts";
 import type { RedisClient } from "../redis/connect.ts";
 import type { Keys } from "../redis/keys.ts";
 import type { CommandContext } from "./command.ts";

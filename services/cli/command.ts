@@ -1,7 +1,8 @@
 // What a command is: its words and options, the help made of them, and what it is given when it runs.
 
 import { parseArgs } from "node:util";
-import type { Config, ConfigFor } from "../config.ts";
+import type { Config } from "../config/config.ts";
+import type { ConfigFor } from "../config/row.ts";
 import { suggestion } from "../runtime/suggest.ts";
 
 export interface Option {

@@ -1,7 +1,7 @@
 // `antiphon leader`: which master leads which unit, since when, under which epoch, and how it came to that.
 
 import { loadAdapters } from "../adapters/load.ts";
-import type { Config } from "../config.ts";
+import type { Config } from "../config/config.ts";
 import { mastersOf } from "../leader/masters.ts";
 import { type Seat, seats } from "../leader/seats.ts";
 import type { Peer } from "../leader/share.ts";

@@ -1,8 +1,8 @@
 // Runs a mode from its start to the signal that ends it.
 
 import { hostname } from "node:os";
-import type { Config } from "../config.ts";
-import { reportsOf } from "../config-reports.ts";
+import type { Config } from "../config/config.ts";
+import { reportsOf } from "../config/reports.ts";
 import { systemClock } from "../runtime/clock.ts";
 import { VERSION } from "../runtime/version.ts";
 import type { Emit } from "../telemetry/events.ts";

@@ -2,7 +2,7 @@
 
 import type { Snapshot } from "../admin/api.ts";
 import { takeSnapshot } from "../admin/snapshot.ts";
-import type { Config } from "../config.ts";
+import type { Config } from "../config/config.ts";
 import { closeRedis, databaseOf, openRedis } from "../redis/connect.ts";
 import { Keys } from "../redis/keys.ts";
 import { systemClock } from "../runtime/clock.ts";

@@ -2,7 +2,7 @@
 
 import { adapterFacts, loadAdapters } from "../adapters/load.ts";
 import { BUILTINS } from "../builtin/all.ts";
-import type { Config } from "../config.ts";
+import type { Config } from "../config/config.ts";
 import { loadHandlers } from "../handlers/loader.ts";
 import type { Manifest } from "../handlers/manifest.ts";
 import { HandlersUnfit, problemLine } from "../handlers/problem.ts";

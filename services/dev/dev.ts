@@ -1,7 +1,7 @@
 // `antiphon dev`: the local stack in a terminal, with a shell in it, from start to the end that was asked for.
 
 import { isAbsolute, resolve } from "node:path";
-import type { Config } from "../config.ts";
+import type { Config } from "../config/config.ts";
 import { logEmitter } from "../telemetry/logs.ts";
 import { Console } from "./console.ts";
 import { Stack } from "./stack.ts";

@@ -3,7 +3,7 @@
 // The children run what production runs. This process only starts them, carries bytes between them and the outside,
 // and starts them again.
 
-import type { Config } from "../config.ts";
+import type { Config } from "../config/config.ts";
 import { type LocalRedis, startLocalRedis } from "../redis/local.ts";
 import { systemClock } from "../runtime/clock.ts";
 import type { Emit } from "../telemetry/events.ts";

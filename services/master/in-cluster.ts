@@ -2,7 +2,7 @@
 // thread, and goes when it leads no more.
 
 import type { BrokerContext } from "../broker/connection.ts";
-import type { ScaleTarget } from "../config-scale.ts";
+import type { ScaleTarget } from "../config/scale.ts";
 import type { Cluster } from "../kubernetes/cluster.ts";
 import type { Place } from "../kubernetes/place.ts";
 import { RemoteCluster } from "../kubernetes/remote.ts";

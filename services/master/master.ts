@@ -1,8 +1,8 @@
 // The mode `master`: speaks to chat services and keeps the bot's clock. The list of its parts, and what starts and stops them.
 
-import type { Config } from "../config.ts";
+import type { Config } from "../config/config.ts";
 import { lazyAdmin } from "../admin/lazy.ts";
-import { tracesOf } from "../config-tracing.ts";
+import { tracesOf } from "../config/tracing.ts";
 import { adapterFacts, type LoadedAdapter, loadAdapters } from "../adapters/load.ts";
 import { wholeLoad, workload } from "../broker/workload.ts";
 import { adminServer } from "../http/admin.ts";

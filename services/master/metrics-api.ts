@@ -1,6 +1,6 @@
 // The external metrics API of a master, where it is configured: every master serves it, whoever leads.
 
-import type { Config } from "../config.ts";
+import type { Config } from "../config/config.ts";
 import { MetricsApi } from "../http/metrics-api.ts";
 import type { ServiceAccount } from "../http/service-account.ts";
 import type { Clock, Random } from "../runtime/clock.ts";

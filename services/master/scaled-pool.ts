@@ -1,7 +1,7 @@
 // One pool's Deployment: reads how many pods it has, decides, asks for more at once and for fewer with care, and holds whenever
 // somebody else decides or nobody can know.
 
-import type { ScaleTarget } from "../config-scale.ts";
+import type { ScaleTarget } from "../config/scale.ts";
 import type { Scale } from "../kubernetes/cluster.ts";
 import { quietedPods } from "../broker/orders.ts";
 import { backoffMs } from "../runtime/backoff.ts";

@@ -3,7 +3,7 @@
 // Not promised: that two leaders never patch at once, for Kubernetes knows no epoch. Each writes only what it has just read.
 
 import type { BrokerContext } from "../broker/connection.ts";
-import type { ScaleTarget } from "../config-scale.ts";
+import type { ScaleTarget } from "../config/scale.ts";
 import type { Cluster } from "../kubernetes/cluster.ts";
 import type { Tenure } from "../leader/duty.ts";
 import type { Clock, Random } from "../runtime/clock.ts";

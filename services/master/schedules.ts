@@ -3,7 +3,7 @@
 
 import { type ChildProcess, fork } from "node:child_process";
 import type { AdapterFacts } from "../adapters/load.ts";
-import type { Config } from "../config.ts";
+import type { Config } from "../config/config.ts";
 import { HandlersUnfit, type Problem } from "../handlers/problem.ts";
 import { AntiphonError } from "../runtime/errors.ts";
 import { withDeadline } from "../runtime/part.ts";

@@ -70,7 +70,7 @@ export function openReporting(options: ReportingOptions, around: ReportingAround
   };
 }
 
-/** As config-kinds.ts takes it. */
+/** As config/reports.ts takes it. */
 function isFile(written: string): boolean {
   return /^\.{0,2}\//.test(written);
 }

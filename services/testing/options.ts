@@ -2,8 +2,8 @@
 
 import { fileURLToPath } from "node:url";
 import { WEB } from "../adapters/web/manifest.ts";
-import type { Config } from "../config.ts";
-import { readConfig } from "../config-read.ts";
+import type { Config } from "../config/config.ts";
+import { readConfig } from "../config/read.ts";
 import { randomId } from "../runtime/ids.ts";
 import type { Handler } from "../sdk/handler.ts";
 import type { Middleware } from "../sdk/middleware.ts";

@@ -6,7 +6,7 @@ import { lookAtSchedules } from "../broker/cron.ts";
 import { setRouteLimits } from "../broker/limits.ts";
 import { registerJobs, registerRoutes } from "../broker/routes.ts";
 import { BUILTINS } from "../builtin/all.ts";
-import type { Config } from "../config.ts";
+import type { Config } from "../config/config.ts";
 import { type HandlerSurroundings, manifestOf } from "../handlers/loader.ts";
 import { Manifest } from "../handlers/manifest.ts";
 import { leaseTiming } from "../leader/timing.ts";

@@ -2,7 +2,7 @@
 // thread, and a way to kill it. What a real worker has besides, HTTP, all workers of a bot under test share.
 
 import type { BrokerContext } from "../broker/connection.ts";
-import type { Config } from "../config.ts";
+import type { Config } from "../config/config.ts";
 import type { Manifest } from "../handlers/manifest.ts";
 import { closeRedis, openRedis, type RedisClient } from "../redis/connect.ts";
 import type { Keys } from "../redis/keys.ts";

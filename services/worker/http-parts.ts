@@ -12,7 +12,7 @@ import { Bus } from "../bus/bus.ts";
 import { clientScript } from "../bus/client-script.ts";
 import { RedisBackend } from "../bus/redis-backend.ts";
 import { streamSse } from "../bus/sse.ts";
-import type { Config } from "../config.ts";
+import type { Config } from "../config/config.ts";
 import type { Manifest } from "../handlers/manifest.ts";
 import { adminServer } from "../http/admin.ts";
 import { BodyGate } from "../http/body-gate.ts";

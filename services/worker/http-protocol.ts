@@ -9,7 +9,7 @@
 // thread's own business (broker/routes.ts), as is loading the handlers, whose routes it serves and whose code it does not run.
 
 import type { AdapterFacts } from "../adapters/load.ts";
-import type { Config } from "../config.ts";
+import type { Config } from "../config/config.ts";
 import type { Change } from "../telemetry/meter.ts";
 import type { TracingOptions } from "../telemetry/tracing.ts";
 import type { Report } from "../telemetry/report.ts";

@@ -1,7 +1,7 @@
 // Which queues a worker serves and how often each comes first: what ANTIPHON_QUEUES and ANTIPHON_TAGS say. Pure.
 
 import { CHAT, kindOf, servedAs } from "../broker/served.ts";
-import type { Config } from "../config.ts";
+import type { Config } from "../config/config.ts";
 
 export type WorkKind = ReturnType<typeof kindOf>;
 export { kindOf };

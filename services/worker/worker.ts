@@ -1,9 +1,9 @@
 // The mode `worker`: serves public HTTP and runs handlers. The list of its parts, and what starts and stops them.
 
 import { type AdapterFacts, adapterFacts, loadAdapters } from "../adapters/load.ts";
-import type { Config } from "../config.ts";
-import { reportsOf } from "../config-reports.ts";
-import { tracesOf } from "../config-tracing.ts";
+import type { Config } from "../config/config.ts";
+import { reportsOf } from "../config/reports.ts";
+import { tracesOf } from "../config/tracing.ts";
 import { databaseOf } from "../redis/connect.ts";
 import { Keys } from "../redis/keys.ts";
 import { type Clock, type Random, systemClock } from "../runtime/clock.ts";

@@ -8,7 +8,7 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { proxyRoles } from "../../services/config-access.ts";
+import { proxyRoles } from "../../services/config/access.ts";
 import { closeRedis, openRedis, type RedisClient } from "../../services/redis/connect.ts";
 import { AdminDoor } from "../support/admin-door.ts";
 import { freePort, testRedis, withServer } from "../support/redis.ts";

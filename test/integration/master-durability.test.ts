@@ -1,7 +1,7 @@
 // A master on a server that cannot prove the durability asked for.
 
 import { expect, test } from "vitest";
-import { readConfig } from "../../services/config-read.ts";
+import { readConfig } from "../../services/config/read.ts";
 import { startMaster } from "../../services/master/master.ts";
 import { randomId } from "../../services/runtime/ids.ts";
 import { testRedis } from "../support/redis.ts";

@@ -7,7 +7,7 @@ import type { BrokerContext } from "../../services/broker/connection.ts";
 import { deadLetters } from "../../services/broker/dead.ts";
 import { readHistory } from "../../services/broker/history.ts";
 import { unfinished } from "../../services/broker/inspect.ts";
-import { readConfig } from "../../services/config-read.ts";
+import { readConfig } from "../../services/config/read.ts";
 import { closeRedis, openRedis } from "../../services/redis/connect.ts";
 import { Keys } from "../../services/redis/keys.ts";
 import { signatureHeaders } from "../../services/sdk/hmac.ts";

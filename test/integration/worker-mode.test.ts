@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { readConfig } from "../../services/config-read.ts";
+import { readConfig } from "../../services/config/read.ts";
 import { randomId } from "../../services/runtime/ids.ts";
 import { startWorker } from "../../services/worker/worker.ts";
 import { startProxy } from "../support/proxy.ts";

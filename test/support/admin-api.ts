@@ -10,7 +10,7 @@ import type { Claim, Claims } from "../../services/broker/claims.ts";
 import { registerJobs, registerRoutes } from "../../services/broker/routes.ts";
 import { Bus } from "../../services/bus/bus.ts";
 import { RedisBackend } from "../../services/bus/redis-backend.ts";
-import { PROXY_HEADERS } from "../../services/config-access.ts";
+import { PROXY_HEADERS } from "../../services/config/access.ts";
 import { Queue } from "../../services/queue/queue.ts";
 import { closeRedis, openRedis, type RedisClient } from "../../services/redis/connect.ts";
 import { systemClock } from "../../services/runtime/clock.ts";

@@ -8,7 +8,7 @@ import { fastify, type FastifyInstance } from "fastify";
 import { afterAll, afterEach, beforeAll } from "vitest";
 import { Audit } from "../../services/admin/audit.ts";
 import { type AccessConfig, accessPlugin } from "../../services/admin/access/plugin.ts";
-import { PROXY_HEADERS, type Role } from "../../services/config-access.ts";
+import { PROXY_HEADERS, type Role } from "../../services/config/access.ts";
 import { answerErrors } from "../../services/http/errors.ts";
 import { Keys } from "../../services/redis/keys.ts";
 import { closeRedis, openRedis, type RedisClient } from "../../services/redis/connect.ts";

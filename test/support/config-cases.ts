@@ -1,6 +1,6 @@
 // For each setting texts of its variable that fit, with what they mean, and texts that do not.
 
-import { PROXY_HEADERS } from "../../services/config-access.ts";
+import { PROXY_HEADERS } from "../../services/config/access.ts";
 
 export const good: Record<string, [string, unknown][]> = {
   redisUrl: [

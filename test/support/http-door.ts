@@ -1,7 +1,7 @@
 // The parts of the HTTP thread in the test's own process, on a real Redis: handlers in, a URL out.
 
 import { decodeEnvelope } from "../../services/broker/delivery.ts";
-import { readConfig } from "../../services/config-read.ts";
+import { readConfig } from "../../services/config/read.ts";
 import { manifestOf } from "../../services/handlers/loader.ts";
 import { Keys } from "../../services/redis/keys.ts";
 import { closeRedis, openRedis, type RedisClient } from "../../services/redis/connect.ts";

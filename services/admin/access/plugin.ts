@@ -5,7 +5,7 @@
 // page's files and the login.
 
 import type { FastifyInstance, FastifyPluginAsync, FastifyReply, FastifyRequest } from "fastify";
-import type { Config } from "../../config.ts";
+import type { Config } from "../../config/config.ts";
 import type { RedisClient } from "../../redis/connect.ts";
 import type { Keys } from "../../redis/keys.ts";
 import type { Clock } from "../../runtime/clock.ts";

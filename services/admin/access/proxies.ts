@@ -3,7 +3,7 @@
 
 import type { IncomingMessage } from "node:http";
 import { BlockList, isIP } from "node:net";
-import type { ProxyHeaders, ProxyRole } from "../../config-access.ts";
+import type { ProxyHeaders, ProxyRole } from "../../config/access.ts";
 import { isAtLeast, type Role } from "./roles.ts";
 
 export interface ProxiesOptions {

@@ -1,9 +1,9 @@
 // Who asks, and what a role may: each may all that the ones before it may.
 
-import { type Role, ROLES } from "../../config-access.ts";
+import { type Role, ROLES } from "../../config/access.ts";
 import type { Change } from "../audit.ts";
 
-export type { Role } from "../../config-access.ts";
+export type { Role } from "../../config/access.ts";
 
 /** How somebody said who he is. */
 export type Way = "token" | "login" | "proxy" | "dev";

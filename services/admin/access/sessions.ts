@@ -4,7 +4,7 @@
 // still the one of that name. So a session ends when its token is changed or taken away.
 
 import { createHash, createHmac, randomBytes, timingSafeEqual } from "node:crypto";
-import type { AdminToken } from "../../config-access.ts";
+import type { AdminToken } from "../../config/access.ts";
 import type { RedisClient } from "../../redis/connect.ts";
 import type { Keys } from "../../redis/keys.ts";
 import type { Clock } from "../../runtime/clock.ts";

@@ -5,7 +5,7 @@
 
 import { createHash, timingSafeEqual } from "node:crypto";
 import { readFile, stat } from "node:fs/promises";
-import { type AdminToken, readToken } from "../../config-access.ts";
+import { type AdminToken, readToken } from "../../config/access.ts";
 import type { Clock } from "../../runtime/clock.ts";
 import type { Emit } from "../../telemetry/events.ts";
 

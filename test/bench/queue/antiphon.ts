@@ -6,7 +6,7 @@ import { Claims, type Settlement } from "../../../services/broker/claims.ts";
 import { decodeEnvelope, encodeEnvelope } from "../../../services/broker/delivery.ts";
 import { Producer } from "../../../services/broker/producer.ts";
 import { registerRoutes } from "../../../services/broker/routes.ts";
-import { readConfig } from "../../../services/config-read.ts";
+import { readConfig } from "../../../services/config/read.ts";
 import { openRedis } from "../../../services/redis/connect.ts";
 import { Keys } from "../../../services/redis/keys.ts";
 import { systemClock } from "../../../services/runtime/clock.ts";

@@ -2,7 +2,7 @@
 
 import { describe, expect, test } from "vitest";
 import type { AccessConfig } from "../../../services/admin/access/plugin.ts";
-import { proxyHeaders, proxyRoles } from "../../../services/config-access.ts";
+import { proxyHeaders, proxyRoles } from "../../../services/config/access.ts";
 import { ADMIN, type AdminDoor, adminDoors, ANN } from "../../support/admin-door.ts";
 import { eachServer } from "../../support/redis.ts";
 

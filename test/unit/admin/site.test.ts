@@ -4,7 +4,7 @@ import { randomUUID } from "node:crypto";
 import { monitorEventLoopDelay } from "node:perf_hooks";
 import { afterEach, expect, test } from "vitest";
 import { lazyAdmin } from "../../../services/admin/lazy.ts";
-import { readConfig } from "../../../services/config-read.ts";
+import { readConfig } from "../../../services/config/read.ts";
 import { adminServer } from "../../../services/http/admin.ts";
 import type { LazySite } from "../../../services/http/lazy-site.ts";
 import type { HttpServer } from "../../../services/http/server.ts";

@@ -7,8 +7,8 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import { supportBundle } from "../../../services/admin/support.ts";
 import { parseWords } from "../../../services/cli/command.ts";
 import { findCommand } from "../../../services/cli/commands.ts";
-import type { Config } from "../../../services/config.ts";
-import { readConfig } from "../../../services/config-read.ts";
+import type { Config } from "../../../services/config/config.ts";
+import { readConfig } from "../../../services/config/read.ts";
 import { closeRedis, openRedis, type RedisClient } from "../../../services/redis/connect.ts";
 import { systemClock } from "../../../services/runtime/clock.ts";
 import { Bench } from "../../support/broker.ts";

@@ -8,7 +8,8 @@ import { FIGURES } from "../../../scripts/chart-figures.ts";
 import { ALERTS } from "../../../scripts/chart-metrics.ts";
 import { chartPages } from "../../../scripts/chart-pages.ts";
 import { METRICS, type MetricRow } from "../../../services/telemetry/metrics.ts";
-import { ADAPTER_SETTINGS, type Row, SETTINGS } from "../../../services/config.ts";
+import { ADAPTER_SETTINGS, SETTINGS } from "../../../services/config/config.ts";
+import type { Row } from "../../../services/config/row.ts";
 
 const ROOT = join(import.meta.dirname, "../../..");
 const CHART = join(ROOT, "charts/antiphon");

@@ -5,7 +5,7 @@ import { hostname, userInfo } from "node:os";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { parseWords } from "../../../services/cli/command.ts";
 import { findCommand } from "../../../services/cli/commands.ts";
-import { readConfig } from "../../../services/config-read.ts";
+import { readConfig } from "../../../services/config/read.ts";
 import type { Entry } from "../../../services/admin/audit.ts";
 import { closeRedis, openRedis, type RedisClient } from "../../../services/redis/connect.ts";
 import { Keys } from "../../../services/redis/keys.ts";

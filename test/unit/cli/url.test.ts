@@ -3,7 +3,7 @@
 import { beforeEach, describe, expect, test } from "vitest";
 import { parseWords, UsageError } from "../../../services/cli/command.ts";
 import { findCommand } from "../../../services/cli/commands.ts";
-import { readConfig } from "../../../services/config-read.ts";
+import { readConfig } from "../../../services/config/read.ts";
 import { adminApis, SECRET } from "../../support/admin-api.ts";
 import { outcome } from "../../support/broker.ts";
 import { eachServer } from "../../support/redis.ts";

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, expect, test } from "vitest";
-import { readConfig } from "../../../services/config-read.ts";
+import { readConfig } from "../../../services/config/read.ts";
 import { loadSchedules } from "../../../services/master/schedules.ts";
 import type { TimedRoute } from "../../../services/master/timetable.ts";
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { servedQueues, servedTags } from "../../../services/config-kinds.ts";
+import { servedQueues, servedTags } from "../../../services/config/worker.ts";
 import { QueueChoice } from "../../../services/worker/queue-choice.ts";
 
 function choice(queues: string, tags = "*"): QueueChoice {

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { servedQueues, servedTags } from "../../../services/config-kinds.ts";
+import { servedQueues, servedTags } from "../../../services/config/worker.ts";
 import { systemClock } from "../../../services/runtime/clock.ts";
 import type { Loop } from "../../../services/runtime/loop.ts";
 import { QueueChoice } from "../../../services/worker/queue-choice.ts";

@@ -8,7 +8,7 @@ import { Marks, missedSince } from "../../../../services/adapters/irc/marks.ts";
 import { Outgoing } from "../../../../services/adapters/irc/outgoing.ts";
 import { networkNames, networkOf } from "../../../../services/adapters/irc/settings.ts";
 
-import { readConfig } from "../../../../services/config-read.ts";
+import { readConfig } from "../../../../services/config/read.ts";
 import { ManualClock } from "../../../support/manual-clock.ts";
 
 const line = (text: string): Line => parseLine(text) as Line;

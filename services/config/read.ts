@@ -2,15 +2,15 @@
 
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { ADAPTER_COMMON, ADAPTER_SETTINGS, type Config, type ConfigFor, type Row, SETTINGS } from "./config.ts";
-import type { Settings, Surroundings, Values } from "./config.ts";
-import { accessProblems } from "./config-access.ts";
-import { ircProblems } from "./config-irc.ts";
-import { scaleProblems } from "./config-scale.ts";
-import { tracingProblems } from "./config-tracing.ts";
-import { type ConfigFile, fromFolder, pathFrom, readConfigFile } from "./config-file.ts";
-import { AntiphonError } from "./runtime/errors.ts";
-import { suggestion } from "./runtime/suggest.ts";
+import { AntiphonError } from "../runtime/errors.ts";
+import { suggestion } from "../runtime/suggest.ts";
+import { accessProblems } from "./access.ts";
+import { ADAPTER_COMMON, ADAPTER_SETTINGS, type Config, SETTINGS, type Settings, type Values } from "./config.ts";
+import { type ConfigFile, fromFolder, pathFrom, readConfigFile } from "./file.ts";
+import { ircProblems } from "./irc.ts";
+import type { AnyRows, ConfigFor, Surroundings } from "./row.ts";
+import { scaleProblems } from "./scale.ts";
+import { tracingProblems } from "./tracing.ts";
 
 /** Read by npm test and by readConfig itself; no settings. */
 const OTHER_VARIABLES = ["ANTIPHON_CONFIG", "ANTIPHON_REQUIRE_SERVERS"];
@@ -48,7 +48,7 @@ interface Source {
 }
 
 /** One value per row. An empty variable counts as not set. */
-function readRows(rows: Readonly<Record<string, Row<unknown>>>, from: Source, problems: string[]): Settings {
+function readRows(rows: AnyRows, from: Source, problems: string[]): Settings {
   const values: Record<string, unknown> = {};
   for (const [key, row] of Object.entries(rows)) {
     const variable = row.variable === undefined ? undefined : from.around.env[row.variable] || undefined;
@@ -107,7 +107,7 @@ function variablesWith(prefix: string, env: Surroundings["env"]): Record<string,
 const SERVICE_LINK = /_SERVICE_(HOST|PORT(_[A-Z0-9_]+)?)$|_PORT_\d+_(TCP|UDP)(_(PROTO|PORT|ADDR))?$/;
 
 function unknownVariables(env: Surroundings["env"]): string[] {
-  const known = Object.values<Row<unknown>>(SETTINGS).flatMap((row) => row.variable ?? []);
+  const known = Object.values<AnyRows[string]>(SETTINGS).flatMap((row) => row.variable ?? []);
   known.push(...OTHER_VARIABLES);
   return Object.entries(env)
     .filter(([name]) => name.startsWith("ANTIPHON_") && !known.includes(name))

@@ -1,8 +1,8 @@
 // ANTIPHON_SCALE_TARGETS: how it is written, and that all that is wrong in it is told at once.
 
 import { expect, test } from "vitest";
-import type { Config } from "../../services/config.ts";
-import { readConfig } from "../../services/config-read.ts";
+import type { Config } from "../../../services/config/config.ts";
+import { readConfig } from "../../../services/config/read.ts";
 
 const read = (targets: string): Promise<Config> =>
   readConfig("tool", { env: { ANTIPHON_SCALE_TARGETS: targets }, cwd: "/", cores: 2, terminal: false, dev: false });

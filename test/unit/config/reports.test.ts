@@ -1,8 +1,8 @@
 // What error trackers are told of this process, and which texts must not reach them.
 
 import { expect, test } from "vitest";
-import { readConfig } from "../../services/config-read.ts";
-import { reportsOf } from "../../services/config-reports.ts";
+import { readConfig } from "../../../services/config/read.ts";
+import { reportsOf } from "../../../services/config/reports.ts";
 
 async function reports(env: Readonly<Record<string, string>>, dev = false): Promise<ReturnType<typeof reportsOf>> {
   const around = { cwd: import.meta.dirname, cores: 2, terminal: false, dev };

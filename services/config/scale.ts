@@ -1,6 +1,6 @@
 // Which Deployments the masters scale, and within what bounds: how the setting is written, and what contradicts itself in it.
 
-import { type Kind, list } from "./config-kinds.ts";
+import { type Kind, list } from "./kinds.ts";
 
 /** The workers of one pool. */
 export interface ScaleTarget {

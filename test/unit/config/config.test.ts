@@ -4,11 +4,12 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { type Config, type ConfigFor, SETTINGS } from "../../services/config.ts";
-import { readConfig } from "../../services/config-read.ts";
-import { hasCode } from "../../services/runtime/errors.ts";
-import { bad, good } from "../support/config-cases.ts";
-import { VERSION } from "../../services/runtime/version.ts";
+import { type Config, SETTINGS } from "../../../services/config/config.ts";
+import { readConfig } from "../../../services/config/read.ts";
+import type { ConfigFor } from "../../../services/config/row.ts";
+import { hasCode } from "../../../services/runtime/errors.ts";
+import { bad, good } from "../../support/config-cases.ts";
+import { VERSION } from "../../../services/runtime/version.ts";
 
 let folder = "";
 let files = 0;

@@ -1,8 +1,8 @@
 // The settings of traces: OpenTelemetry's own variables, as far as they mean something here, and what comes of them.
 
-import type { Row } from "./config.ts";
-import { choice, type Kind, text } from "./config-kinds.ts";
-import { type ReportsFrom, reportsOf } from "./config-reports.ts";
+import { choice, type Kind, text } from "./kinds.ts";
+import { type ReportsFrom, reportsOf } from "./reports.ts";
+import { always, type Rows } from "./row.ts";
 
 export interface TracingValues {
   readonly otelDisabled: boolean;
@@ -89,12 +89,7 @@ function decoded(part: string): string {
   }
 }
 
-const always =
-  <T>(value: T) =>
-  (): T =>
-    value;
-
-export const TRACING_ROWS: { readonly [K in keyof TracingValues]: Row<TracingValues[K]> } = {
+export const TRACING_ROWS: Rows<TracingValues> = {
   otlpEndpoint: {
     variable: "OTEL_EXPORTER_OTLP_ENDPOINT",
     kind: endpoint,

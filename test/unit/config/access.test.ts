@@ -1,9 +1,9 @@
 // Who may use the dashboard, as it is written in the settings: what is taken, what is refused, and that no secret is said.
 
 import { expect, test } from "vitest";
-import type { Config } from "../../services/config.ts";
-import { readConfig } from "../../services/config-read.ts";
-import { reportsOf } from "../../services/config-reports.ts";
+import type { Config } from "../../../services/config/config.ts";
+import { readConfig } from "../../../services/config/read.ts";
+import { reportsOf } from "../../../services/config/reports.ts";
 
 function read(env: Readonly<Record<string, string>>): Promise<Config> {
   return readConfig("master", {

@@ -1,8 +1,8 @@
 import { tmpdir } from "node:os";
 import { expect, test } from "vitest";
-import type { Config } from "../../services/config.ts";
-import { readConfig } from "../../services/config-read.ts";
-import { tracesOf } from "../../services/config-tracing.ts";
+import type { Config } from "../../../services/config/config.ts";
+import { readConfig } from "../../../services/config/read.ts";
+import { tracesOf } from "../../../services/config/tracing.ts";
 
 function read(env: Record<string, string>): Promise<Config> {
   return readConfig("tool", { env, cwd: tmpdir(), cores: 2, terminal: false, dev: false });

@@ -1,11 +1,8 @@
 // The settings of IRC: of one network in variables or in the file, of several in the file.
 
-import type { ConfigFor, Row } from "./config.ts";
-import { choice, flag, type Kind, named, secretText, text, wholeNumber } from "./config-kinds.ts";
+import { choice, flag, type Kind, named, secretText, text, wholeNumber } from "./kinds.ts";
+import { always, type AnyRows, type ConfigFor } from "./row.ts";
 
-type Rows = Readonly<Record<string, Row<unknown>>>;
-
-const none = (): undefined => undefined;
 const NICK = /^[A-Za-z[\]\\`_^{|}][A-Za-z0-9[\]\\`_^{|}-]{0,29}$/;
 const CHANNEL = /^[#&+!][^\s,:]{0,199}( +[^\s,]+)?$/;
 
@@ -21,119 +18,129 @@ const channels: Kind<readonly string[]> = {
 };
 
 export const IRC_ROWS = {
-  host: { variable: "IRC_HOST", kind: text, preset: none, sentence: "The server of the network." },
+  host: { variable: "IRC_HOST", kind: text, preset: always(undefined), sentence: "The server of the network." },
   port: {
     variable: "IRC_PORT",
     kind: wholeNumber({ min: 1, max: 65_535 }),
-    preset: none,
+    preset: always(undefined),
     presetSaid: "`6697`; without TLS `6667`",
     sentence: "Its port.",
   },
   tls: {
     variable: "IRC_TLS",
     kind: flag,
-    preset: () => true,
+    preset: always(true),
     sentence: "Whether the connection is encrypted and the server's certificate is checked.",
   },
   tlsCa: {
     variable: "IRC_TLS_CA",
     kind: text,
-    preset: none,
+    preset: always(undefined),
     sentence: "A file with the certificate that the server's is signed with, where no public authority did.",
   },
   tlsCert: {
     variable: "IRC_TLS_CERT",
     kind: text,
-    preset: none,
+    preset: always(undefined),
     sentence: "A file with the bot's own certificate, for `IRC_SASL=external`.",
   },
-  tlsKey: { variable: "IRC_TLS_KEY", kind: text, preset: none, sentence: "A file with the key of that certificate." },
+  tlsKey: {
+    variable: "IRC_TLS_KEY",
+    kind: text,
+    preset: always(undefined),
+    sentence: "A file with the key of that certificate.",
+  },
   nick: {
     variable: "IRC_NICK",
     kind: named("a nick of at most 30 letters, digits and signs that IRC allows", NICK),
-    preset: () => "antiphon",
+    preset: always("antiphon"),
     sentence: "The bot's nick.",
   },
   username: {
     variable: "IRC_USERNAME",
     kind: named("at most 10 letters, digits, - and _", /^[A-Za-z0-9_-]{1,10}$/),
-    preset: none,
+    preset: always(undefined),
     presetSaid: "the nick in small letters",
     sentence: "The name before the @ of the bot's address.",
   },
-  realname: { variable: "IRC_REALNAME", kind: text, preset: () => "Antiphon", sentence: "What WHOIS says of the bot." },
+  realname: {
+    variable: "IRC_REALNAME",
+    kind: text,
+    preset: always("Antiphon"),
+    sentence: "What WHOIS says of the bot.",
+  },
   channels: {
     variable: "IRC_CHANNELS",
     kind: channels,
-    preset: () => [],
+    preset: always([]),
     presetSaid: "none",
     sentence: "Where the bot is: `#ops,#secret key`.",
   },
   sasl: {
     variable: "IRC_SASL",
     kind: choice("off", "plain", "external"),
-    preset: () => "off",
+    preset: always("off"),
     sentence: "How the bot proves who it is: by account and password, or by its certificate.",
   },
   account: {
     variable: "IRC_ACCOUNT",
     kind: text,
-    preset: none,
+    preset: always(undefined),
     presetSaid: "the nick",
     sentence: "The account of `IRC_SASL=plain`.",
   },
   password: {
     variable: "IRC_PASSWORD",
     kind: secretText,
-    preset: none,
+    preset: always(undefined),
     sentence: "Of the account with `IRC_SASL=plain`; else the server's, which many networks hand to NickServ.",
   },
   serverPassword: {
     variable: "IRC_SERVER_PASSWORD",
     kind: secretText,
-    preset: none,
+    preset: always(undefined),
     sentence: "Of the server, where it wants one beside the account's.",
   },
   burst: {
     variable: "IRC_BURST",
     kind: wholeNumber({ min: 1, max: 1_000 }),
-    preset: () => 4,
+    preset: always(4),
     sentence: "Lines that the server takes at once.",
   },
   lineMs: {
     variable: "IRC_LINE_MS",
     kind: wholeNumber({ min: 0, max: 10_000 }),
-    preset: () => 2_000,
+    preset: always(2_000),
     sentence: "Milliseconds for each further line; less only where the server allows the bot more.",
   },
   pingMs: {
     variable: "IRC_PING_MS",
     kind: wholeNumber({ min: 500, max: 600_000 }),
-    preset: () => 30_000,
+    preset: always(30_000),
     sentence: "Milliseconds of silence after which the server is asked whether it is there.",
   },
   standby: {
     variable: "IRC_STANDBY",
     kind: flag,
-    preset: () => true,
+    preset: always(true),
     sentence: "Whether masters that wait are connected already, in no channel, under the nick and a `_`.",
   },
   network: {
     variable: "IRC_NETWORK",
     kind: named("a name of letters, digits, - and _", /^[A-Za-z0-9_-]{1,32}$/),
-    preset: none,
+    preset: always(undefined),
     sentence: "A name for the network: rooms are `irc/<name>:#ops` then, without it `irc:#ops`.",
   },
-} as const satisfies Rows;
+} as const satisfies AnyRows;
 
 export const IRC_NETWORKS = {
-  preset: none,
+  preset: always(undefined),
   sentence: "Several networks by name, each with these settings; what one leaves out is as above.",
 };
 
 const NAME = /^[A-Za-z0-9_-]{1,32}$/;
 
-export function networks(rows: Rows): Kind<Readonly<Record<string, Readonly<Record<string, unknown>>>>> {
+export function networks(rows: AnyRows): Kind<Readonly<Record<string, Readonly<Record<string, unknown>>>>> {
   const readOne = (settings: object): Record<string, unknown> | undefined => {
     const read = Object.entries(settings).map(([key, raw]) => {
       const row = key === "network" || !Object.hasOwn(rows, key) ? undefined : rows[key];

@@ -1,8 +1,8 @@
 // How the settings say who may use the dashboard and its API: tokens with names and roles, and proxies that may be believed.
 
 import { isIP } from "node:net";
-import type { Row } from "./config.ts";
-import { type Kind, list, text, wholeNumber } from "./config-kinds.ts";
+import { type Kind, list, text, wholeNumber } from "./kinds.ts";
+import { always, type Rows } from "./row.ts";
 
 /** What somebody may: look; also change what runs; also what concerns the processes and their secrets. */
 export const ROLES = ["viewer", "operator", "admin"] as const;
@@ -127,37 +127,37 @@ export interface AccessValues {
   readonly auditDays: number;
 }
 
-export const ACCESS_ROWS: { readonly [K in keyof AccessValues]: Row<AccessValues[K]> } = {
+export const ACCESS_ROWS: Rows<AccessValues> = {
   adminBasePath: {
     variable: "ANTIPHON_ADMIN_BASE_PATH",
     kind: basePath,
-    preset: () => "",
+    preset: always(""),
     presetSaid: "none",
     sentence: "The path under which a proxy shows the dashboard and its API, e.g. `/ops/antiphon`.",
   },
   adminTokens: {
     variable: "ANTIPHON_ADMIN_TOKENS",
     kind: adminTokens,
-    preset: () => [],
+    preset: always([]),
     sentence:
       "More such tokens, each with a name for the audit log and a role: `ann:operator:secret1,wall:viewer:secret2`.",
   },
   adminTokensFile: {
     variable: "ANTIPHON_ADMIN_TOKENS_FILE",
     kind: text,
-    preset: () => undefined,
+    preset: always(undefined),
     sentence: "A file with such tokens, one a line; it is read again when it changes.",
   },
   adminTrustedProxies: {
     variable: "ANTIPHON_ADMIN_TRUSTED_PROXIES",
     kind: networks,
-    preset: () => [],
+    preset: always([]),
     sentence: "The proxies in front of the dashboard that may say for whom they ask, from where and over https.",
   },
   adminProxyRoles: {
     variable: "ANTIPHON_ADMIN_PROXY_ROLES",
     kind: proxyRoles,
-    preset: () => [],
+    preset: always([]),
     presetSaid: "none: no proxy says who somebody is",
     sentence:
       "For a proxy that logs people in: what its groups and users may, e.g. `ops=operator,user:ann@example.org=admin,*=viewer`.",
@@ -165,20 +165,20 @@ export const ACCESS_ROWS: { readonly [K in keyof AccessValues]: Row<AccessValues
   adminProxyHeaders: {
     variable: "ANTIPHON_ADMIN_PROXY_HEADERS",
     kind: proxyHeaders,
-    preset: () => PROXY_HEADERS,
+    preset: always(PROXY_HEADERS),
     presetSaid: "`user=x-forwarded-user,email=x-forwarded-email,groups=x-forwarded-groups`",
     sentence: "In which headers that proxy says who somebody is.",
   },
   auditLength: {
     variable: "ANTIPHON_AUDIT_LENGTH",
     kind: wholeNumber({ min: 100, max: 1_000_000 }),
-    preset: () => 10_000,
+    preset: always(10_000),
     sentence: "Changes by operators that the audit log keeps.",
   },
   auditDays: {
     variable: "ANTIPHON_AUDIT_DAYS",
     kind: wholeNumber({ min: 1, max: 36_500 }),
-    preset: () => 400,
+    preset: always(400),
     sentence: "Days for which it keeps them.",
   },
 };

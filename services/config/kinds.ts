@@ -38,6 +38,9 @@ export function wholeNumber({ min, max }: { min: number; max: number }): Kind<nu
   };
 }
 
+/** 0 takes a free one. */
+export const port = wholeNumber({ min: 0, max: 65_535 });
+
 const YES: readonly unknown[] = [true, "true", "on", "yes", "1"];
 const NO: readonly unknown[] = [false, "false", "off", "no", "0"];
 
@@ -71,35 +74,6 @@ export const redisUrl: Kind<string | undefined> = {
   read: (raw) => (typeof raw === "string" && REDIS_SCHEME.test(raw) ? raw : undefined),
 };
 
-const PROJECT = /\/\d+$/;
-
-/** A file of a function of one's own. */
-const FILE = /^\.{0,2}\/.+\.[cm]?[jt]s$/;
-
-function isTracker(text: string): boolean {
-  if (FILE.test(text)) return true;
-  const isSentry = text.startsWith("sentry+");
-  const url = URL.parse(text.replace(/^(?:sentry|otlp)\+/, ""));
-  if (url === null || !/^https?:$/.test(url.protocol)) return false;
-  return !isSentry || (url.username !== "" && PROJECT.test(url.pathname));
-}
-
-export const trackers: Kind<readonly string[]> = {
-  says: "a list (separated by commas) of sentry+https://key@host/project, otlp+https://host/v1/logs, https://host/path or ./file.ts",
-  secret: true,
-  read: (raw, written) => {
-    if (Array.isArray(raw) && raw.length === 0) return [];
-    const texts = list.read(raw, written);
-    return texts?.every(isTracker) === true ? texts : undefined;
-  },
-};
-
-export const sentryDsn: Kind<string | undefined> = {
-  says: "a DSN like https://key@host/project",
-  secret: true,
-  read: (raw) => (typeof raw === "string" && isTracker(`sentry+${raw}`) ? raw : undefined),
-};
-
 const PERSON = /^([a-z][a-z0-9._-]{0,63})=([^=].*)$/i;
 
 export const people: Kind<readonly Person[]> = {
@@ -130,50 +104,5 @@ export const groups: Kind<Readonly<Record<string, readonly string[]>>> = {
     const fits = ([name, members]: [string, unknown]): boolean =>
       GROUP.test(name) && Array.isArray(members) && members.every((id) => typeof id === "string" && id.includes(":"));
     return entries.every(fits) ? (Object.fromEntries(entries) as Record<string, string[]>) : undefined;
-  },
-};
-
-/** A queue to serve; `*` is every other one. */
-export interface Served {
-  readonly queue: string;
-  readonly weight: number;
-}
-
-const SERVED = /^(\*|[^{}:\s,+!*/]{1,64})(?::([1-9]\d{0,2}))?$/;
-
-export const servedQueues: Kind<readonly Served[]> = {
-  says: "a list of queues, each with or without a weight from 1 to 999, e.g. high:5,default, and * for all others",
-  read: (raw, written) => {
-    const matches = list.read(raw, written)?.map((entry) => SERVED.exec(entry));
-    const found = matches?.flatMap((match) =>
-      match ? [{ queue: match[1] ?? "", weight: Number(match[2] ?? 1) }] : [],
-    );
-    if (found === undefined || found.length !== matches?.length) return undefined;
-    return new Set(found.map(({ queue }) => queue)).size === found.length ? found : undefined;
-  },
-};
-
-/** Which tags to serve. */
-export interface ServedTags {
-  /** All that are not in `never`, and what has none. */
-  readonly all: boolean;
-  readonly untagged: boolean;
-  readonly only: readonly string[];
-  readonly never: readonly string[];
-}
-
-const TAG = /^!?[^{}:\s,+!*/-][^{}:\s,+!*/]{0,63}$/;
-
-export const servedTags: Kind<ServedTags> = {
-  says: "*, a list of tags like gpu,eu (only these), *,!gpu (all but these) or - (what has no tag)",
-  read: (raw, written) => {
-    const terms = list.read(raw, written);
-    if (!terms?.every((term) => term === "*" || term === "-" || TAG.test(term))) return undefined;
-    const all = terms.includes("*");
-    const never = terms.filter((term) => term.startsWith("!")).map((term) => term.slice(1));
-    const only = terms.filter((term) => TAG.test(term) && !term.startsWith("!"));
-    const untagged = terms.includes("-");
-    const isContrary = all ? only.length > 0 || untagged : never.length > 0;
-    return isContrary ? undefined : { all, untagged, only, never };
   },
 };

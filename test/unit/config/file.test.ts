@@ -4,8 +4,8 @@ import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import type { Config } from "../../services/config.ts";
-import { readConfig } from "../../services/config-read.ts";
+import type { Config } from "../../../services/config/config.ts";
+import { readConfig } from "../../../services/config/read.ts";
 
 let cwd = "";
 
