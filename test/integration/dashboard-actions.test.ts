@@ -36,6 +36,8 @@ withServer("chromium", () => {
         (await at.shop.queue.show("default")).pauses.some(({ key }) => key === "docs"),
       );
       await at.hand.click("Resume report.build");
+      // Its row goes, and the next one moves to its place.
+      await at.page.getByRole("button", { name: "Resume report.build" }).waitFor({ state: "detached" });
       await at.hand.click("Resume docs");
       await at.hand.soon("nothing is", async () => (await at.shop.queue.show("default")).pauses.length === 0);
     });
