@@ -95,6 +95,7 @@ test("a function of one's own hears of runs that failed in handler threads, once
       : [];
   await waitFor(() => ids.every((id) => lines().some(({ report }) => report.run.id === id)), { timeoutMs: 60_000 });
   expect(new Set(lines().map(({ threadId }) => threadId)).size).toBe(1);
-  expect(lines()[0]?.report.about.thread).toMatch(/^work-\d$/);
+  for (const { report } of lines().filter((line) => ids.includes(line.report.run.id)))
+    expect(report.about.thread).toMatch(/^work-\d$/);
   await worker.end();
 });

@@ -46,7 +46,9 @@ withServer("ngircd", () => {
     expect((await first.node.exited).signal).toBe("SIGKILL");
     await person.sees("nick antiphon_ antiphon", 60_000);
     await answered(4);
-    expect(answers()).toEqual(["pong 1", "pong 2", "pong 3", "pong 4"]);
+    expect([...new Set(answers())]).toEqual(["pong 1", "pong 2", "pong 3", "pong 4"]);
+    // The first may have been frozen between what it said and its note of it: ngircd cannot tell, so that one is said again.
+    expect(answers().length - 4).toBeLessThanOrEqual(team.count("action.in-doubt"));
     expect(person.said.at(-1)?.nick).toBe("antiphon");
     expect(first.of("leader.acquired").filter((line) => line["unit"] === "irc")).toHaveLength(1);
   });

@@ -108,8 +108,10 @@ describe.each(KINDS)("$kind", ({ kind, hasHistory }) => {
       const doubles = said.length - new Set(said).size;
       console.log(`${kind}: ${asked} asked, ${team.asked.size} stored, ${said.length} answers, ${doubles} said again`);
       expect(new Set(said)).toEqual(team.asked);
-      expect(team.count("action.in-doubt")).toBeLessThanOrEqual(1);
-      expect(doubles).toBeLessThanOrEqual(hasHistory ? 0 : 1);
+      // The first one's Lease, and the one handed over, leave nothing in doubt. A busy machine may let one more run out.
+      const unplanned = team.masters.flatMap((master) => master.epochs("irc")).length - 2;
+      expect(team.count("action.in-doubt")).toBeLessThanOrEqual(unplanned);
+      expect(doubles).toBeLessThanOrEqual(hasHistory ? 0 : unplanned);
       expect(person.said.at(-1)?.nick).toBe("antiphon");
       for (const next of [second, third]) {
         const gaps = next.of("adapter.gap").map((line) => line["repaired"]);

@@ -1,3 +1,5 @@
+// Masters as processes around a fake chat service: one leads, others take over, whatever is killed or frozen; nothing is lost or said twice.
+
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { randomId } from "../../services/runtime/ids.ts";
 import type { Idempotency } from "../../services/sdk/adapter.ts";
@@ -83,7 +85,7 @@ eachServer((_name, getUrl) => {
     const from = performance.now();
     await leader.kill("SIGKILL");
     for (const text of numbers(20, 20)) bot.chat.say({ room: "lobby", user: "ann", text });
-    await standby.leads("fake", 10_000);
+    await standby.leads("fake", 30_000);
     expect(performance.now() - from).toBeLessThan(LEASE_MS + 500);
     await waitFor(async () => (await bot.texts()).length === 40);
     expect(await bot.texts()).toEqual(numbers(40));
@@ -116,7 +118,7 @@ eachServer((_name, getUrl) => {
     leader.signal("SIGSTOP");
     for (const text of numbers(10)) bot.chat.say({ room: "lobby", user: "ann", text });
     for (const text of numbers(10)) await bot.kit.act({ room: "lobby", text });
-    await standby.leads("fake", 10_000);
+    await standby.leads("fake", 30_000);
     await bot.allSaid();
     await waitFor(async () => (await bot.texts()).length === 10);
     const by = new Set(bot.chat.posts.map((post) => post.by));
@@ -156,19 +158,22 @@ describe("with one Redis", () => {
         const posts = bot.chat.posts.length;
         await waitFor(() => bot.chat.posts.length > posts + 5);
         await leader.kill("SIGKILL");
-        leader = await standby.leads("fake", 10_000);
+        leader = await standby.leads("fake", 30_000);
       }
       await bot.allSaid(30_000);
       await waitFor(async () => (await bot.texts()).length === sent);
       expect(await bot.texts()).toEqual(numbers(sent));
       const doubles = bot.masters.flatMap((master) => master.of("action.in-doubt")).length;
+      // On a busy machine a Lease may run out as well.
+      const changes = bot.masters.flatMap((master) => master.epochs()).length - 1;
+      expect(changes).toBeGreaterThanOrEqual(kills);
       for (const room of rooms) {
         const said = bot.chat.said(room);
         const once = said.filter((text, index) => said.indexOf(text) === index);
         expect(once).toEqual(numbers(sent).filter((text) => rooms[Number(text) % 3] === room));
-        expect(said.length - once.length).toBeLessThanOrEqual(kills * again);
+        expect(said.length - once.length).toBeLessThanOrEqual(changes * again);
       }
-      expect(doubles).toBeLessThanOrEqual(kills * rooms.length);
+      expect(doubles).toBeLessThanOrEqual(changes * rooms.length);
     },
   );
 
@@ -182,7 +187,7 @@ describe("with one Redis", () => {
     }
     await waitFor(() => bot.chat.posts.length === 2);
     await leader.kill("SIGKILL");
-    await standby.leads("fake", 10_000);
+    await standby.leads("fake", 30_000);
     await bot.allSaid();
     expect(bot.chat.said("a")).toEqual(["0", ...numbers(5)]);
     expect(bot.chat.said("b")).toEqual(["0", ...numbers(5)]);
@@ -247,11 +252,10 @@ describe("with a Redis of its own", () => {
     expect(await master.kill("SIGTERM")).toEqual({ code: 0, signal: null });
   });
 
-  test("a master in good order answers its probes, and a standby needs little memory", async () => {
+  test("a master in good order answers its probes, and so does a standby", async () => {
     const { standby } = await bot.pair();
     await waitFor(async () => (await standby.ask("/readyz")).status === 200);
     expect((await standby.ask("/readyz?serving")).status).toBe(200);
     expect((await standby.ask("/livez")).status).toBe(200);
-    console.log(`resident memory: leader ${bot.masters[0]?.memoryMiB()} MiB, standby ${standby.memoryMiB()} MiB`);
   });
 });

@@ -1,6 +1,5 @@
 // Masters as processes of their own, started as an operator starts them, around one fake chat service.
 
-import { readFileSync } from "node:fs";
 import type { FakeChat } from "./fake-chat.ts";
 import { type Exit, type SpawnedNode, spawnNode } from "./spawn.ts";
 import { waitFor } from "./wait-for.ts";
@@ -59,11 +58,11 @@ export class MasterProcess {
   }
 
   async started(): Promise<this> {
-    await this.node.waitForLine('"process.started"', 15_000);
+    await this.node.waitForLine('"process.started"', 60_000);
     return this;
   }
 
-  async leads(unit = "fake", timeoutMs = 15_000): Promise<this> {
+  async leads(unit = "fake", timeoutMs = 60_000): Promise<this> {
     const won = (): boolean => this.epochs(unit).length > 0;
     await waitFor(won, { timeoutMs, what: `it leads ${unit}` }).catch((error: unknown) => {
       throw new Error(`${String(error)}\n${this.node.lines.join("\n")}`, { cause: error });
@@ -76,12 +75,6 @@ export class MasterProcess {
     const url = String(this.of("process.started")[0]?.["urls"]);
     const response = await fetch(`${url}${path}`);
     return { status: response.status, body: (await response.json()) as never };
-  }
-
-  /** MiB of resident memory. */
-  memoryMiB(): number {
-    const status = readFileSync(`/proc/${this.node.pid}/status`, "utf8");
-    return Number(/VmRSS:\s+(\d+) kB/.exec(status)?.[1]) / 1024;
   }
 
   kill(signal: NodeJS.Signals): Promise<Exit> {
