@@ -5,7 +5,7 @@ const source = (path: string): string => new URL(`./services/${path}`, import.me
 // Hundreds of processes start in the tests: what one has compiled, the next ones read.
 process.env["NODE_COMPILE_CACHE"] ??= new URL("./node_modules/.cache/compiled", import.meta.url).pathname;
 
-// Tests mostly wait, so three or four files run side by side on two cores; what kills processes under load runs alone.
+// Tests mostly wait, so four files run side by side on two cores, and two of those that kill processes under load.
 export default defineConfig({
   // The package's own name means its sources here; its exports are what `npm run build` makes of them.
   resolve: {
@@ -28,7 +28,7 @@ export default defineConfig({
         extends: true,
         test: {
           name: "unit",
-          maxWorkers: 3,
+          maxWorkers: 4,
           include: [
             "test/unit/**/*.test.ts",
             "test/contract/**/*.test.ts",
@@ -53,7 +53,7 @@ export default defineConfig({
         test: {
           name: "chaos",
           include: ["test/chaos/**/*.test.ts"],
-          maxWorkers: 1,
+          maxWorkers: 2,
           testTimeout: 300_000,
           hookTimeout: 60_000,
           sequence: { groupOrder: 2 },

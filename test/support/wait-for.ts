@@ -10,7 +10,7 @@ const POLL_MS = 10;
 
 /** Waits until `condition` gives a truthy value, and gives it. An exception counts as "not yet"; the last one is the cause. */
 export async function waitFor<T>(condition: () => T | Promise<T>, options: WaitOptions = {}): Promise<NonNullable<T>> {
-  const { timeoutMs = 5000, what = condition.toString() } = options;
+  const { timeoutMs = 15_000, what = condition.toString() } = options;
   const deadline = performance.now() + timeoutMs;
   let cause: unknown;
   do {
