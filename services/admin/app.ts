@@ -18,7 +18,7 @@ import { workerRoutes } from "./routes-workers.ts";
 
 export interface AppOptions extends ApiParts {
   readonly audit: Audit;
-  /** Finds out who asks, and refuses what he may not. */
+  /** Finds out who asks, and refuses what they may not. */
   readonly access: FastifyPluginAsync;
   /** Of the session. */
   readonly cookie: string;

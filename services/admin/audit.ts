@@ -11,7 +11,7 @@ import { type Argument, loadScript, type Reply, runScript, type Script, text, ut
 import { AntiphonError } from "../runtime/errors.ts";
 import { randomId } from "../runtime/ids.ts";
 
-/** How somebody said who he is. */
+/** How the caller was identified. */
 export type AuditWay = "token" | "login" | "proxy" | "dev" | "cli";
 
 /** Before it is made. */

@@ -1,5 +1,5 @@
 // Changes that commands make straight in Redis are in the audit log too, in the name of whoever is logged in at this machine.
-// Whoever may write to Redis can say what he likes there: for names that are proven, people go through the API with tokens.
+// Whoever may write to Redis can say anything there: for names that are proven, people go through the API with tokens.
 
 import { hostname, userInfo } from "node:os";
 import { Audit, type Change } from "../admin/audit.ts";

@@ -1,4 +1,4 @@
-// What the user of a connection must be allowed to do, and whether he is: asked of the server without doing any of it.
+// What the user of a connection must be allowed to do, and whether it is: asked of the server without doing any of it.
 
 import type { Redis } from "ioredis";
 import type { Keys } from "./keys.ts";
@@ -38,7 +38,7 @@ export interface Permissions {
   readonly rules: readonly string[];
 }
 
-/** Undefined: he may not even ask, or the server is too old to say. */
+/** Undefined: the user may not even ask, or the server is too old to say. */
 export async function permissionsOf(
   server: Redis,
   keys: Keys,
@@ -61,7 +61,7 @@ interface Denied {
   readonly rule: string;
 }
 
-/** Undefined: he may. */
+/** Undefined: the user may. */
 async function ask(server: Redis, user: string, [line, keys]: readonly [string, Keys]): Promise<Denied | undefined> {
   const words = line.split(" ").map((word) => named(word, keys));
   // EVAL tells how many keys follow.

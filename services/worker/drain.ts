@@ -1,4 +1,4 @@
-// How a worker stops taking part without losing or failing anything: queue.md's shutdown order, each step bounded.
+// How a worker stops taking part without losing or failing anything: in an order that matters, each step bounded.
 
 import type { Clock } from "../runtime/clock.ts";
 import { withDeadline } from "../runtime/part.ts";

@@ -81,21 +81,21 @@ withServer("nginx", () => {
     "X-Auth-Request-Groups": groups,
   });
 
-  test("who is not logged in is sent to the login, whatever he says of himself", async () => {
+  test("who is not logged in is sent to the login, whatever they say of themselves", async () => {
     person = undefined;
     const headers = { "x-forwarded-user": "ann", "x-forwarded-groups": "sre", "x-forwarded-for": "127.0.0.1" };
     const { status, headers: given } = await fetch(`${url}/api/things`, { headers, redirect: "manual" });
     expect([status, given.get("location")]).toEqual([302, expect.stringContaining("/oauth2/sign_in?rd=")]);
   });
 
-  test("who is logged in is who the identity provider says, and not who he says", async () => {
+  test("who is logged in is who the identity provider says, and not who they say", async () => {
     person = known("bob@example.org", "ops,staff");
     const headers = { "x-forwarded-user": "ann", "x-forwarded-email": "ann@example.org", "x-forwarded-groups": "sre" };
     const answer = await fetch(`${url}/api/things`, { headers: { ...headers, "x-forwarded-for": "203.0.113.9" } });
     expect(await answer.json()).toEqual({ name: "bob@example.org", role: "operator", way: "proxy", from: "127.0.0.1" });
   });
 
-  test("what he may he may, what he may not he may not, and it is told who did it", async () => {
+  test("what a role allows is done, what it does not is refused, and the audit log says who asked", async () => {
     person = known("bob@example.org", "ops");
     const { csrf } = (await (await fetch(`${url}/api/session`)).json()) as { csrf: string };
     const post = async (path: string, headers: Readonly<Record<string, string>>): Promise<number> =>

@@ -1,7 +1,7 @@
 // What is heard on IRC as every adapter tells it. Pure but for the marks that it moves.
 //
 // People are known by their account where the server vouches for one, and by `~nick` where anybody could have taken the
-// nick: so nobody becomes a member of a group by renaming himself.
+// nick: so nobody becomes a member of a group by changing their nick.
 
 import { hash } from "node:crypto";
 import type { ChatEvent, ChatMessage, ChatRoom, Inbound, ResumeState } from "../../sdk/adapter.ts";

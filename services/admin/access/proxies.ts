@@ -113,13 +113,13 @@ interface Names {
   readonly groups: readonly string[];
 }
 
-/** The strongest of those that are his. */
+/** The strongest of the roles that this person has. */
 function roleOf({ users, groups }: Names, roles: readonly ProxyRole[]): Role | undefined {
-  const his = roles.filter(({ who, name }) => {
+  const held = roles.filter(({ who, name }) => {
     if (who === "everybody") return true;
     return (who === "user" ? users : groups).includes(name);
   });
-  return his.map(({ role }) => role).reduce<Role | undefined>(stronger, undefined);
+  return held.map(({ role }) => role).reduce<Role | undefined>(stronger, undefined);
 }
 
 function stronger(a: Role | undefined, b: Role): Role {

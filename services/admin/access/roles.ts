@@ -5,7 +5,7 @@ import type { Change } from "../audit.ts";
 
 export type { Role } from "../../config/access.ts";
 
-/** How somebody said who he is. */
+/** How the caller was identified. */
 export type Way = "token" | "login" | "proxy" | "dev";
 
 export interface Caller {
@@ -21,7 +21,7 @@ export function isAtLeast(role: Role, least: Role): boolean {
   return ROLES.indexOf(role) >= ROLES.indexOf(least);
 }
 
-/** What he is about to do, for the audit log. */
+/** What the caller is about to do, for the audit log. */
 export function changeBy({ name: who, role, way, from }: Caller, what: Pick<Change, "action" | "target">): Change {
   return { who, role, way, ...what, from };
 }

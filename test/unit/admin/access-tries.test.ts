@@ -47,7 +47,7 @@ eachServer((_name, getUrl) => {
       expect(await bearer(door, ADMIN)).toBe(200);
     });
 
-    test("whoever says that he comes from elsewhere each time, and is no proxy, is counted all the same", async () => {
+    test("whoever claims to come from elsewhere each time, and is no proxy, is counted all the same", async () => {
       const door = await open();
       for (let tries = 0; tries < TRIES_MAX; tries++) await bearer(door, "wrong", `192.0.2.${tries}`);
       expect(await bearer(door, ADMIN, "192.0.2.99")).toBe(429);
@@ -167,7 +167,7 @@ eachServer((_name, getUrl) => {
     });
   });
 
-  test("while Redis is away who has a session is not told that he has none, a token counts, and wrong ones are limited", async () => {
+  test("while Redis is away who has a session is not told that they have none, a token counts, and wrong ones are limited", async () => {
     const away = openRedis({ url: "redis://127.0.0.1:1", name: "away", purpose: "commands", onState: () => {} });
     try {
       const door = await open();

@@ -1,3 +1,5 @@
+-- Delayed deliveries and parked keys that have come due go back in line.
+
 local function next_due()
   return redis.call('ZRANGE', P .. ':d', 0, 0, 'WITHSCORES')[2]
 end
