@@ -4,7 +4,6 @@ const WHOLE = new Intl.NumberFormat("en", { maximumFractionDigits: 0 });
 const SHORT = new Intl.NumberFormat("en", { notation: "compact", maximumFractionDigits: 1 });
 const FULL = new Intl.DateTimeFormat(undefined, { dateStyle: "full", timeStyle: "long" });
 const CLOCK = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit" });
-const DAY = new Intl.DateTimeFormat(undefined, { month: "short", day: "numeric", hour: "2-digit", minute: "2-digit" });
 
 export function count(value: number): string {
   return value < 100_000 ? WHOLE.format(value) : SHORT.format(value);
@@ -79,10 +78,6 @@ export function fullTime(at: Date): string {
 
 export function clockTime(at: Date): string {
   return CLOCK.format(at);
-}
-
-export function dayTime(at: Date): string {
-  return DAY.format(at);
 }
 
 export function pretty(text: string): string {

@@ -62,13 +62,6 @@ export function databaseOf(url: string): number {
   return parsed.kind === "cluster" ? 0 : parsed.database;
 }
 
-/** The URL as it may be shown: without user names, passwords and parameters. */
-export function withoutSecrets(url: string): string {
-  const [, scheme = "redis", authority = "", path] = SHAPE.exec(url) ?? [];
-  const hosts = authority.slice(authority.lastIndexOf("@") + 1);
-  return `${scheme}://${hosts}${path === undefined || path === "" ? "" : `/${path}`}`;
-}
-
 /** One pass over a URL that gathers its problems instead of stopping at the first. */
 class Reading {
   readonly problems: string[] = [];

@@ -1,6 +1,7 @@
 // What operators tell a worker, and what it says of itself.
 
 import { afterEach, beforeEach, expect, test } from "vitest";
+import { ENVELOPE_VERSION } from "../../services/broker/delivery.ts";
 import { orderWorker, ordersOf } from "../../services/broker/orders.ts";
 import { registeredWorkers } from "../../services/broker/reap.ts";
 import { serverNowMs } from "../../services/broker/connection.ts";
@@ -62,7 +63,7 @@ eachServer((_name, url) => {
     expect(await ordersOf(lab.broker)).toEqual(new Map());
   });
 
-  test("it says of itself since when it is there and how much it runs at once", async () => {
+  test("it says of itself since when it is there, how much it runs at once and which envelopes it reads", async () => {
     await lab.work({ env: { ANTIPHON_WORKER_CONCURRENCY: "16" } });
     const workers = await registeredWorkers(lab.broker, ["chat", "default"]);
     const now = await serverNowMs(lab.broker);
@@ -73,6 +74,7 @@ eachServer((_name, url) => {
     const [chat, work] = workers.map(({ facts }) => facts);
     expect(chat).toEqual(work);
     expect(chat).toMatchObject({ threads: 2, slots: 16, process: expect.stringMatching(/^\w{22}$/) });
+    expect(chat?.envelope).toBe(ENVELOPE_VERSION);
     expect(now - (chat?.startedAtMs ?? 0)).toBeGreaterThanOrEqual(0);
     expect(now - (chat?.startedAtMs ?? 0)).toBeLessThan(15_000);
   });

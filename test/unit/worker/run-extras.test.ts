@@ -219,7 +219,7 @@ eachServer((_name, getUrl) => {
   });
 
   describe("an envelope of a later release", () => {
-    test("is put back, however often and however long, and fails never", async () => {
+    test("what a later release wrote is put back, however often and however long, and never fails", async () => {
       const bench = await open(() => {});
       const id = await add(bench, { v: 2 });
       for (let round = 0; round < 4; round++) {
@@ -230,7 +230,7 @@ eachServer((_name, getUrl) => {
       expect(await bench.depth("default")).toMatchObject({ stored: 1, dead: 0 });
     });
 
-    test("keeps the place of its key", async () => {
+    test("it keeps the place of its key", async () => {
       const bench = await open(() => {});
       await add(bench, { v: 2 }, "k");
       await add(bench, {}, "k");
