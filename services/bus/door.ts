@@ -91,8 +91,10 @@ export class Door {
     // Whoever asks too often costs the author's functions nothing, where that can be told before.
     if (client !== undefined) limits.request(client);
     const known = await access.identify(request);
-    if (client === undefined) limits.request(known.user ?? request.ip ?? "");
-    else this.#clients.bind(client, known);
+    const asker = known.user ?? request.ip;
+    if (client !== undefined) this.#clients.bind(client, known);
+    // Behind a proxy that does not say for whom it asks all would be one.
+    else if (asker !== undefined) limits.request(asker);
     const allowed = await this.allow(known, channels);
     if (channels.size === 0 || allowed.wants.length > 0) return { known, reader: readerOf(known, client), ...allowed };
     const names = [...channels.keys()].slice(0, NAMED_MAX).join(", ");

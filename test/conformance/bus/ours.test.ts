@@ -240,6 +240,19 @@ describe("limits", () => {
     expect((await at.poll({ "/a": 0 }, { id: "calm" })).status).toBe(200);
   });
 
+  test("readers without a name behind a proxy that does not say for whom it asks are not one client", async () => {
+    const at = await openTestBus();
+    const read = async (headers: Record<string, string>): Promise<number> => {
+      const answer = await fetch(`${at.url}/bus/sse?channel=/a`, { headers });
+      await answer.body?.cancel();
+      return answer.status;
+    };
+    const statuses = async (headers: Record<string, string>): Promise<number[]> =>
+      Promise.all(Array.from({ length: 40 }, () => read(headers)));
+    expect(new Set(await statuses({}))).toEqual(new Set([200]));
+    expect(await statuses({ "x-forwarded-for": "203.0.113.9" }), "of one that is named").toContain(429);
+  });
+
   test("positions reach back a hundred messages by count, and what is no number means from now on", async () => {
     const at = await openTestBus({ retention: { messages: 200, ageMs: 60_000 } });
     for (let n = 0; n < 120; n++) await at.publish("/a", n);
