@@ -5,7 +5,7 @@ import { randomId } from "../../services/runtime/ids.ts";
 import type { Idempotency } from "../../services/sdk/adapter.ts";
 import { FakeChat } from "../support/fake-chat.ts";
 import { MasterProcess, type MasterProcessOptions } from "../support/master-kit.ts";
-import { eachServer, startRedisServer, testRedis } from "../support/redis.ts";
+import { startRedisServer, testRedis } from "../support/redis.ts";
 import { UnitKit } from "../support/unit-kit.ts";
 import { waitFor } from "../support/wait-for.ts";
 
@@ -63,9 +63,9 @@ afterEach(() => bot.stop());
 
 const numbers = (count: number, from = 0): string[] => Array.from({ length: count }, (_, n) => String(from + n));
 
-eachServer((_name, getUrl) => {
+describe("a leader and a standby", () => {
   beforeEach(async () => {
-    bot = await Bot.start(getUrl());
+    bot = await Bot.start((await testRedis()).url);
   });
 
   test("a message comes in once, an Action is said once, schedules fire", async () => {
@@ -135,7 +135,7 @@ eachServer((_name, getUrl) => {
   });
 });
 
-describe("with one Redis", () => {
+describe("masters that are killed", () => {
   test.each<[Idempotency, number]>([
     ["key", 0],
     ["reconcile", 0],

@@ -1,3 +1,5 @@
+// The mode `worker` as a whole: it waits for Redis, refuses what is not proven durable, and a start that fails leaves nothing running.
+
 import { expect, test } from "vitest";
 import { readConfig } from "../../services/config/read.ts";
 import { randomId } from "../../services/runtime/ids.ts";

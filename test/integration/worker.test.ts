@@ -1,3 +1,5 @@
+// The handler side of a worker on real threads: order, timeouts, crashes, the drain, and what happens when Redis or the main thread is away.
+
 import { fork } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
@@ -6,7 +8,7 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { Claims } from "../../services/broker/claims.ts";
 import { type HandlingWorker, Lab } from "../support/handling.ts";
 import { startProxy } from "../support/proxy.ts";
-import { eachServer, testRedis } from "../support/redis.ts";
+import { testRedis } from "../support/redis.ts";
 import { waitFor } from "../support/wait-for.ts";
 
 let lab: Lab;
@@ -61,42 +63,35 @@ test("handlers that are unfit stop the start, all problems at once", async () =>
   await expect(started).rejects.toMatchObject({ code: "HANDLER_LOAD_FAILED", message: /none[^]*nothing/ });
 });
 
-eachServer((_name, getUrl) => {
-  beforeEach(async () => {
-    await lab.stop();
-    lab = new Lab(getUrl());
+describe("a run over its time", () => {
+  test("that ignores its signal is ended with its thread, while its neighbour goes back uncounted", async () => {
+    const worker = await lab.work();
+    await lab.enqueue("hold", "neighbour");
+    await said("hold neighbour attempt 1");
+    await lab.enqueue("deaf", "a", { ms: 60_000 });
+    await waitFor(() => times("hold neighbour attempt 1") === 2, { timeoutMs: 20_000 });
+    lab.openGate();
+    await said("held neighbour");
+    expect(times("deaf a")).toBe(1);
+    expect(told(worker, "thread.ended")).toMatchObject([{ reason: "timeout" }]);
+    await waitFor(async () => (await left()) === 1 && (await dead()) === 1);
   });
 
-  describe("a run over its time", () => {
-    test("that ignores its signal is ended with its thread, while its neighbour goes back uncounted", async () => {
-      const worker = await lab.work();
-      await lab.enqueue("hold", "neighbour");
-      await said("hold neighbour attempt 1");
-      await lab.enqueue("deaf", "a", { ms: 60_000 });
-      await waitFor(() => times("hold neighbour attempt 1") === 2, { timeoutMs: 20_000 });
-      lab.openGate();
-      await said("held neighbour");
-      expect(times("deaf a")).toBe(1);
-      expect(told(worker, "thread.ended")).toMatchObject([{ reason: "timeout" }]);
-      await waitFor(async () => (await left()) === 1 && (await dead()) === 1);
-    });
+  test("that never yields is ended, and its thread's successor goes on", async () => {
+    await lab.work();
+    await lab.enqueue("spin", "a");
+    await said("spin a");
+    await lab.enqueue("note", "b");
+    await said("note b");
+    await waitFor(async () => (await dead()) === 1);
+    expect(times("spin a")).toBe(1);
+  });
 
-    test("that never yields is ended, and its thread's successor goes on", async () => {
-      await lab.work();
-      await lab.enqueue("spin", "a");
-      await said("spin a");
-      await lab.enqueue("note", "b");
-      await said("note b");
-      await waitFor(async () => (await dead()) === 1);
-      expect(times("spin a")).toBe(1);
-    });
-
-    test("that heeds its signal costs no thread", async () => {
-      const worker = await lab.work({ env: { ANTIPHON_DRAIN_MS: "100" } });
-      await lab.enqueue("short", "a", { ms: 60_000 });
-      await waitFor(async () => (await dead()) === 1);
-      expect(told(worker, "thread.ended")).toEqual([]);
-    });
+  test("that heeds its signal costs no thread", async () => {
+    const worker = await lab.work({ env: { ANTIPHON_DRAIN_MS: "100" } });
+    await lab.enqueue("short", "a", { ms: 60_000 });
+    await waitFor(async () => (await dead()) === 1);
+    expect(told(worker, "thread.ended")).toEqual([]);
   });
 });
 

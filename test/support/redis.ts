@@ -1,4 +1,4 @@
-// Real servers for tests: one embedded Valkey per test file, and `redis-server` where it is on PATH.
+// Real servers for tests: one `redis-server` per test file where it is on PATH, and one embedded Valkey.
 
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
@@ -24,16 +24,29 @@ export interface TestServer {
 }
 
 let embedded: Promise<EmbeddedServer> | undefined;
+let native: Promise<RedisServer> | undefined;
 
 if (process.env["VITEST"] !== undefined) {
   afterAll(async () => {
-    await (await embedded)?.stop();
-    embedded = undefined;
+    const both = [embedded, native];
+    [embedded, native] = [undefined, undefined];
+    for (const server of both) await (await server)?.stop();
   });
 }
 
-/** The embedded server of this test file: started by the first call, stopped after the last test. A namespace per test isolates tests. */
+/**
+ * The server of this test file: started by the first call, stopped after the last test. A namespace per test isolates tests.
+ * `redis-server` where it is on PATH, for the embedded Valkey needs several times as long; what must hold on both says
+ * `eachServer`.
+ */
 export async function testRedis(): Promise<TestServer> {
+  if (!isOnPath("redis-server")) return embeddedRedis();
+  native ??= startRedisServer();
+  return { url: (await native).url, kind: "redis-server" };
+}
+
+/** Likewise, but always the embedded Valkey. */
+export async function embeddedRedis(): Promise<TestServer> {
   embedded ??= startEmbedded();
   return { url: (await embedded).url, kind: "embedded" };
 }
@@ -43,18 +56,17 @@ export function eachServer(suite: (name: TestServer["kind"], getUrl: () => strin
   describe("embedded", () => {
     let url = "";
     beforeAll(async () => {
-      url = (await testRedis()).url;
+      url = (await embeddedRedis()).url;
     });
     suite("embedded", () => url);
   });
   describe("redis-server", () => {
-    let server: RedisServer | undefined;
+    let url = "";
     withServer("redis-server", () => {
       beforeAll(async () => {
-        server = await startRedisServer();
+        url = (await testRedis()).url;
       });
-      afterAll(() => server?.stop());
-      suite("redis-server", () => server?.url ?? "");
+      suite("redis-server", () => url);
     });
   });
 }
@@ -71,9 +83,14 @@ export function withServer(program: string, suite: () => void, isThere = isOnPat
   });
 }
 
+const found = new Map<string, boolean>();
+
 export function isOnPath(program: string): boolean {
   // nginx knows the short form only.
-  return ["--version", "-v"].some((option) => spawnSync(program, [option], { stdio: "ignore" }).status === 0);
+  const look = (option: string): boolean => spawnSync(program, [option], { stdio: "ignore" }).status === 0;
+  const isThere = found.get(program) ?? ["--version", "-v"].some(look);
+  found.set(program, isThere);
+  return isThere;
 }
 
 export interface RedisServer {

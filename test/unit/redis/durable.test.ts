@@ -6,7 +6,7 @@ import { closeRedis, openRedis, type RedisClient } from "../../../services/redis
 import { checkDurability, prove } from "../../../services/redis/durable.ts";
 import { syncWayOf } from "../../../services/redis/fsync.ts";
 import { systemClock } from "../../../services/runtime/clock.ts";
-import { type RedisServer, startRedisServer, testRedis, withServer } from "../../support/redis.ts";
+import { embeddedRedis, type RedisServer, startRedisServer, withServer } from "../../support/redis.ts";
 import { waitFor } from "../../support/wait-for.ts";
 
 const KEY = "{durable:0}:proof";
@@ -25,19 +25,19 @@ afterEach(async () => {
 
 describe("embedded", () => {
   test("it keeps no append-only file, so fsync is refused with the remedy", async () => {
-    const client = open((await testRedis()).url);
+    const client = open((await embeddedRedis()).url);
     const refusal = { code: "DURABILITY_UNSUPPORTED", message: expect.stringContaining("appendonly yes") };
     await expect(checkDurability(client, { level: "fsync", key: KEY }, AROUND)).rejects.toMatchObject(refusal);
     await expect(prove(client, { level: "fsync", key: KEY })).rejects.toMatchObject(refusal);
   });
 
   test("it has no replica, so that is not proven, within bounded time", async () => {
-    const client = open((await testRedis()).url);
+    const client = open((await embeddedRedis()).url);
     await expect(prove(client, { level: "replica", key: KEY })).rejects.toMatchObject({ code: "DURABILITY_UNMET" });
   });
 
   test("the default asks nothing", async () => {
-    const client = open((await testRedis()).url);
+    const client = open((await embeddedRedis()).url);
     await client.ping();
     const commands = async (): Promise<string> =>
       /total_commands_processed:(\d+)/.exec(await client.info("stats"))?.[1] ?? "";

@@ -1,6 +1,6 @@
 // What becomes of a Message whose routes fail, and of several routes of one Message.
 
-import { afterAll, afterEach, describe, expect, test } from "vitest";
+import { afterEach, describe, expect, test } from "vitest";
 import { z } from "zod";
 import { defineHandler, discard, done, type Handler, retryLater } from "../../../services/sdk/index.ts";
 import { testRedis } from "../../support/redis.ts";
@@ -10,7 +10,6 @@ const benches: ThreadBench[] = [];
 afterEach(async () => {
   for (const bench of benches.splice(0)) await bench.close();
 });
-afterAll(() => testRedis());
 
 async function open(handlers: readonly Handler[], options: Partial<BenchOptions> = {}): Promise<ThreadBench> {
   const bench = await ThreadBench.open({ url: (await testRedis()).url, handlers, ...options });

@@ -1,6 +1,6 @@
 // Deliveries that are not for this thread, runs that are interrupted, and runs that ended with their thread.
 
-import { afterAll, afterEach, describe, expect, test } from "vitest";
+import { afterEach, describe, expect, test } from "vitest";
 import { z } from "zod";
 import { publicId } from "../../../services/runtime/ids.ts";
 import { defineHandler, event, type Handler, job } from "../../../services/sdk/index.ts";
@@ -12,7 +12,6 @@ const benches: ThreadBench[] = [];
 afterEach(async () => {
   for (const bench of benches.splice(0)) await bench.close();
 });
-afterAll(() => testRedis());
 
 async function open(handlers: readonly Handler[], options: Partial<BenchOptions> = {}): Promise<ThreadBench> {
   const bench = await ThreadBench.open({ url: (await testRedis()).url, handlers, ...options });
