@@ -3,7 +3,7 @@
 import { adapterFacts, loadAdapters } from "../adapters/load.ts";
 import { BUILTINS } from "../builtin/all.ts";
 import type { Config } from "../config/config.ts";
-import { loadHandlers } from "../handlers/loader.ts";
+import { loadHandlers, loadOptionsOf } from "../handlers/loader.ts";
 import type { Manifest } from "../handlers/manifest.ts";
 import { HandlersUnfit, problemLine } from "../handlers/problem.ts";
 import { parseRedisUrl } from "../redis/url.ts";
@@ -47,15 +47,7 @@ export const validate: Command = {
 
 async function load(config: Config): Promise<Manifest> {
   const adapters = adapterFacts(await loadAdapters(config));
-  return loadHandlers({
-    sources: config.handlers,
-    cwd: config.cwd,
-    builtins: BUILTINS,
-    groups: Object.keys(config.groups),
-    adapters,
-    settings: config.handlerSettings,
-    environment: config.handlerVariables,
-  });
+  return loadHandlers(loadOptionsOf(config, { adapters, builtins: BUILTINS }));
 }
 
 function scheduleOf(route: CronRoute | EveryRoute): string {

@@ -22,6 +22,22 @@ export interface LoadOptions extends HandlerSurroundings {
   readonly cwd: string;
 }
 
+/** The settings that say which handlers there are. */
+export interface HandlerConfig extends Pick<LoadOptions, "cwd"> {
+  readonly handlers: LoadOptions["sources"];
+  readonly groups: Readonly<Record<string, unknown>>;
+  readonly handlerSettings: LoadOptions["settings"];
+  readonly handlerVariables: LoadOptions["environment"];
+}
+
+export function loadOptionsOf(
+  { handlers, cwd, groups, handlerSettings, handlerVariables }: HandlerConfig,
+  rest: Pick<LoadOptions, "adapters" | "builtins">,
+): LoadOptions {
+  const written = { settings: handlerSettings, environment: handlerVariables };
+  return { sources: handlers, cwd, groups: Object.keys(groups), ...written, ...rest };
+}
+
 /** Throws `HandlersUnfit` with every problem of every module. */
 export async function loadHandlers(options: LoadOptions): Promise<Manifest> {
   const { found, problems } = await importModules(options.sources, options.cwd);

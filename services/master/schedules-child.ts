@@ -1,22 +1,14 @@
 // A process that lives for a moment: loads the handlers as a worker does, tells their schedules, and is ended.
 
 import { BUILTINS } from "../builtin/all.ts";
-import { loadHandlers } from "../handlers/loader.ts";
+import { loadHandlers, loadOptionsOf } from "../handlers/loader.ts";
 import { HandlersUnfit } from "../handlers/problem.ts";
 import type { FromSchedules, ToSchedules } from "./schedules.ts";
 import { scheduleOf } from "./timetable.ts";
 
 async function load({ config, adapters }: ToSchedules): Promise<FromSchedules> {
   try {
-    const manifest = await loadHandlers({
-      sources: config.handlers,
-      cwd: config.cwd,
-      builtins: BUILTINS,
-      groups: Object.keys(config.groups),
-      adapters,
-      settings: config.handlerSettings,
-      environment: config.handlerVariables,
-    });
+    const manifest = await loadHandlers(loadOptionsOf(config, { adapters, builtins: BUILTINS }));
     return { type: "loaded", routes: manifest.timed.map(({ shape }) => scheduleOf(shape)) };
   } catch (error) {
     if (error instanceof HandlersUnfit) {

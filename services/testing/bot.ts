@@ -3,7 +3,7 @@
 // one's own can show, such as a handler that blocks its thread.
 
 import { WEB } from "../adapters/web/manifest.ts";
-import { takeLine } from "../worker/http-parts.ts";
+import { takeLine } from "../worker/web-line.ts";
 import { closeRedis, openRedis, type RedisClient } from "../redis/connect.ts";
 import { Queue } from "../queue/queue.ts";
 import type { Event, Job } from "../sdk/context.ts";

@@ -1,13 +1,10 @@
 // What runs in the HTTP thread: the public server with webhooks and web chat, the admin server, the bus, connections.
 
 import { lazyAdmin } from "../admin/lazy.ts";
-import { intake } from "../broker/intake.ts";
 import type { BrokerContext } from "../broker/connection.ts";
-import { encodeEnvelope, UNMATCHED } from "../broker/delivery.ts";
 import { Producer } from "../broker/producer.ts";
-import { registerRoutes } from "../broker/routes.ts";
 import { wholeLoad } from "../broker/workload.ts";
-import { type Said, webChat } from "../adapters/web/routes.ts";
+import { webChat } from "../adapters/web/routes.ts";
 import { Bus } from "../bus/bus.ts";
 import { clientScript } from "../bus/client-script.ts";
 import { RedisBackend } from "../bus/redis-backend.ts";
@@ -21,19 +18,18 @@ import { HttpServer } from "../http/server.ts";
 import { databaseOf } from "../redis/connect.ts";
 import { Keys } from "../redis/keys.ts";
 import type { Clock, Random } from "../runtime/clock.ts";
-import { AntiphonError } from "../runtime/errors.ts";
 import type { Part } from "../runtime/part.ts";
 import { Recent } from "../runtime/recent.ts";
-import { carried } from "../telemetry/carrier.ts";
 import type { Emit } from "../telemetry/events.ts";
-import { idsOf, startSend } from "../telemetry/queue-spans.ts";
-import { during, type Tracing } from "../telemetry/tracing.ts";
+import type { Tracing } from "../telemetry/tracing.ts";
 import { Meter } from "../telemetry/meter.ts";
 import { busDoor } from "./bus-door.ts";
 import { exposedOf } from "./exposed.ts";
 import { workerHealth } from "./health.ts";
 import { HttpConnection } from "./http-connection.ts";
 import type { Pulse } from "./pulse.ts";
+import { RouteNumbers } from "./route-numbers.ts";
+import { type Line, takeLine } from "./web-line.ts";
 import { webhooks } from "./webhooks.ts";
 
 export interface HttpPartsOptions {
@@ -59,7 +55,6 @@ export interface HttpParts {
 
 /** Senders that keep their connections use each of them more often than this, or hardly at the very moment of our end. */
 const LINGER_MS = 1_000;
-const CHAT_QUEUE = "chat";
 /** However many scrape and scale: Redis is asked once in as long. */
 const FIGURES_MS = 1_000;
 
@@ -148,61 +143,5 @@ function chatOf({ config, clock, tracing }: HttpPartsOptions, { bus, chat, conte
       await streamSse(bus, listener);
     },
     listeners: () => bus.streams.size,
-  });
-}
-
-/**
- * Registers the routes at the first need, so that a start does not wait for Redis; and again after a gap, for the server may
- * have come back empty and given their numbers to others.
- */
-class RouteNumbers {
-  readonly #context: BrokerContext;
-  readonly #ids: readonly string[];
-  #numbers: Promise<Map<string, number>> | undefined;
-
-  constructor(context: BrokerContext, ids: readonly string[]) {
-    this.#context = context;
-    this.#ids = ids;
-  }
-
-  forget(): void {
-    this.#numbers = undefined;
-  }
-
-  async of(id: string): Promise<number> {
-    this.#numbers ??= registerRoutes(this.#context, this.#ids);
-    const numbers = await this.#numbers.catch((error: unknown) => {
-      this.#numbers = undefined;
-      throw error;
-    });
-    const number = numbers.get(id);
-    if (number === undefined) throw new AntiphonError("ROUTE_UNKNOWN", id);
-    return number;
-  }
-}
-
-export interface Line {
-  readonly said: Said;
-  readonly limits: { readonly deliveries: number; readonly bytes: number };
-  readonly byRoom: boolean;
-  readonly tracing?: Tracing | undefined;
-}
-
-/** A person's line: the Message for the handlers and the line that the session shows, both or neither. */
-export async function takeLine(
-  context: BrokerContext,
-  { said, limits, byRoom, tracing }: Line,
-): Promise<{ id: string }> {
-  const { message, uid, publish } = said;
-  const by = message.user.id;
-  const key = byRoom ? message.room : `${message.room}\n${by}`;
-  const span = tracing && startSend(tracing, CHAT_QUEUE, { kind: "message", parent: null });
-  const envelope = encodeEnvelope({ v: 1, kind: "message", by, key, ...carried(span) }, JSON.stringify(message));
-  const delivery = { route: UNMATCHED, envelope, key, uid };
-  return during(span, async () => {
-    const taken = await intake(context, { queue: CHAT_QUEUE, delivery, limits, publish });
-    if (taken.kind === "fenced") throw new AntiphonError("FENCED", "");
-    span?.set(idsOf(taken.id));
-    return { id: taken.id };
   });
 }

@@ -1,11 +1,8 @@
 // The entry of the HTTP thread: loads the manifest, serves, drains, stops. It runs no handler's code.
 
 import { parentPort, workerData } from "node:worker_threads";
-import groups from "../builtin/groups.ts";
-import help from "../builtin/help.ts";
-import info from "../builtin/info.ts";
-import ping from "../builtin/ping.ts";
-import { loadHandlers } from "../handlers/loader.ts";
+import { BUILTINS } from "../builtin/all.ts";
+import { loadHandlers, loadOptionsOf } from "../handlers/loader.ts";
 import type { Manifest } from "../handlers/manifest.ts";
 import { systemClock } from "../runtime/clock.ts";
 import { AntiphonError, ERROR_TABLE } from "../runtime/errors.ts";
@@ -70,15 +67,7 @@ async function serve(): Promise<void> {
 }
 
 function load(): Promise<Manifest> {
-  return loadHandlers({
-    sources: config.handlers,
-    cwd,
-    builtins: [ping, help, info, groups],
-    groups: Object.keys(config.groups),
-    adapters,
-    settings: config.handlerSettings,
-    environment: config.handlerVariables,
-  });
+  return loadHandlers(loadOptionsOf({ ...config, cwd }, { adapters, builtins: BUILTINS }));
 }
 
 function refuse(error: unknown): void {
