@@ -227,7 +227,8 @@ async function permissions(server: Redis, { keys, durability }: EnvironmentOptio
   const name = "permissions";
   const more = durability === "default" ? [] : [NEEDED_FOR[durability]];
   const found = await permissionsOf(server, keys, more);
-  if (found === undefined) return { name, state: "unknown", detail: "The user may not ask for its own permissions (ACL DRYRUN)." };
+  if (found === undefined)
+    return { name, state: "unknown", detail: "The user may not ask for its own permissions (ACL DRYRUN)." };
   const { user, denied, rules } = found;
   if (denied.length === 0) return { name, state: "ok", detail: `user ${user}` };
   const detail = `The user ${user} may not run, on keys and channels of ${keys.tag}: ${denied.join(", ")}.`;
