@@ -92,6 +92,7 @@ export function masterParts(options: MasterOptions, loaded: Loaded, stopping: Ab
   const { config, pod, clock = systemClock, random = Math.random, clockOffset } = options;
   const { emit, meter } = measured(options);
   const { redisUrl: url = "" } = config;
+  // 1. What all parts share: connections to Redis, the broker, the times of a Lease.
   const timing = leaseTiming(config.leaseMs);
   const redis = new MasterRedis({ url, pod, leaseCommandMs: timing.commandMs, clock, random, emit });
   const broker = {
@@ -103,6 +104,7 @@ export function masterParts(options: MasterOptions, loaded: Loaded, stopping: Ab
   const watchdog =
     options.onSilence === "bear" ? [] : [new Watchdog({ silentMsMax: timing.deadlineMs, clock, random })];
   const common = { broker, clock, random, emit };
+  // 2. What is led: the chat connections, and `control`.
   const owner = `${pod}/${randomId().slice(0, 8)}`;
   const { leases, subscriber } = redis;
   const known = { client: redis.commands, keys: broker.keys, owner, pod, revision: config.revision };
@@ -122,6 +124,7 @@ export function masterParts(options: MasterOptions, loaded: Loaded, stopping: Ab
   const controlLeader = leaderOf("control", control, around);
   const leaders = (): readonly Leader[] => [controlLeader, ...connections.leaders];
   const stands = (): boolean => masters.isKnown && connections.isComplete && leaders().every(({ listens }) => listens);
+  // 3. What answers: probes, figures, the admin site, the external metrics API.
   const health = masterHealth({
     redis,
     leaders,

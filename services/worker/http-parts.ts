@@ -60,7 +60,7 @@ const FIGURES_MS = 1_000;
 
 export function httpParts(options: HttpPartsOptions): HttpParts {
   const { config, manifest, clock, random, emit } = options;
-  // Large bodies have a connection of their own: a line of chat does not wait behind megabytes.
+  // 1. Connections. Large bodies have one of their own, so that a line of chat does not wait behind megabytes.
   const open = { url: config.redisUrl ?? "", clock, random };
   const bodies = new HttpConnection({ ...open, name: "bodies", purpose: "commands" });
   const chat = new HttpConnection({ ...open, name: "chat", purpose: "commands", onReady: () => numbers.forget() });
@@ -72,6 +72,7 @@ export function httpParts(options: HttpPartsOptions): HttpParts {
   const limits = { deliveries: config.queueLimit, bytes: config.queueBytes };
   const producer = new Producer({ ...context(bodies), limits, random, clock });
   const numbers = new RouteNumbers(context(chat), manifest.routeIds);
+  // 2. The public server: webhooks, the bus, the web chat.
   const backend = new RedisBackend({ commands: chat.client, subscriber: bells.client, keys });
   const bus = new Bus({ backend, clock, random, emit });
   const hooks = webhooks({
@@ -102,6 +103,7 @@ export function httpParts(options: HttpPartsOptions): HttpParts {
     clock,
     lingerMs: config.dev ? 0 : LINGER_MS,
   });
+  // 3. The admin server: probes, figures, the admin site.
   const health = workerHealth({ pulse: options.pulse, connections: [bodies, chat, bells], clock });
   const load = new Recent({ read: () => wholeLoad(context(chat)), maxAgeMs: FIGURES_MS, clock });
   const look = async () => {
