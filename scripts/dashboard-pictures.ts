@@ -36,7 +36,7 @@ try {
     { name: "jobs-dark", place: "jobs?state=dead", colorScheme: "dark", ...WIDE },
     { name: "job", place: `jobs/${dead}`, ...WIDE },
     { name: "queue-dark", place: "queues/default", colorScheme: "dark", ...WIDE },
-    { name: "workers", place: "workers", ...WIDE },
+    { name: "workers", place: "workers", role: "admin", ...WIDE },
     { name: "handlers", place: "handlers", ...WIDE },
     { name: "phone", place: "", colorScheme: "dark", ...PHONE },
   ];

@@ -23,8 +23,12 @@ const SECURITY = [{ bearer: [] }, { cookie: [] }];
 // oxlint-disable typescript/explicit-function-return-type -- The types are what Fastify infers requests and answers from.
 
 /** `answer` is what 200 has. */
-export function look<const S extends Schemas, A extends TSchema>(told: Told, answer: A, schemas: S) {
-  return declared(told, { ...schemas, response: responses(answer) }, { role: "viewer" as Role });
+export function look<const S extends Schemas, A extends TSchema>(
+  { role = "viewer", ...told }: Told & { readonly role?: Role },
+  answer: A,
+  schemas: S,
+) {
+  return declared(told, { ...schemas, response: responses(answer) }, { role });
 }
 
 /** `audit`: as the audit log calls the change. */

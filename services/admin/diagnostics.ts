@@ -1,26 +1,34 @@
-// /api/diagnostics: what a process spends its time and its memory on, asked of it while it lives. One at a time, for admins: a
-// heap snapshot holds everything that the process knows, secrets too.
+// /api/diagnostics: what a process spends its time and its memory on, asked of it while it lives: of the one that answers, or of
+// another one through it. For admins: a heap snapshot holds everything that the process knows, secrets too.
 
-import { hostname } from "node:os";
-import { Readable } from "node:stream";
+import type { Readable } from "node:stream";
 import type { FastifyPluginAsyncTypebox } from "@fastify/type-provider-typebox";
-import { Type } from "typebox";
-import type { Clock } from "../runtime/clock.ts";
-import { AntiphonError } from "../runtime/errors.ts";
+import { type Static, Type } from "typebox";
 import { change, look } from "./declared.ts";
-import { inspect, threadsOf } from "./inspection.ts";
+import type { FarLooks } from "./far-looks.ts";
+import type { LookDoor } from "./look-door.ts";
+import type { Looks } from "./looks.ts";
 
 const tag = "diagnostics";
 const SECONDS = 10;
 const SECONDS_MAX = 60;
-const SAMPLE_US = 1_000;
-const LEADS =
-  "This master leads, and is ended where it stands still for too long: ask another one, or say anyway=true.";
-const READ_MS = 300_000;
-/** Of a snapshot whose reader is slower than its maker. */
-const WAITING_BYTES_MAX = 512 * 1024 ** 2;
 
+const Process = Type.Optional(Type.String({ minLength: 1, maxLength: 256 }));
 const Thread = Type.Optional(Type.String({ pattern: "^(main|[0-9]{1,9})$" }));
+const Processes = Type.Object({
+  items: Type.Array(
+    Type.Object({
+      /** What `process=` takes. */
+      process: Type.String(),
+      mode: Type.Enum(["master", "worker"]),
+      version: Type.String(),
+      upSeconds: Type.Number(),
+      rssBytes: Type.Number(),
+      /** The one that answers. */
+      here: Type.Boolean(),
+    }),
+  ),
+});
 const Threads = Type.Object({
   process: Type.String(),
   threads: Type.Array(Type.Object({ thread: Type.String(), title: Type.String() })),
@@ -28,144 +36,102 @@ const Threads = Type.Object({
 const File = Type.Unsafe<unknown>({ description: "A file for the developer tools of a browser." });
 
 export interface DiagnosticsOptions {
-  readonly clock: Clock;
-  /** This process is a master that leads: its main thread must not stand still. */
-  readonly leads: () => Promise<boolean>;
+  readonly door: Pick<LookDoor, "process" | "row" | "looks">;
+  readonly far: FarLooks;
 }
 
-export function diagnosticsRoutes({ clock, leads }: DiagnosticsOptions): FastifyPluginAsyncTypebox {
-  const turn = new Turn();
+/** Into one process. */
+interface Glass {
+  readonly process: string;
+  readonly threads: Looks["threads"];
+  readonly profile: Looks["profile"];
+  readonly snapshot: Looks["snapshot"];
+}
+
+export function diagnosticsRoutes(options: DiagnosticsOptions): FastifyPluginAsyncTypebox {
   return async (app) => {
     app.get(
+      "/diagnostics/processes",
+      look({ id: "listProcesses", tag, role: "admin", says: "The processes that can be looked into." }, Processes, {}),
+      async () => ({ items: await processes(options) }),
+    );
+    app.get(
       "/diagnostics/threads",
-      look({ id: "listThreads", tag, says: "The threads of the process that answers." }, Threads, {}),
-      () => turn.take(async () => ({ process: processName(), threads: await threadsOf(clock) })),
+      look({ id: "listThreads", tag, role: "admin", says: "The threads of a process." }, Threads, {
+        querystring: Type.Object({ process: Process }),
+      }),
+      async ({ query }) => {
+        const { process, threads } = await glassOf(options, query.process);
+        return { process, threads: await threads() };
+      },
     );
     app.post(
       "/diagnostics/cpu-profile",
-      change(
-        {
-          id: "profileCpu",
-          tag,
-          role: "admin",
-          audit: "diagnostics.cpu-profile",
-          says: "What a thread spends its time on.",
-        },
-        File,
-        {
-          querystring: Type.Object({
-            thread: Thread,
-            seconds: Type.Optional(Type.Integer({ minimum: 1, maximum: SECONDS_MAX })),
-          }),
-        },
-      ),
-      async ({ query: { thread = "main", seconds = SECONDS } }, reply) => {
+      change({ ...PROFILE, tag, role: "admin", audit: "diagnostics.cpu-profile" }, File, {
+        querystring: Type.Object({
+          process: Process,
+          thread: Thread,
+          seconds: Type.Optional(Type.Integer({ minimum: 1, maximum: SECONDS_MAX })),
+        }),
+      }),
+      async ({ query: { thread = "main", seconds = SECONDS, ...query } }, reply) => {
         const gone = new AbortController();
         reply.raw.once("close", () => gone.abort());
-        const profile = await turn.take(() => profileOf({ thread, ms: seconds * 1000, clock, gone: gone.signal }));
-        return reply.headers(fileHeaders(thread, "cpuprofile")).send(Buffer.from(profile));
+        const { process, profile } = await glassOf(options, query.process);
+        const file = await profile({ thread, seconds, gone: gone.signal });
+        return reply.headers(fileHeaders(process, thread, "cpuprofile")).send(file);
       },
     );
     app.post(
       "/diagnostics/heap-snapshot",
-      change(
-        {
-          id: "takeHeapSnapshot",
-          tag,
-          role: "admin",
-          audit: "diagnostics.heap-snapshot",
-          says: "What is in the memory of a thread, which stands still meanwhile. Holds secrets.",
-        },
-        File,
-        { querystring: Type.Object({ thread: Thread, anyway: Type.Optional(Type.Boolean()) }) },
-      ),
-      async ({ query: { thread = "main", anyway = false } }, reply) => {
-        if (thread === "main" && !anyway && (await leads())) throw new AntiphonError("REQUEST_INVALID", LEADS);
-        const snapshot = await snapshotOf({ thread, clock, turn });
-        return reply.headers(fileHeaders(thread, "heapsnapshot")).send(snapshot);
+      change({ ...SNAPSHOT, tag, role: "admin", audit: "diagnostics.heap-snapshot" }, File, {
+        querystring: Type.Object({ process: Process, thread: Thread, anyway: Type.Optional(Type.Boolean()) }),
+      }),
+      async ({ query: { thread = "main", anyway = false, ...query } }, reply) => {
+        const { process, snapshot } = await glassOf(options, query.process);
+        const file: Readable = await snapshot({ thread, anyway });
+        return reply.headers(fileHeaders(process, thread, "heapsnapshot")).send(file);
       },
     );
   };
 }
 
-/** One at a time in this process. */
-class Turn {
-  #isTaken = false;
+const PROFILE = { id: "profileCpu", says: "What a thread spends its time on." };
+const SNAPSHOT = {
+  id: "takeHeapSnapshot",
+  says: "What is in the memory of a thread, which stands still meanwhile. Holds secrets.",
+};
 
-  async take<T>(work: () => Promise<T>): Promise<T> {
-    if (this.#isTaken) throw new AntiphonError("TOO_MANY_REQUESTS", "Somebody looks into this process already.");
-    this.#isTaken = true;
-    try {
-      return await work();
-    } finally {
-      this.#isTaken = false;
-    }
-  }
+/** Where Redis is away, the one that answers can be looked into all the same. */
+async function processes({ door, far }: DiagnosticsOptions): Promise<Static<typeof Processes>["items"]> {
+  const all = await far.processes().catch(() => []);
+  const others = all.filter(({ process }) => process !== door.process);
+  const own = { ...door.row, here: true };
+  return [own, ...others.map((row) => ({ ...row, here: false }))];
 }
 
-interface Profiling {
-  readonly thread: string;
-  readonly ms: number;
-  readonly clock: Clock;
-  /** Whoever asked has gone. */
-  readonly gone: AbortSignal;
-}
-
-function profileOf({ thread, ms, clock, gone }: Profiling): Promise<string> {
-  return inspect({ thread, clock }, async (inspected) => {
-    await inspected.post("Profiler.enable");
-    await inspected.post("Profiler.setSamplingInterval", { interval: SAMPLE_US });
-    await inspected.post("Profiler.start");
-    await clock.sleep(ms, gone);
-    const { profile } = await inspected.post("Profiler.stop");
-    await inspected.post("Profiler.disable");
-    return JSON.stringify(profile);
-  });
-}
-
-interface Snapshotting {
-  readonly thread: string;
-  readonly clock: Clock;
-  readonly turn: Turn;
-}
-
-/** Resolves with its first part; a thread that there is not is told before. */
-function snapshotOf({ thread, clock, turn }: Snapshotting): Promise<Readable> {
-  const stream = new Readable({ read: () => {}, highWaterMark: WAITING_BYTES_MAX });
-  // Nobody else listens before it is answered with, and a process must not end by it.
-  stream.on("error", () => {});
-  return new Promise((resolve, reject) => {
-    const onChunk = (chunk: string): void => {
-      resolve(stream);
-      if (!stream.destroyed && !stream.push(chunk)) stream.destroy(new Error("It is read too slowly."));
+async function glassOf({ door, far }: DiagnosticsOptions, process = door.process): Promise<Glass> {
+  if (process !== door.process)
+    return {
+      process,
+      threads: () => far.threads(process),
+      profile: (wanted) => far.profile(process, wanted),
+      snapshot: (wanted) => far.snapshot(process, wanted),
     };
-    const taken = turn.take(async () => {
-      await inspect({ thread, clock, onChunk }, (inspected) =>
-        inspected.post("HeapProfiler.takeHeapSnapshot", { reportProgress: false }),
-      );
-      stream.push(null);
-      // Until it is read it is in our memory.
-      const isRead = new AbortController();
-      stream.once("close", () => isRead.abort());
-      if (!stream.destroyed) await clock.sleep(READ_MS, isRead.signal);
-      stream.destroy();
-    });
-    taken.catch((error: Error) => {
-      reject(error);
-      stream.destroy(error);
-    });
-  });
+  const looks = await door.looks();
+  return {
+    process,
+    threads: () => looks.threads(),
+    profile: (wanted) => looks.profile(wanted),
+    snapshot: (wanted) => looks.snapshot(wanted),
+  };
 }
 
-function processName(): string {
-  return `${hostname()}:${process.pid}`;
-}
-
-function fileHeaders(thread: string, extension: string): Record<string, string> {
-  const name = `${hostname()}-${process.pid}-${thread}.${extension}`.replaceAll(/[^\w.-]/g, "_");
+function fileHeaders(process: string, thread: string, extension: string): Record<string, string> {
+  const name = `${process.replace(":", "-")}-${thread}.${extension}`.replaceAll(/[^\w.-]/g, "_");
   return {
     "content-type": "application/octet-stream",
     "content-disposition": `attachment; filename="${name}"`,
-    "x-antiphon-process": processName(),
+    "x-antiphon-process": process,
   };
 }

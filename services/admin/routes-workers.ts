@@ -1,14 +1,15 @@
 // /api/workers and /api/runs: which workers there are, what runs now, and what workers are told to do.
 
 import type { FastifyPluginAsyncTypebox } from "@fastify/type-provider-typebox";
-import { type Static, Type } from "typebox";
-import { serverNowMs } from "../broker/connection.ts";
-import { readVitals } from "../broker/vitals.ts";
-import { Done, LIMIT, PageQuery, pageOf } from "./api.ts";
+import { Type } from "typebox";
+import { readVitals, type Vitals } from "../broker/vitals.ts";
+import type { WorkerInfo } from "../queue/queue.ts";
+import { Done, PageQuery, pageOf } from "./api.ts";
 import { Run, Worker } from "./api-bot.ts";
 import { change, look } from "./declared.ts";
 import { pageOfList } from "./paging.ts";
 import type { ApiParts } from "./parts.ts";
+import { runPage } from "./runs.ts";
 import { workerRow } from "./shapes.ts";
 
 const tag = "workers";
@@ -37,9 +38,9 @@ export function workerRoutes(parts: ApiParts): FastifyPluginAsyncTypebox {
         const { items, cursor } = pageOfList(await queue.workers.list(), ({ pod }) => pod, query);
         const told = await readVitals(
           parts.context,
-          items.map(({ pod }) => pod),
+          items.flatMap(({ processes }) => processes),
         );
-        return { items: items.map((worker) => ({ ...workerRow(worker), ...told.get(worker.pod) })), ...cursor };
+        return { items: items.map((worker) => ({ ...workerRow(worker), ...saidOf(worker, told) })), ...cursor };
       },
     );
     app.get(
@@ -47,7 +48,7 @@ export function workerRoutes(parts: ApiParts): FastifyPluginAsyncTypebox {
       look({ id: "listRuns", tag, says: "What workers have claimed: it runs, or is about to." }, pageOf(Run), {
         querystring: RunQuery,
       }),
-      async ({ query }) => runPage(parts, query),
+      async ({ query }) => runPage(parts.context, query),
     );
     for (const order of ["quiet", "resume", "stop"] as const) {
       app.post(
@@ -64,24 +65,22 @@ export function workerRoutes(parts: ApiParts): FastifyPluginAsyncTypebox {
   };
 }
 
-async function runPage(
-  { queue, context }: ApiParts,
-  { limit = LIMIT, ...query }: Static<typeof RunQuery>,
-): Promise<{ items: Run[]; cursor?: string }> {
-  const [{ found, cursor }, nowMs] = await Promise.all([
-    queue.search({ ...query, states: ["claimed"], limit }),
-    serverNowMs(context),
-  ]);
-  const items = found.map(({ id, queue: name, worker = "", route, kind, key, attempts, since }): Run => ({
-    id,
-    queue: name,
-    pod: worker.slice(0, worker.lastIndexOf(".")),
-    attempts,
-    since: since.toISOString(),
-    ms: Math.max(0, nowMs - since.getTime()),
-    ...(route !== undefined && { route }),
-    ...(kind !== undefined && { kind }),
-    ...(key !== undefined && { key }),
-  }));
-  return { items, ...(cursor !== undefined && { cursor }) };
+/** Of all processes that go by this name. */
+function saidOf({ processes }: WorkerInfo, told: ReadonlyMap<string, Vitals>): Partial<Worker> {
+  const said = processes.flatMap((process) => {
+    const vitals = told.get(process);
+    return vitals === undefined ? [] : [{ process, ...vitals }];
+  });
+  if (said.length === 0) return {};
+  const heaps = said.flatMap(({ heapBytes }) => heapBytes ?? []);
+  const threadsNow = said.flatMap(({ process, threads = [] }) =>
+    threads.map(({ thread, state, slots, busy, heapBytes }) => {
+      return { process, thread, state, slots, busy, ...(heapBytes !== undefined && { heapBytes }) };
+    }),
+  );
+  return {
+    rssBytes: said.reduce((sum, { rssBytes }) => sum + rssBytes, 0),
+    ...(heaps.length > 0 && { heapBytes: heaps.reduce((sum, bytes) => sum + bytes, 0) }),
+    ...(threadsNow.length > 0 && { threadsNow }),
+  };
 }

@@ -75,8 +75,9 @@ export function finishedRow({ at, id, kind, routes, queue, outcome, attempt, ms,
   };
 }
 
-export function workerRow({ startedAt, queues, ...worker }: WorkerInfo): Worker {
-  return { ...worker, queues: [...queues], ...(startedAt !== undefined && { startedAt: startedAt.toISOString() }) };
+export function workerRow({ startedAt, queues, processes, ...worker }: WorkerInfo): Worker {
+  const lists = { queues: [...queues], processes: [...processes] };
+  return { ...worker, ...lists, ...(startedAt !== undefined && { startedAt: startedAt.toISOString() }) };
 }
 
 export function scheduleRow({ next, last, ...schedule }: ScheduleInfo): Schedule {

@@ -1,15 +1,10 @@
 // The admin app with connections of its own: opened at the first request, closed with the process.
 
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { hostname } from "node:os";
-import { isMainThread } from "node:worker_threads";
-import type { BrokerContext } from "../broker/connection.ts";
 import { Bus } from "../bus/bus.ts";
 import { RedisBackend } from "../bus/redis-backend.ts";
 import type { Config } from "../config/config.ts";
 import type { Site } from "../http/lazy-site.ts";
-import { mastersOf } from "../leader/masters.ts";
-import { seats } from "../leader/seats.ts";
 import { Queue } from "../queue/queue.ts";
 import { closeRedis, databaseOf, openRedis, type RedisClient } from "../redis/connect.ts";
 import { Keys } from "../redis/keys.ts";
@@ -20,6 +15,8 @@ import { accessPlugin } from "./access/plugin.ts";
 import { adminApp } from "./app.ts";
 import { Audit } from "./audit.ts";
 import { diagnosticsRoutes } from "./diagnostics.ts";
+import { FarLooks } from "./far-looks.ts";
+import type { LookDoor } from "./look-door.ts";
 import { supportRoutes } from "./routes-support.ts";
 import { dashboardFiles } from "./static.ts";
 
@@ -30,6 +27,8 @@ export interface SiteOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly emit: Emit;
+  /** Where this process is asked to look into itself. */
+  readonly door: LookDoor;
   /** Added to the server's clock, ms; for tests. */
   readonly clockOffsetMs?: () => number;
 }
@@ -58,15 +57,14 @@ export async function openSite(options: SiteOptions): Promise<Site> {
   const { adminBasePath: basePath, leaseMs } = config;
   const access = accessPlugin({ config, client, keys, audit, basePath, clock, emit });
   const parts = { queue, context, bus, clock, random, emit, leaseMs, audit };
+  const listening = (): RedisClient => open("admin-looks", "subscriber");
+  const far = new FarLooks({ config, client, subscriber: listening, keys, clock });
   const app = await adminApp({
     ...parts,
     access,
     cookie: cookieName(config.namespace),
     basePath,
-    apiPlugins: [
-      diagnosticsRoutes({ clock, leads: () => isLeading(context, leaseMs) }),
-      supportRoutes({ config, context, clock }),
-    ],
+    apiPlugins: [diagnosticsRoutes({ door: options.door, far }), supportRoutes({ config, context, clock })],
     plugins: [dashboardFiles({ traceUrl: config.traceUrl })],
   });
   return {
@@ -79,14 +77,6 @@ export async function openSite(options: SiteOptions): Promise<Site> {
       await Promise.all(opened.map((one) => closeRedis(one)));
     },
   };
-}
-
-/** By the name of its pod. The admin site of a worker is not in its main thread, and a worker leads nothing. */
-async function isLeading({ client, keys }: BrokerContext, leaseMs: number): Promise<boolean> {
-  if (!isMainThread) return false;
-  const masters = await mastersOf(client, keys, leaseMs);
-  const units = await seats(client, keys, { units: [], masters });
-  return units.some(({ leader }) => leader?.startsWith(`${hostname()}/`) === true);
 }
 
 /** The first answers shall not be refused only because nobody has connected yet. */

@@ -4,6 +4,7 @@
 import type { BrokerContext } from "../broker/connection.ts";
 import { type QueueFigures, queueFigures } from "../broker/figures.ts";
 import { ordersOf } from "../broker/orders.ts";
+import { podsOf } from "../broker/pods.ts";
 import { readRoutes } from "../broker/routes.ts";
 import { DEFAULT_POOL } from "../broker/served.ts";
 import { workloadOf } from "../broker/workload.ts";
@@ -115,27 +116,16 @@ function unitOf({ unit, leader, epoch, ageMs }: Seat): UnitNow {
   };
 }
 
-/** A pod serves several queues, maybe in several processes. */
 function workersOf(
   figures: readonly QueueFigures[],
   orders: Awaited<ReturnType<typeof ordersOf>>,
 ): Snapshot["workers"] {
-  const pods = Map.groupBy(
-    figures.flatMap(({ claimers }) => claimers),
-    ({ pod }) => pod,
-  );
-  const rows = [...pods].map(([pod, claimers]) => {
-    const processes = new Map(claimers.flatMap(({ facts }) => (facts === undefined ? [] : [[facts.process, facts]])));
-    const [first] = processes.values();
-    return {
-      pod,
-      pool: first?.pool ?? DEFAULT_POOL,
-      slots: [...processes.values()].reduce((slots, facts) => slots + facts.slots, 0),
-      claimed: claimers.reduce((claimed, one) => claimed + one.claimed, 0),
-      order: orders.get(pod) ?? ("" as const),
-    };
-  });
-  return rows.sort((a, b) => (a.pod < b.pod ? -1 : 1)).slice(0, WORKERS_MAX);
+  const registered = figures.flatMap(({ name, claimers }) => claimers.map((one) => ({ ...one, queue: name })));
+  return podsOf(registered)
+    .slice(0, WORKERS_MAX)
+    .map(({ pod, pool = DEFAULT_POOL, slots = 0, claimed }) => {
+      return { pod, pool, slots, claimed, order: orders.get(pod) ?? "" };
+    });
 }
 
 function errorsOf(figures: readonly QueueFigures[], routes: ReadonlyMap<number, string>): Snapshot["lastErrors"] {

@@ -80,7 +80,7 @@ function plainOf(job: Plain): Omit<ListedOne, "since" | "body"> {
 }
 
 export function workerOf(row: Worker): WorkerInfo {
-  const { startedAt, rssBytes: _, heapBytes: __, ...worker } = row;
+  const { startedAt, rssBytes: _, heapBytes: __, threadsNow: ___, ...worker } = row;
   return { ...worker, ...(startedAt !== undefined && { startedAt: new Date(startedAt) }) };
 }
 

@@ -21,6 +21,8 @@ export const trouble = new Store<Trouble>("none");
 export const csrf = { token: "" };
 
 const WAIT_MS = 20_000;
+/** Of a file that the browser has begun to write. */
+const KEPT_MS = 60_000;
 
 export type Query = Readonly<Record<string, string | number | boolean | undefined>>;
 
@@ -45,23 +47,50 @@ export async function ask<T>(method: string, path: string, body?: unknown): Prom
 }
 
 async function send<T>(method: string, path: string, body: unknown): Promise<T> {
+  const signal = AbortSignal.timeout(WAIT_MS);
+  const response = await request(method, path, { signal, ...(body !== undefined && { body }) });
+  const text = await response.text().catch(() => "");
+  if (response.ok) return jsonOf(text) as T;
+  throw refusalOf(response, text);
+}
+
+/** A file, kept as one. The name is the server's. Whoever waits may give up. */
+export async function download(method: "GET" | "POST", path: string, signal: AbortSignal): Promise<string> {
+  const response = await request(method, path, { signal });
+  if (!response.ok) throw refusalOf(response, await response.text().catch(() => ""));
+  const [, name = "file"] = /filename="([^"]+)"/.exec(response.headers.get("content-disposition") ?? "") ?? [];
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(await response.blob());
+  link.download = name;
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), KEPT_MS);
+  return name;
+}
+
+interface Sent {
+  readonly signal: AbortSignal;
+  readonly body?: unknown;
+}
+
+function request(method: string, path: string, { signal, body }: Sent): Promise<Response> {
   const headers: Record<string, string> = { accept: "application/json" };
   if (body !== undefined) headers["content-type"] = "application/json";
   if (method !== "GET" && csrf.token !== "") headers["x-csrf-token"] = csrf.token;
-  const response = await fetch(`api/${path}`, {
+  return fetch(`api/${path}`, {
     method,
     headers,
     credentials: "same-origin",
-    signal: AbortSignal.timeout(WAIT_MS),
+    signal,
     ...(body !== undefined && { body: JSON.stringify(body) }),
   }).catch((error: unknown) => {
     throw new Refusal("UNREACHABLE", `The server did not answer: ${String(error)}`, 0);
   });
-  const text = await response.text().catch(() => "");
+}
+
+function refusalOf(response: Response, text: string): Refusal {
   const value = jsonOf(text) as { error?: { code?: string; message?: string } } | undefined;
-  if (response.ok) return value as T;
   const { code = "", message = response.statusText } = value?.error ?? {};
-  throw new Refusal(code, message === "" ? `The server answered ${response.status}.` : message, response.status);
+  return new Refusal(code, message === "" ? `The server answered ${response.status}.` : message, response.status);
 }
 
 function jsonOf(text: string): unknown {

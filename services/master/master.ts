@@ -2,6 +2,7 @@
 
 import type { Config } from "../config/config.ts";
 import { lazyAdmin } from "../admin/lazy.ts";
+import { LookDoor } from "../admin/look-door.ts";
 import { tracesOf } from "../config/tracing.ts";
 import { adapterFacts, type LoadedAdapter, loadAdapters } from "../adapters/load.ts";
 import { wholeLoad, workload } from "../broker/workload.ts";
@@ -135,13 +136,19 @@ export function masterParts(options: MasterOptions, loaded: Loaded, stopping: Ab
     clock,
   });
   const load = new Recent({ read: () => wholeLoad(broker), maxAgeMs: FIGURES_MS, clock });
-  const site = lazyAdmin({ config, clock, random, emit, clockOffsetMs: broker.clockOffsetMs });
+  const heard = { client: redis.commands, subscriber: redis.subscriber, keys: broker.keys };
+  const door = new LookDoor({ config, mode: "master", ...heard, clock });
+  const site = lazyAdmin({ config, clock, random, emit, door, clockOffsetMs: broker.clockOffsetMs });
   const plugins = [figures(() => load.get(), { mode: "master", meter }), site.plugin];
   const admin = adminServer({ host: config.adminHost, port: config.adminPort, health, plugins, emit, random });
   const api = metricsApiOf({ config, place: options.place, look: () => load.get(), clock, random, emit });
   const durability = { level: config.durability, key: broker.keys.proof() };
   const checked = (): Promise<void> => checkDurability(redis.commands, durability, { clock, random, stopping });
-  return { parts: [redis, admin, site, ...api, ...watchdog, masters, controlLeader, connections], admin, checked };
+  return {
+    parts: [redis, door, admin, site, ...api, ...watchdog, masters, controlLeader, connections],
+    admin,
+    checked,
+  };
 }
 
 /** Returns at once; see `ready`. */

@@ -2,13 +2,16 @@
 
 import { type BrokerContext, translate } from "../broker/connection.ts";
 import { orderWorker, ordersOf } from "../broker/orders.ts";
-import { type RegisteredWorker, registeredWorkers } from "../broker/reap.ts";
+import { podsOf } from "../broker/pods.ts";
+import { registeredWorkers } from "../broker/reap.ts";
 import { AntiphonError } from "../runtime/errors.ts";
 import { suggestion } from "../runtime/suggest.ts";
 import { workQueues } from "./looking.ts";
 
 export interface WorkerInfo {
   readonly pod: string;
+  /** Random names of its processes that tell theirs. */
+  readonly processes: readonly string[];
   /** That it serves. */
   readonly queues: readonly string[];
   /** Deliveries that it has taken and not finished. */
@@ -41,17 +44,12 @@ export class Workers {
     const held = await Promise.all(claims).catch((error: unknown) => {
       throw translate(error);
     });
-    const counted = registered.map((worker, index) => ({ ...worker, claimed: held[index] ?? 0 }));
-    const pods = Map.groupBy(counted, ({ wid }) => podOf(wid));
-    return [...pods]
-      .map(([pod, served]): WorkerInfo => ({
-        pod,
-        queues: [...new Set(served.map(({ queue }) => queue))],
-        claimed: served.reduce((sum, { claimed }) => sum + claimed, 0),
-        order: orders.get(pod) ?? "",
-        ...sizeOf(served),
-      }))
-      .sort((a, b) => (a.pod < b.pod ? -1 : 1));
+    const pods = podsOf(registered.map((one, index) => ({ ...one, pod: podOf(one.wid), claimed: held[index] ?? 0 })));
+    return pods.map(({ startedAtMs, ...pod }): WorkerInfo => ({
+      ...pod,
+      order: orders.get(pod.pod) ?? "",
+      ...(startedAtMs !== undefined && { startedAt: new Date(startedAtMs) }),
+    }));
   }
 
   /** It finishes what it has and takes nothing more, until `resume`. @throws AntiphonError WORKER_UNKNOWN */
@@ -73,22 +71,6 @@ export class Workers {
     if (!pods.includes(pod)) throw new AntiphonError("WORKER_UNKNOWN", `${pod}.${suggestion(pod, pods)}`);
     await orderWorker(this.#context, pod, order);
   }
-}
-
-type Size = Pick<WorkerInfo, "slots" | "threads" | "startedAt" | "pool">;
-
-/** Of all processes that go by the same name. */
-function sizeOf(served: readonly RegisteredWorker[]): Size {
-  const processes = new Map(served.flatMap(({ facts }) => (facts === undefined ? [] : [[facts.process, facts]])));
-  if (processes.size === 0) return {};
-  const all = [...processes.values()];
-  const [{ pool } = {}] = all;
-  return {
-    ...(pool !== undefined && { pool }),
-    slots: all.reduce((sum, { slots }) => sum + slots, 0),
-    threads: all.reduce((sum, { threads }) => sum + threads, 0),
-    startedAt: new Date(Math.min(...all.map(({ startedAtMs }) => startedAtMs))),
-  };
 }
 
 /** A worker's id in one queue is its pod and something random. */

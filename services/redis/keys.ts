@@ -134,9 +134,9 @@ export class Keys {
     return `${this.tag}:catalogue`;
   }
 
-  /** What a worker's process says of itself. */
-  vitals(pod: string): string {
-    return `${this.tag}:vitals:${pod}`;
+  /** What a worker's process says of itself; `process` is its random name. */
+  vitals(process: string): string {
+    return `${this.tag}:vitals:${process}`;
   }
 
   /** What was purged and can be put back for a few minutes. */
@@ -160,6 +160,11 @@ export class Keys {
   /** Prefix of the bus: `<prefix>:m:<channel>` and `<prefix>:s:<channel>`. */
   bus(): string {
     return `${this.tag}:bus`;
+  }
+
+  /** Where processes are asked to look into themselves; answers come to `<it>:<asker>`. */
+  looks(): string {
+    return `${this.tag}:looks:${this.database}`;
   }
 
   /** Doorbell number `n` (0–63) of the bus. */

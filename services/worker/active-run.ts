@@ -86,6 +86,11 @@ export class ActiveRun {
     return this.#claims[this.#answered];
   }
 
+  /** The delivery of this serial. */
+  claimOf(serial: number): Claim | undefined {
+    return this.#claims[serial - this.#firstSerial];
+  }
+
   /** Whether all that was sent is answered, so that its slot is free. */
   get isIdle(): boolean {
     return this.#answered >= this.#sent;

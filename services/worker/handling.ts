@@ -3,15 +3,13 @@
 import { adapterKind } from "../adapters/index.ts";
 import { type AdapterFacts, adapterFacts } from "../adapters/load.ts";
 import type { WorkerFacts } from "../broker/claims.ts";
-import { type BrokerContext, serverNowMs } from "../broker/connection.ts";
-import { ENVELOPE_VERSION } from "../broker/delivery.ts";
+import type { BrokerContext } from "../broker/connection.ts";
 import { keepOrders, orderWorker } from "../broker/orders.ts";
 import { ServerClock } from "../broker/server-clock.ts";
 import type { Config } from "../config/config.ts";
 import { reportsOf } from "../config/reports.ts";
 import { tracesOf } from "../config/tracing.ts";
 import type { Clock, Random } from "../runtime/clock.ts";
-import { randomId } from "../runtime/ids.ts";
 import { Loop } from "../runtime/loop.ts";
 import { type Part, startAll, stopAll } from "../runtime/part.ts";
 import { VERSION } from "../runtime/version.ts";
@@ -21,6 +19,7 @@ import type { Report } from "../telemetry/report.ts";
 import type { Tracing } from "../telemetry/tracing.ts";
 import type { Connections } from "./connections.ts";
 import { drain } from "./drain.ts";
+import { factsOf } from "./facts.ts";
 import { heartbeat } from "./heartbeat.ts";
 import { Orders } from "./orders.ts";
 import { Pool } from "./pool.ts";
@@ -34,6 +33,7 @@ import { ServedQueues } from "./served-queues.ts";
 import { sharesOf } from "./shares.ts";
 import { SlotMemory } from "./slots.ts";
 import { Turns } from "./turns.ts";
+import type { Threaded } from "./vitals.ts";
 import { childSpawner, heardSpawn, type MemoryLimits, type Spawn, threadSpawner } from "./threads.ts";
 
 export interface HandlingOptions {
@@ -57,6 +57,8 @@ export interface HandlingOptions {
   readonly draining: () => void;
   /** An operator wants this worker to stop. */
   readonly toStop?: () => void;
+  /** A part that tells of what has threads, of the process of this random name. */
+  readonly told?: (process: string, threaded: readonly Threaded[]) => Part;
   /** Aborts when the worker is stopped, also before it has started. */
   readonly stopping: AbortSignal;
   readonly emit: Emit;
@@ -87,13 +89,15 @@ export function handlingParts(options: HandlingOptions): Part[] {
   const quarantine = new Quarantine({ data: threadBase(options), spawn, emit, clock, random });
   const choice = new QueueChoice(config);
   const pools = poolsOf(options, choice, quarantine);
-  const served = queuesOf(options, choice, pools);
+  const { facts, process } = factsOf(options, pools);
+  const served = queuesOf(options, { choice, facts, pools });
   const queues = served.all;
   connections.onReady(() => queues.forEach((queue) => queue.reconnected()));
   const both = [...pools.values()];
-  const { broker, toStop = () => {} } = options;
+  const { broker, toStop = () => {}, told } = options;
   const orders = new Orders({ queues: served, stop: toStop, keep: () => keepOrders(broker), emit, clock });
   return [
+    ...(told === undefined ? [] : [told(process, [...both, quarantine])]),
     sweep(options, both, quarantine),
     part({ name: "goodbye", stop: () => bye(options, queues, orders) }),
     threads({ pools: both, quarantine, beside, stopping }),
@@ -176,13 +180,18 @@ function poolsOf(options: HandlingOptions, { kinds }: QueueChoice, quarantine: Q
   return new Map([...kinds].toSorted().map((kind) => [kind, pool(kind)]));
 }
 
-function queuesOf(options: HandlingOptions, choice: QueueChoice, pools: Pools): ServedQueues {
+interface Serving {
+  readonly choice: QueueChoice;
+  readonly facts: () => Promise<WorkerFacts>;
+  readonly pools: Pools;
+}
+
+function queuesOf(options: HandlingOptions, { choice, facts, pools }: Serving): ServedQueues {
   const { config, connections, pod, emit, tracing, clock, random } = options;
   const { historyLength, historyHours } = config;
   const broker = { ...options.broker, historyLength, historyAgeMs: historyHours * 3_600_000 };
   const clientId = (): Promise<string> => connections.clientId();
   const { bells } = connections;
-  const facts = factsOf(options, pools);
   const serverClock = new ServerClock(clock);
   const common = {
     broker,
@@ -212,24 +221,6 @@ function queuesOf(options: HandlingOptions, choice: QueueChoice, pools: Pools): 
     clock,
     random,
   });
-}
-
-/** The same for all its queues; the first registration asks the server for the time. */
-function factsOf({ broker, config }: HandlingOptions, pools: Pools): () => Promise<WorkerFacts> {
-  const slots = [...pools.values()].reduce((sum, pool) => sum + pool.slots, 0);
-  const shares = Object.fromEntries([...pools].map(([kind, { threads, slots }]) => [kind, { threads, slots }]));
-  const { queues, tags, pool } = config;
-  const said = { pool, serves: { queues, tags }, shares, envelope: ENVELOPE_VERSION };
-  const fixed = { process: randomId(), threads: config.workerThreads, slots, ...said };
-  let asked: Promise<number> | undefined;
-  const startedAt = (): Promise<number> => {
-    asked ??= serverNowMs(broker).catch((error: unknown) => {
-      asked = undefined;
-      throw error;
-    });
-    return asked;
-  };
-  return async () => ({ ...fixed, startedAtMs: await startedAt() });
 }
 
 function turnsOf(pool: Pool): Turns {

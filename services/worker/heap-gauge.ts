@@ -21,6 +21,7 @@ export class HeapGauge {
   #isMeasuring = false;
   #collectedAtMs: number | undefined;
   #sureMb = 0;
+  #seenBytes: number | undefined;
 
   constructor(options: HeapGaugeOptions) {
     this.#options = options;
@@ -33,11 +34,24 @@ export class HeapGauge {
 
   /** Measures again, for whom this is too much. */
   look(mb: number): void {
+    this.#measure((bytes = 0) => this.#judge(bytes / MB, mb));
+  }
+
+  /** As it was measured last, with its garbage; measures again for whoever asks next. Never waits. */
+  glance(): number | undefined {
+    this.#measure(() => {});
+    return this.#seenBytes;
+  }
+
+  #measure(use: (bytes: number | undefined) => void): void {
     if (this.#isMeasuring) return;
     this.#isMeasuring = true;
     this.#options
       .measure()
-      .then((bytes = 0) => this.#judge(bytes / MB, mb))
+      .then((bytes) => {
+        this.#seenBytes = bytes;
+        use(bytes);
+      })
       .catch(() => {}) // the thread is gone
       .finally(() => (this.#isMeasuring = false));
   }

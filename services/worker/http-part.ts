@@ -30,6 +30,7 @@ export class HttpPart implements Part {
   #onStopped: (() => void) | undefined;
   #failure: Error | undefined;
   #stopping = false;
+  #heapBytes: number | undefined;
 
   constructor(data: HttpThreadData, heard: HttpEars) {
     this.#data = data;
@@ -74,6 +75,15 @@ export class HttpPart implements Part {
   /** The worker drains: it goes on serving. */
   drain(): void {
     this.#post({ type: "drain" });
+  }
+
+  /** As it was measured when this was asked last, with its garbage. */
+  glanceHeap(): number | undefined {
+    this.#worker?.getHeapStatistics().then(
+      ({ used_heap_size: heap, external_memory: buffers }) => (this.#heapBytes = heap + buffers),
+      () => {}, // it has ended
+    );
+    return this.#heapBytes;
   }
 
   /** For /metrics. */

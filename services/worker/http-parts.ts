@@ -1,6 +1,7 @@
 // What runs in the HTTP thread: the public server with webhooks and web chat, the admin server, the bus, connections.
 
 import { lazyAdmin } from "../admin/lazy.ts";
+import { LookDoor } from "../admin/look-door.ts";
 import type { BrokerContext } from "../broker/connection.ts";
 import { Producer } from "../broker/producer.ts";
 import { wholeLoad } from "../broker/workload.ts";
@@ -111,7 +112,9 @@ export function httpParts(options: HttpPartsOptions): HttpParts {
     return load.get();
   };
   const exposed = exposedOf({ meter: options.meter ?? new Meter(), pulse: options.pulse, bus: { bus, door } });
-  const site = lazyAdmin({ config, clock, random, emit, clockOffsetMs: () => options.clockOffset[0] ?? 0 });
+  const looks = new LookDoor({ config, mode: "worker", ...told, subscriber: bells.client, clock });
+  const clockOffsetMs = (): number => options.clockOffset[0] ?? 0;
+  const site = lazyAdmin({ config, clock, random, emit, door: looks, clockOffsetMs });
   const admin = adminServer({
     ...shared,
     host: config.adminHost,
@@ -119,7 +122,7 @@ export function httpParts(options: HttpPartsOptions): HttpParts {
     health,
     plugins: [figures(look, exposed), site.plugin],
   });
-  return { parts: [bodies, chat, bells, bus, ...doors, admin, site, publicServer], publicServer, admin, bus };
+  return { parts: [bodies, chat, bells, bus, ...doors, looks, admin, site, publicServer], publicServer, admin, bus };
 }
 
 interface ChatParts {

@@ -1,12 +1,14 @@
 // One thread or quarantine child with its slots: hands it runs, hears what came of them, enforces routes' limits.
 
 import type { Clock } from "../runtime/clock.ts";
+import type { ThreadVitals } from "../broker/vitals.ts";
 import type { ActiveRun, Place } from "./active-run.ts";
 import { HeapGauge } from "./heap-gauge.ts";
 import { type Aborted, crashOf, failureOf, GRACE_MS, isSame, type Look, offenceOf } from "./offence.ts";
 import { type OutgoingRun, packRuns } from "./packing.ts";
 import type { AbortReason, FromThread, Settled, ThreadData } from "./protocol.ts";
 import { SlotMemory, type Started } from "./slots.ts";
+import { threadVitals } from "./thread-vitals.ts";
 import type { Host, Spawn } from "./threads.ts";
 
 export interface LaneEvents {
@@ -102,6 +104,13 @@ export class Lane implements Place {
   /** Gets no more runs. */
   retire(): void {
     if (this.#state === "ready") this.#state = "retired";
+  }
+
+  /** For people. */
+  vitals(aheadMs: number): ThreadVitals {
+    const state = this.#state === "starting" || this.#state === "ready" ? this.#state : "leaving";
+    const held = this.#slots.map((slot, at) => slot && { run: slot.run, started: this.#memory.started(at) });
+    return threadVitals({ lane: this, state, held, heapBytes: this.#gauge.glance(), aheadMs });
   }
 
   get runs(): ActiveRun[] {

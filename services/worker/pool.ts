@@ -1,5 +1,6 @@
 // The handler threads of one kind: places runs into free slots; hands back or fails what was in a thread that died.
 
+import type { ThreadVitals } from "../broker/vitals.ts";
 import { backoffMs } from "../runtime/backoff.ts";
 import type { Clock, Random } from "../runtime/clock.ts";
 import { AntiphonError } from "../runtime/errors.ts";
@@ -78,6 +79,11 @@ export class Pool implements Part, LaneEvents {
 
   get busy(): number {
     return this.#active.size;
+  }
+
+  /** For people. */
+  vitals(aheadMs: number): ThreadVitals[] {
+    return this.#lanes.all.map((lane) => lane.vitals(aheadMs));
   }
 
   /** How long its threads were busy since this was asked last. */

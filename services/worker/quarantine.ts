@@ -1,6 +1,7 @@
 // Runs a delivery that crashed twice alone in a child process with a memory limit, so that its next death takes nobody with it.
 // A child that survived its delivery takes the next one that waits: most suspects are innocent, and a boot costs more than a run.
 
+import type { ThreadVitals } from "../broker/vitals.ts";
 import { backoffMs } from "../runtime/backoff.ts";
 import type { Clock, Random } from "../runtime/clock.ts";
 import type { Emit } from "../telemetry/events.ts";
@@ -53,6 +54,11 @@ export class Quarantine {
   add(run: ActiveRun, back: (run: ActiveRun) => void): void {
     this.#waiting.push({ run, back, boots: 0 });
     this.#next();
+  }
+
+  /** For people. */
+  vitals(aheadMs: number): ThreadVitals[] {
+    return [...this.#running].flatMap(({ lane }) => lane?.vitals(aheadMs) ?? []);
   }
 
   sweep(): void {

@@ -20,7 +20,7 @@ import { Connections } from "./connections.ts";
 import { handlingParts } from "./handling.ts";
 import { HttpPart } from "./http-part.ts";
 import { Pulse } from "./pulse.ts";
-import { vitals } from "./vitals.ts";
+import { type Threaded, vitals } from "./vitals.ts";
 
 export interface WorkerOptions {
   /** With `redisUrl`. */
@@ -89,9 +89,12 @@ export function workerParts(
   const threads = { beside: [http], draining: () => http.drain(), ...(toStop && { toStop }) };
   const around = { config, cwd, adapters, pod, connections, broker, database, clockOffset };
   const common = { ...around, pulse, emit, meter, tracing: options.tracing, clock, random };
-  const said = vitals({ broker, pod, isRedisThere: () => connections.isThere, clock, random });
-  const handling = handlingParts({ ...common, ...threads, report: options.report, stopping });
-  return { parts: [connections, said, ...handling], http };
+  const isRedisThere = (): boolean => connections.isThere;
+  const heapBeside = (): number | undefined => http.glanceHeap();
+  const told = (process: string, threaded: readonly Threaded[]): Part =>
+    vitals({ broker, process, threaded, heapBeside, isRedisThere, clock, random });
+  const handling = handlingParts({ ...common, ...threads, told, report: options.report, stopping });
+  return { parts: [connections, ...handling], http };
 }
 
 /** Of the main thread: when outcomes are written. */

@@ -129,8 +129,16 @@ test("workers describe their routes, and what runs and fails is told live, once 
   expect(now).toMatchObject({ redis: { ok: true }, totals: { dead: 1 }, units: [{ unit: "control" }] });
   expect(now.workers).toHaveLength(2);
   expect(now.units[0].leader).not.toBeNull();
-  const { items: workers } = await get("/api/workers");
-  expect(workers.map(({ rssBytes }: Body) => rssBytes > 10_000_000)).toEqual([true, true]);
+  await waitFor(async () => {
+    const { items } = await get("/api/workers");
+    const threads = items.flatMap(({ threadsNow = [] }: Body) => threadsNow);
+    return (
+      items.length === 2 &&
+      items.every(({ rssBytes, heapBytes }: Body) => heapBytes > 1_000_000 && heapBytes < rssBytes) &&
+      threads.some(({ thread, heapBytes }: Body) => thread.startsWith("chat-") && heapBytes > 1_000_000) &&
+      threads.some(({ thread, busy, slots }: Body) => thread.startsWith("work-") && busy === 0 && slots > 0)
+    );
+  }, PATIENT);
 
   const heard = await listen(1);
   const last =

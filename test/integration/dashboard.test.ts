@@ -1,10 +1,11 @@
 // The dashboard in a real browser on a bot under load: every page, for everybody, in both colours, on a phone, by keys.
 
 import { readFileSync } from "node:fs";
+import { readFile } from "node:fs/promises";
 import { createRequire } from "node:module";
-import type { Page } from "playwright-core";
+import type { Download, Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
-import { Browsing, eventually, goTo, Shop } from "../support/dashboard.ts";
+import { Browsing, eventually, goTo, Shop, TOKENS } from "../support/dashboard.ts";
 import { withServer } from "../support/redis.ts";
 
 const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
@@ -29,6 +30,10 @@ const PAGES = [
 async function flaws(page: Page): Promise<string[]> {
   return await page.evaluate(`${AXE};axe.run(document, { resultTypes: ["violations"] }).then(({ violations }) =>
     violations.map(({ id, nodes }) => id + ": " + nodes.slice(0, 2).map(({ html }) => html.slice(0, 160)).join(" and ")))`);
+}
+
+async function kept(file: Download): Promise<{ name: string; text: string }> {
+  return { name: file.suggestedFilename(), text: await readFile(await file.path(), "utf8") };
 }
 
 withServer("chromium", () => {
@@ -129,6 +134,94 @@ withServer("chromium", () => {
     );
     expect(refused).toBe(403);
     expect(problems).toEqual([]);
+  });
+
+  test("each thread of a worker says what it runs and for how long, or that it is idle", async () => {
+    const { page } = await browsing.look(shop, { role: "viewer", at: "workers" });
+    const threads = page.getByRole("region", { name: "Threads" });
+    const busy = threads.getByRole("row").filter({ hasText: "report.build" });
+    await busy.getByText("work-").waitFor();
+    expect(await busy.getByText(/for \d/).count()).toBe(1);
+    await threads.getByRole("row").filter({ hasText: "chat-" }).getByText("idle").waitFor();
+    const runs = page.getByRole("region", { name: "What runs now" });
+    const thread = await busy.getByText(/^work-\d+$/).textContent();
+    await runs.getByRole("row").filter({ hasText: "report.build" }).getByText(String(thread)).waitFor();
+    await eventually(async () => /\d MiB/.test((await busy.textContent()) ?? ""), "its heap");
+  });
+
+  describe("looking into processes", () => {
+    const ASKED = [
+      ["GET", "diagnostics/processes"],
+      ["GET", "diagnostics/threads"],
+      ["POST", "diagnostics/cpu-profile?seconds=1"],
+      ["POST", "diagnostics/heap-snapshot"],
+      ["GET", "support-bundle"],
+    ] as const;
+
+    test.each(["viewer", "operator"] as const)("as %s nothing of it is seen, and it is refused", async (role) => {
+      const { page } = await browsing.look(shop, { role, at: "workers" });
+      await page.getByRole("region", { name: "Threads" }).waitFor();
+      expect(await page.getByRole("button", { name: "Quiet" }).count()).toBe(role === "operator" ? 1 : 0);
+      expect(await page.getByText("Look into a process").count()).toBe(0);
+      expect(await page.getByRole("button", { name: /profile|snapshot|bundle/i }).count()).toBe(0);
+      const { csrf } = (await page.evaluate("fetch('api/session').then((one) => one.json())")) as { csrf: string };
+      for (const [method, path] of ASKED) {
+        const init = JSON.stringify({ method, headers: { "x-csrf-token": csrf } });
+        const status = await page.evaluate(`fetch("api/${path}", ${init}).then((one) => one.status)`);
+        expect(status, path).toBe(403);
+      }
+    });
+
+    test("an admin has a profile, a snapshot of another process' memory, and a support bundle", async () => {
+      const { page, problems } = await browsing.look(shop, { role: "admin", at: "workers" });
+      const processes = page.getByRole("region", { name: "Processes" });
+      const worker = processes.getByRole("row").filter({ hasText: "worker" });
+      await worker.waitFor();
+      await processes.getByRole("row").filter({ hasText: "master" }).getByText("shows this page").waitFor();
+      expect(await flaws(page)).toEqual([]);
+
+      const fileOf = async (button: RegExp, wanted: string): Promise<{ name: string; text: string }> => {
+        await worker.getByRole("button", { name: button }).focus();
+        await page.keyboard.press("Enter");
+        await page.getByRole("dialog").getByLabel("Thread").selectOption({ label: "work-1" });
+        await page.getByRole("dialog").getByText(wanted).waitFor();
+        expect(await flaws(page)).toEqual([]);
+        const coming = page.waitForEvent("download", { timeout: 120_000 });
+        await page.getByRole("dialog").getByRole("button", { name: "Make it" }).press("Enter");
+        return await kept(await coming);
+      };
+      const profile = await fileOf(/^CPU profile/, "It goes on meanwhile");
+      expect(profile.name).toMatch(/\.cpuprofile$/);
+      expect((JSON.parse(profile.text) as { nodes: unknown[] }).nodes.length).toBeGreaterThan(3);
+      await page.getByRole("dialog").waitFor({ state: "detached" });
+      const snapshot = await fileOf(/^Heap snapshot/, "The file holds secrets");
+      expect(snapshot.name).toMatch(/\.heapsnapshot$/);
+      expect(snapshot.text.startsWith('{"snapshot":')).toBe(true);
+      expect(snapshot.text.trimEnd().endsWith("}")).toBe(true);
+      await page.getByRole("dialog").waitFor({ state: "detached" });
+
+      const coming = page.waitForEvent("download", { timeout: 120_000 });
+      await page.getByRole("button", { name: "Support bundle" }).click();
+      const bundle = await kept(await coming);
+      expect(JSON.parse(bundle.text)).toMatchObject({ about: { antiphon: expect.any(String) as unknown } });
+      expect(bundle.text).not.toContain(TOKENS.admin);
+      await goTo(page, "audit");
+      await page.getByText("diagnostics.heap-snapshot").first().waitFor();
+      expect(problems).toEqual([]);
+    }, 300_000);
+
+    test("a phone shows it too, and a master that leads refuses to stand still", async () => {
+      const phone = { viewport: { width: 390, height: 844 }, colorScheme: "dark" } as const;
+      const { page } = await browsing.look(shop, { role: "admin", at: "workers", ...phone });
+      const master = page.getByRole("region", { name: "Processes" }).getByRole("row").filter({ hasText: "this page" });
+      await master.getByRole("button", { name: /^Heap snapshot/ }).click();
+      await page.getByRole("dialog").getByLabel("Thread").selectOption({ label: "main" });
+      expect(await flaws(page)).toEqual([]);
+      await page.getByRole("dialog").getByRole("button", { name: "Make it" }).click();
+      await page.getByRole("dialog").getByRole("alert").getByText("This master leads").waitFor();
+      const beside = "document.documentElement.scrollWidth - document.documentElement.clientWidth";
+      expect(await page.evaluate(beside)).toBe(0);
+    });
   });
 
   describe("by keys", () => {

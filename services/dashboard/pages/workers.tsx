@@ -1,4 +1,4 @@
-// Workers: which there are, what each has in hand, and what runs at this moment.
+// Workers: which there are, what each has in hand, what runs at this moment and in which thread.
 
 import type { JSX } from "preact";
 import type { Run, Worker } from "../../admin/api-bot.ts";
@@ -6,19 +6,18 @@ import { act, perform } from "../act.ts";
 import { part } from "../ask.ts";
 import { confirm } from "../dialog.tsx";
 import { useFetched } from "../fetched.ts";
-import { bytes, duration, many } from "../format.ts";
+import { many } from "../format.ts";
 import { hrefOf, type PageProps } from "../link.ts";
-import { Badge, Button, JobLink, Loaded, Panel, QueueLink, RouteLink, WorkerLink } from "../parts.tsx";
+import { Badge, Button, Loaded, Panel, QueueLink } from "../parts.tsx";
 import { type Column, Table } from "../table.tsx";
 import { Since } from "../time.tsx";
+import { Processes } from "./processes.tsx";
+import { RunTable, size, ThreadTable } from "./threads.tsx";
 
 interface List<T> {
   readonly items: readonly T[];
   readonly cursor?: string;
 }
-
-/** A run for so long is worth a look. */
-const LONG_MS = 60_000;
 
 export function Workers({ place }: PageProps): JSX.Element {
   const { pod } = place.query;
@@ -49,17 +48,26 @@ export function Workers({ place }: PageProps): JSX.Element {
           )}
         </Loaded>
       </Panel>
+      <Panel title="Threads">
+        <Loaded of={workers}>
+          {({ items }) => (
+            <ThreadTable
+              workers={items.filter((worker) => pod === undefined || worker.pod === pod)}
+              runs={runs.data?.items ?? []}
+            />
+          )}
+        </Loaded>
+      </Panel>
+      {pod === undefined && <Processes />}
     </>
   );
 }
 
-const size = (value: number | undefined): string => (value === undefined ? "–" : bytes(value));
 /** Not every worker says so. */
 const MEMORY: readonly Column<Worker>[] = [
   { name: "Memory", kind: "wide number", cell: ({ rssBytes }) => size(rssBytes) },
   { name: "Heap", kind: "wide number", cell: ({ heapBytes }) => size(heapBytes) },
 ];
-const THREAD: readonly Column<Run>[] = [{ name: "Thread", kind: "wide", cell: ({ thread }) => thread ?? "–" }];
 
 function WorkerTable({ rows }: { rows: readonly Worker[] }): JSX.Element {
   return (
@@ -158,52 +166,5 @@ function WorkerActions({ worker: { pod, order, claimed } }: { worker: Worker }):
         Stop
       </Button>
     </span>
-  );
-}
-
-function RunTable({ rows }: { rows: readonly Run[] }): JSX.Element {
-  return (
-    <Table
-      label="What runs now"
-      rows={rows}
-      keyOf={({ id, since }) => `${id} ${since}`}
-      empty="Nothing runs"
-      toneOf={({ ms }) => (ms > LONG_MS ? "warn-row" : "")}
-      columns={[
-        { name: "Job", cell: ({ id }) => <JobLink id={id} /> },
-        { name: "Route", cell: ({ route, kind }) => (route === undefined ? (kind ?? "–") : <RouteLink id={route} />) },
-        { name: "For", kind: "number", cell: ({ since }) => <Since at={since} /> },
-        { name: "Worker", kind: "wide", cell: ({ pod }) => <WorkerLink pod={pod} /> },
-        ...(rows.some(({ thread }) => thread !== undefined) ? THREAD : []),
-        { name: "Queue", kind: "wide", cell: ({ queue }) => <QueueLink name={queue} /> },
-        {
-          name: "Key",
-          kind: "wide fill",
-          cell: ({ key }) =>
-            key === undefined ? null : (
-              <code class="clip" title={key}>
-                {key}
-              </code>
-            ),
-        },
-        { name: "Failures", kind: "wide number", cell: ({ attempts }) => attempts },
-        { name: "Actions", kind: "actions", cell: (run) => <Kill run={run} /> },
-      ]}
-    />
-  );
-}
-
-function Kill({ run: { id, ms, route = "this run" } }: { run: Run }): JSX.Element {
-  const kill = (): void =>
-    confirm({
-      title: "End this run?",
-      text: `${route} has run for ${duration(ms)}. Its signal is aborted first; what does not heed it is ended with its thread. The job does not run again.`,
-      verb: "End it",
-      act: async () => void (await perform({ path: `jobs/${part(id)}/cancel`, done: "Its worker was told to end it" })),
-    });
-  return (
-    <Button icon="stop" kind="danger" label={`End the run of ${id}`} onClick={kill}>
-      End
-    </Button>
   );
 }

@@ -2,10 +2,11 @@
 // changed in Redis.
 
 import { describe, expect, test } from "vitest";
+import { Claims } from "../../../services/broker/claims.ts";
 import { type RouteNote, writeCatalogue } from "../../../services/broker/catalogue.ts";
 import { writeVitals } from "../../../services/broker/vitals.ts";
 import { lookAtSchedules, syncSchedules } from "../../../services/broker/cron.ts";
-import { adminApis, SECRET, WATCHER } from "../../support/admin-api.ts";
+import { adminApis, type Json, SECRET, WATCHER } from "../../support/admin-api.ts";
 import { outcome } from "../../support/broker.ts";
 import { eachServer } from "../../support/redis.ts";
 
@@ -21,7 +22,12 @@ eachServer((_name, url) => {
       await api().bench.worker("pod-2.b");
       await api().enqueue();
       await api().take(worker);
-      await writeVitals(api().bench.context, "pod-1", { rssBytes: 123_456_789 });
+      const thread = { thread: "work-0", state: "ready", slots: 16, busy: 0, heapBytes: 7_000_000 } as const;
+      await writeVitals(api().bench.context, "p1", {
+        rssBytes: 123_456_789,
+        heapBytes: 23_456_789,
+        threads: [{ ...thread, runs: [] }],
+      });
       const { items } = await api().get("/workers");
       expect(items).toMatchObject([
         {
@@ -33,6 +39,8 @@ eachServer((_name, url) => {
           queues: ["default"],
           order: "",
           rssBytes: 123_456_789,
+          heapBytes: 23_456_789,
+          threadsNow: [{ process: "p1", ...thread }],
         },
         { pod: "pod-2", claimed: 0 },
       ]);
@@ -47,6 +55,39 @@ eachServer((_name, url) => {
         status: 404,
         body: { error: { code: "WORKER_UNKNOWN" } },
       });
+    });
+
+    test("two processes of one name are one worker, with what both have", async () => {
+      for (const [queue, process] of [
+        ["default", "p1"],
+        ["low", "p2"],
+      ] as const) {
+        const claims = new Claims({ ...api().bench.context, queue, wid: `pod-1.${process}` });
+        await claims.register({ clientId: "1", pod: "pod-1", facts: { ...FACTS, process } });
+        await writeVitals(api().bench.context, process, { rssBytes: 100, heapBytes: 10, threads: [] });
+      }
+      const all = { pod: "pod-1", slots: 64, threads: 4, rssBytes: 200, heapBytes: 20, processes: ["p1", "p2"] };
+      expect((await api().get("/workers")).items).toMatchObject([all]);
+      expect((await api().get("/now")).workers).toEqual([
+        { pod: "pod-1", pool: "heavy", slots: 64, claimed: 0, order: "" },
+      ]);
+    });
+
+    test("what has begun is shown with its thread, and not where that was an attempt before", async () => {
+      const worker = await api().bench.worker("pod-1.a");
+      await worker.register({ clientId: "1", pod: "pod-1", facts: FACTS });
+      const id = await api().enqueue();
+      const [claim] = await api().take(worker);
+      const { since } = (await api().get("/runs")).items[0];
+      const told = async (ms: number): Promise<Json> => {
+        const runs = [[String(claim?.id), 3, Date.parse(since) + ms]] as const;
+        const thread = { thread: "work-1", state: "ready", slots: 1, busy: 1, runs } as const;
+        await writeVitals(api().bench.context, "p1", { rssBytes: 1, threads: [thread] });
+        return (await api().get("/runs")).items[0];
+      };
+      const begun = new Date(Date.parse(since) + 40).toISOString();
+      expect(await told(40)).toMatchObject({ id, since, thread: "work-1", process: "p1", begun, route: "deploy.ship" });
+      expect(await told(-60_000)).not.toHaveProperty("thread");
     });
 
     test("what runs is shown with its worker, and since when", async () => {

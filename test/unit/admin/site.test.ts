@@ -4,6 +4,7 @@ import { randomUUID } from "node:crypto";
 import { monitorEventLoopDelay } from "node:perf_hooks";
 import { afterEach, expect, test } from "vitest";
 import { lazyAdmin } from "../../../services/admin/lazy.ts";
+import type { LookDoor } from "../../../services/admin/look-door.ts";
 import { readConfig } from "../../../services/config/read.ts";
 import { adminServer } from "../../../services/http/admin.ts";
 import type { LazySite } from "../../../services/http/lazy-site.ts";
@@ -29,7 +30,8 @@ test("others have their turn while it is loaded, and it answers then", async () 
   };
   const config = await readConfig("master", { env, cwd: import.meta.dirname, cores: 2, terminal: false, dev: false });
   const around = { emit: () => {}, random: () => 0.5 };
-  site = lazyAdmin({ config, clock: systemClock, ...around });
+  const door = { process: "vm:1" } as LookDoor;
+  site = lazyAdmin({ config, clock: systemClock, door, ...around });
   server = adminServer({ host: "127.0.0.1", port: 0, health: ALL_WELL, plugins: [site.plugin], ...around });
   await server.start();
   const delay = monitorEventLoopDelay({ resolution: 5 });

@@ -37,6 +37,7 @@ eachServer((_name, url) => {
     expect(await queue.workers.list()).toEqual([
       {
         pod: "pod-1",
+        processes: ["a"],
         queues: ["default", "low"],
         claimed: 0,
         order: "",

@@ -9,6 +9,7 @@ import { FakeClock, Threads, tick } from "./threads.ts";
 
 const base = { config: {} as ThreadConfig, clockOffset: new Float64Array(1) };
 
+const IDLE = { state: "ready", slots: 2, busy: 0, runs: [] };
 const STORED = { kind: "store", id: "", handler: "h", field: "f", value: "1" } as const;
 
 let clock: FakeClock;
@@ -84,6 +85,18 @@ describe("placing", () => {
     expect(threads.all.map(({ posted }) => posted.length)).toEqual([1, 1]);
     expect(threads.all.map(({ runs }) => runs.length)).toEqual([2, 2]);
     expect(pool.free).toBe(0);
+  });
+
+  test("each thread tells what has begun in it, by the server's clock, and one without work that it has none", () => {
+    expect(pool.vitals(0)).toEqual([0, 1].map((n) => ({ ...IDLE, thread: `work-${n}` })));
+    add(7);
+    add(8);
+    add(9);
+    threads.at(0).begin(1, 9, { route: 4, ...now(1000) });
+    expect(pool.vitals(500)).toEqual([
+      { ...IDLE, thread: "work-0", busy: 2, runs: [["d9", 4, clock.now() + 500]] },
+      { ...IDLE, thread: "work-1", busy: 1 },
+    ]);
   });
 
   test("a reserved slot is not given twice", () => {
