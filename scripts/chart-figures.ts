@@ -82,10 +82,16 @@ const WORK: readonly Figure[] = [
   },
   {
     section: "Work",
-    title: "Arrivals",
+    title: "Arrivals, and what is refused",
     unit: "ops",
-    queries: [[`max by (queue) (antiphon_queue_arrivals_per_second{${S}})`, "{{queue}}"]],
-    says: "Deliveries that arrive each second.",
+    queries: [
+      [`max by (queue) (antiphon_queue_arrivals_per_second{${S}})`, "{{queue}}"],
+      [
+        `sum by (messaging_destination_name, error_type) (rate(messaging_client_sent_messages_total{error_type!="",${S}}[5m]))`,
+        "{{messaging_destination_name}}: {{error_type}}",
+      ],
+    ],
+    says: "Deliveries that arrive each second, and those that Redis did not take, such as where a queue is full.",
   },
   {
     section: "Work",
@@ -169,7 +175,7 @@ const RUNS: readonly Figure[] = [
         "{{messaging_operation_name}}",
       ],
     ],
-    says: "How long Redis takes to give work and to take outcomes.",
+    says: "How long Redis takes to take what is sent, to give work and to take outcomes.",
   },
   {
     section: "Runs",

@@ -1,6 +1,7 @@
 // The admin app with connections of its own: opened at the first request, closed with the process.
 
 import type { IncomingMessage, ServerResponse } from "node:http";
+import { Sending } from "../broker/sending.ts";
 import { Bus } from "../bus/bus.ts";
 import { RedisBackend } from "../bus/redis-backend.ts";
 import type { Config } from "../config/config.ts";
@@ -45,7 +46,8 @@ export async function openSite(options: SiteOptions): Promise<Site> {
   };
   const client = open("admin", "commands");
   const keys = new Keys(config.namespace, databaseOf(url));
-  const context = { client, keys, durability, ...(clockOffsetMs !== undefined && { clockOffsetMs }) };
+  const sending = new Sending({ emit, clock });
+  const context = { client, keys, durability, sending, ...(clockOffsetMs !== undefined && { clockOffsetMs }) };
   const limits = { deliveries: config.queueLimit, bytes: config.queueBytes };
   const subscriber = (): RedisClient => open("admin-results", "subscriber");
   const queue = new Queue({ ...context, subscriber, limits, middleware: [], clock, random }, async () => {});

@@ -194,7 +194,9 @@ export class Claims {
     const { historyLength = HISTORY_LENGTH } = this.#options;
     const { args, isPlain, decode } = encodeSettlements(this.#options, settlements);
     const head = [this.wid, this.bell, ...takeArguments(take), historyLength];
-    return decode((await this.#call(isPlain ? "settle-plain" : "settle", [...head, ...args])) as Reply[]);
+    const told = decode((await this.#call(isPlain ? "settle-plain" : "settle", [...head, ...args])) as Reply[]);
+    if (!isPlain) this.#options.sending?.along(settlements, told.settled);
+    return told;
   }
 
   /** Renews every claim; due once a second. Throws FENCED. */

@@ -5,6 +5,7 @@ import type { RedisClient } from "../redis/connect.ts";
 import { type Durability, prove } from "../redis/durable.ts";
 import type { Keys } from "../redis/keys.ts";
 import { type Argument, type Call, type Reply, runScript, type Script } from "../redis/scripts.ts";
+import type { Sending } from "./sending.ts";
 
 export interface BrokerContext {
   readonly client: RedisClient;
@@ -13,6 +14,8 @@ export interface BrokerContext {
   readonly clockOffsetMs?: () => number;
   /** What is waited for before an acknowledgement, unless a delivery says otherwise. */
   readonly durability?: Durability;
+  /** Left out where nobody is told how much is sent. */
+  readonly sending?: Sending;
 }
 
 /** Holds back an acknowledgement until what was answered is as durable as that. Throws DURABILITY_UNMET. */

@@ -5,6 +5,7 @@ import { publicId } from "../runtime/ids.ts";
 import { type Argument, loadScript, type Reply, text, utf8 } from "../redis/scripts.ts";
 import { type BrokerContext, callBroker } from "./connection.ts";
 import { deliveryArguments, type NewDelivery } from "./producer.ts";
+import { sendWith } from "./sending.ts";
 
 const LOOK = loadScript(new URL("./lua/cron-look.lua", import.meta.url));
 const SYNC = loadScript(new URL("./lua/cron-sync.lua", import.meta.url));
@@ -85,11 +86,11 @@ export interface Fired {
 export async function fire(context: BrokerContext, call: FireCall): Promise<Fired | null> {
   const { version, slot, nextMs = "", queue, delivery } = call;
   const what = delivery ? [1, ...deliveryArguments(delivery, delivery.envelope)] : [0];
-  const reply = await callBroker(context, {
-    script: FIRE,
-    keys: [context.keys.queue(queue), schedulesPrefix(context)],
-    args: [version, slot.id, slot.slotMs, nextMs, ...what],
-  });
+  const args = [version, slot.id, slot.slotMs, nextMs, ...what];
+  const keys = [context.keys.queue(queue), schedulesPrefix(context)];
+  const send = (): Promise<Reply> => callBroker(context, { script: FIRE, keys, args });
+  const sent = new Map(delivery === undefined ? [] : [[queue, 1]]);
+  const reply = await sendWith(context, { sent, send });
   if (reply === null) return null;
   const [id, duplicate] = reply as Reply[];
   return id === undefined ? NOT_RUN : { id: publicId(text(id)), duplicate: text(duplicate) === "1" };

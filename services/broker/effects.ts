@@ -3,11 +3,13 @@
 import { publicId, randomId } from "../runtime/ids.ts";
 import { bellOf } from "../redis/keys.ts";
 import { type Argument, type Call, loadScript, type Reply, runScriptWith, text, utf8 } from "../redis/scripts.ts";
+import type { LargeValue } from "../redis/transaction.ts";
 import { placeBody } from "./bodies.ts";
 import type { ClaimRef } from "./claims.ts";
 import { type BrokerContext, translate, withOffset } from "./connection.ts";
 import type { Envelope } from "./delivery.ts";
 import { deliveryArguments, type NewDelivery } from "./producer.ts";
+import { childrenOf, sendWith } from "./sending.ts";
 
 const EFFECT = loadScript(new URL("./lua/effect.lua", import.meta.url));
 
@@ -112,7 +114,7 @@ export interface EffectCall {
  * of a repeat the ref of the first time. Throws CLAIM_LOST or FENCED, and then nothing was written.
  */
 export async function writeEffects(context: BrokerContext, call: EffectCall): Promise<string[]> {
-  const values = [];
+  const values: LargeValue[] = [];
   const args: Argument[] = [];
   for (const effect of call.effects) {
     const placed =
@@ -135,12 +137,12 @@ export async function writeEffects(context: BrokerContext, call: EffectCall): Pr
       ...args,
     ],
   });
-  try {
-    const refs = (await runScriptWith(context.client, values, script)) as Reply[];
-    return refs.map((ref, index) => (call.effects[index]?.kind === "child" ? publicId(text(ref)) : utf8(ref)));
-  } catch (error) {
-    throw translate(error);
-  }
+  const send = (): Promise<Reply> =>
+    runScriptWith(context.client, values, script).catch((error: unknown) => {
+      throw translate(error);
+    });
+  const refs = (await sendWith(context, { sent: childrenOf(call.effects), send })) as Reply[];
+  return refs.map((ref, index) => (call.effects[index]?.kind === "child" ? publicId(text(ref)) : utf8(ref)));
 }
 
 /** The ref of an effect that an earlier run of this origin wrote; null when none did. */

@@ -7,6 +7,7 @@ import { placeBody } from "./bodies.ts";
 import { type BrokerContext, proven, translate, withOffset } from "./connection.ts";
 import { publishArguments } from "./effects.ts";
 import { deliveryArguments, type NewDelivery, type QueueLimits } from "./producer.ts";
+import { sendWith } from "./sending.ts";
 
 const INTAKE = loadScript(new URL("./lua/intake.lua", import.meta.url));
 
@@ -76,9 +77,15 @@ async function run(
   const counts = [deliveries.length, fields.length / 2, publish.length];
   const args = [...limited, ...fenced, ...counts, ...events, ...fields, ...publish];
   const script = withOffset(context, { script: INTAKE, keys: [prefix], args });
-  const [kind, ...told] = (await runScriptWith(context.client, apart, script).catch((error: unknown) => {
-    throw translate(error);
-  })) as Reply[];
+  const send = async (): Promise<Reply[]> => {
+    const reply = await runScriptWith(context.client, apart, script).catch((error: unknown) => {
+      throw translate(error);
+    });
+    return reply as Reply[];
+  };
+  const sent = new Map([[queue, deliveries.length]]);
+  const refusal = ([kind]: Reply[]): string | undefined => (utf8(kind) === "fenced" ? "FENCED" : undefined);
+  const [kind, ...told] = await sendWith(context, { sent, send, refusal });
   if (utf8(kind) === "fenced") return "fenced";
   return deliveries.map((_, index) => ({
     kind: text(told[2 * index + 1]) === "1" ? "duplicate" : "stored",

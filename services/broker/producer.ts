@@ -10,6 +10,7 @@ import type { LargeValue } from "../redis/transaction.ts";
 import { placeBody } from "./bodies.ts";
 import { type BrokerContext, proven, translate, withOffset } from "./connection.ts";
 import { DEFAULT_CLASS, type Envelope, type PriorityClass } from "./delivery.ts";
+import { sendWith } from "./sending.ts";
 
 const ENQUEUE = loadScript(new URL("./lua/enqueue.lua", import.meta.url));
 /** Because of Lua's unpack, and so that no call keeps Redis busy. */
@@ -225,14 +226,19 @@ export class Producer {
       args.push(...deliveryArguments(delivery, placed.argument));
     }
     const call = withOffset(this.#options, { script: ENQUEUE, keys: [prefix], args });
+    const send = (): Promise<Reply> => runScriptWith(this.#options.client, apart, call).catch(refuse);
+    const sent = new Map([[queue, batch.length]]);
     for (let attempt = 0; ; attempt++) {
       try {
-        return (await runScriptWith(this.#options.client, apart, call)) as Reply[];
-      } catch (raw) {
-        const error = translate(raw);
+        return (await sendWith(this.#options, { sent, send })) as Reply[];
+      } catch (error) {
         if (!hasCode(error, "REDIS_UNAVAILABLE") || attempt + 1 >= TRIES) throw error;
         await clock.sleep(backoffMs(attempt, { firstMs: 50, maxMs: 400 }, random));
       }
     }
   }
+}
+
+function refuse(raw: unknown): never {
+  throw translate(raw);
 }

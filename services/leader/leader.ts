@@ -142,7 +142,7 @@ export class Leader implements Part {
     if (won && !this.#stopping) return this.#begin();
     this.#state = nextState(this.#state, "held");
     if (won) return lease.release();
-    const freeInMs = won === false ? await lease.freeInMs().catch(() => undefined) : undefined;
+    const freeInMs = won === false ? await this.#look() : undefined;
     this.#waitMs = freeInMs === undefined ? this.#retryMs() : this.#standbyMs(freeInMs);
   }
 
@@ -151,14 +151,23 @@ export class Leader implements Part {
    * False: it is not free, so there is nothing to try for.
    */
   async #othersFirst(delayMs: number, signal: AbortSignal): Promise<boolean> {
-    const { lease, clock } = this.#options;
-    const freeInMs = await lease.freeInMs().catch(() => undefined);
+    const freeInMs = await this.#look();
     if (freeInMs === 0) {
-      await clock.sleep(delayMs, signal);
+      await this.#options.clock.sleep(delayMs, signal);
       return true;
     }
     this.#waitMs = freeInMs === undefined ? this.#retryMs() : this.#standbyMs(freeInMs);
     return false;
+  }
+
+  /** When it may be free, and under which epoch it is held. Undefined: Redis did not say. */
+  async #look(): Promise<number | undefined> {
+    const { lease, emit } = this.#options;
+    const before = lease.seenEpoch;
+    const freeInMs = await lease.freeInMs().catch(() => undefined);
+    const { unit, seenEpoch: epoch } = lease;
+    if (epoch !== before) emit("leader.seen", { unit, epoch });
+    return freeInMs;
   }
 
   /** Until the Lease runs out, a little spread so that not all ask at once; bounded, should the word that it is free get lost. */

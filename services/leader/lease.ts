@@ -49,6 +49,7 @@ export class Lease {
   #token: string;
   #givenBack: string | undefined;
   #epoch: string | undefined;
+  #seenEpoch = "0";
   #deadline: Deadline | undefined;
   /** Of the connection on which the Lease was last seen to be ours. */
   #session: string | undefined;
@@ -74,6 +75,11 @@ export class Lease {
   get epoch(): string {
     if (this.#epoch === undefined) throw new AntiphonError("FENCED", `${this.unit} is not held.`);
     return this.#epoch;
+  }
+
+  /** Of whoever led when Redis was asked last, here or elsewhere; "0" before anybody did. */
+  get seenEpoch(): string {
+    return this.#seenEpoch;
   }
 
   /** Tries once. False: somebody else has it. Throws REDIS_UNAVAILABLE. Winning again what is already ours is a fresh win. */
@@ -155,9 +161,10 @@ export class Lease {
    */
   async freeInMs(): Promise<number> {
     const { client } = this.#options;
-    const [key] = this.#keys;
-    const asked = Promise.all([client.mget(key), client.pttl(key), this.#granter.quietMs()]);
-    const [[token], keptMs, quietMs] = await this.#told(asked);
+    const [key, epochKey] = this.#keys;
+    const asked = Promise.all([client.mget(key, epochKey), client.pttl(key), this.#granter.quietMs()]);
+    const [[token, epoch], keptMs, quietMs] = await this.#told(asked);
+    this.#seenEpoch = epoch ?? this.#seenEpoch;
     return Math.max(0, token === this.#token ? 0 : keptMs, quietMs);
   }
 

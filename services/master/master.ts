@@ -5,6 +5,7 @@ import { lazyAdmin } from "../admin/lazy.ts";
 import { LookDoor } from "../admin/look-door.ts";
 import { tracesOf } from "../config/tracing.ts";
 import { adapterFacts, type LoadedAdapter, loadAdapters } from "../adapters/load.ts";
+import { Sending } from "../broker/sending.ts";
 import { wholeLoad, workload } from "../broker/workload.ts";
 import { adminServer } from "../http/admin.ts";
 import { figures } from "../http/figures.ts";
@@ -101,6 +102,7 @@ export function masterParts(options: MasterOptions, loaded: Loaded, stopping: Ab
     keys: new Keys(config.namespace, databaseOf(url)),
     clockOffsetMs: () => clockOffset?.[0] ?? 0,
     durability: config.durability,
+    sending: new Sending({ emit, clock }),
   };
   const watchdog =
     options.onSilence === "bear" ? [] : [new Watchdog({ silentMsMax: timing.deadlineMs, clock, random })];

@@ -43,8 +43,10 @@ export interface EventFields {
   "worker.ordered": { order: string };
   "queues.full": { queue: string; most: number };
   "claims.taken": { queue: string; deliveries: number };
-  /** Redis answered a worker. */
-  "queue.asked": { queue: string; operation: "receive" | "settle"; ms: number };
+  /** At each try; `error` is "" where Redis took them. */
+  "deliveries.sent": { queue: string; deliveries: number; error: string };
+  /** Redis answered. */
+  "queue.asked": { queue: string; operation: "send" | "receive" | "settle"; ms: number };
   "claims.reaped": { queue: string; from: string; deliveries: number };
   "claims.resynced": { queue: string; deliveries: number };
   "run.failed": RunFailed;
@@ -72,6 +74,8 @@ export interface EventFields {
   /** It stands for election. */
   "leader.stands": { unit: string };
   "leader.acquired": { unit: string; epoch: string };
+  /** By one that stands by: another leads under a new epoch. */
+  "leader.seen": { unit: string; epoch: string };
   "leader.lost": { unit: string; reason: string };
   "lease.renewed": { unit: string; ms: number };
   /** A master hands a unit over because it leads more than its share. */
@@ -130,6 +134,7 @@ export type Emit = <N extends EventName>(name: N, fields: EventFields[N]) => voi
 /** Counted and traced, and never logged: one comes with each run or request. */
 export type SilentName =
   | "claims.taken"
+  | "deliveries.sent"
   | "queue.asked"
   | "run.ended"
   | "webhook.answered"
@@ -174,6 +179,7 @@ export const LEVELS: Readonly<Record<Exclude<EventName, "log" | SilentName>, Lev
   "http.failed": "error",
   "leader.stands": "debug",
   "leader.acquired": "info",
+  "leader.seen": "debug",
   "leader.lost": "warn",
   "lease.renewed": "debug",
   "lease.yielding": "info",

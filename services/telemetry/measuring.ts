@@ -30,6 +30,8 @@ const RULES: Rules = {
   "run.refused": (meter, { route }) => meter.count("antiphon_runs_refused_total", [route]),
   "claims.taken": (meter, { queue, deliveries }) =>
     meter.count("messaging_client_consumed_messages_total", [queue], deliveries),
+  "deliveries.sent": (meter, { queue, deliveries, error }) =>
+    meter.count("messaging_client_sent_messages_total", [queue, error], deliveries),
   "queue.asked": (meter, { queue, operation, ms }) =>
     meter.observe("messaging_client_operation_duration_seconds", [queue, operation], ms / 1000),
   "claims.reaped": (meter, { queue, deliveries }) => meter.count("antiphon_claims_reaped_total", [queue], deliveries),
@@ -49,6 +51,7 @@ const RULES: Rules = {
     meter.set("antiphon_leader_epoch", [unit], Number(epoch));
     meter.count("antiphon_leader_transitions_total", [unit, "acquired"]);
   },
+  "leader.seen": (meter, { unit, epoch }) => meter.set("antiphon_leader_epoch", [unit], Number(epoch)),
   "leader.lost": (meter, { unit, reason }) => {
     meter.set("antiphon_leader", [unit], 0);
     meter.count("antiphon_leader_transitions_total", [unit, reason]);

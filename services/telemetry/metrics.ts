@@ -89,12 +89,6 @@ const RUNS = {
     labels: ["messaging_destination_name"],
     help: "Deliveries that this worker took, by queue; one that was put back and taken again counts again.",
   },
-  messaging_client_operation_duration_seconds: {
-    type: "histogram",
-    labels: ["messaging_destination_name", "messaging_operation_name"],
-    help: "How long Redis took to answer this worker; the operation is receive or settle, each of many deliveries at once.",
-    buckets: ANSWER_BUCKETS,
-  },
   antiphon_dead_letters_total: {
     type: "counter",
     labels: ["queue", "route"],
@@ -159,7 +153,7 @@ const LEADING = {
   antiphon_leader_epoch: {
     type: "gauge",
     labels: ["unit"],
-    help: "The epoch that this pod holds, or held last; 0 before it ever led.",
+    help: "The epoch that this pod holds, or saw another hold last; 0 before it knows of any.",
   },
   antiphon_lease_renew_seconds: {
     type: "histogram",
@@ -279,6 +273,17 @@ const PROCESS = {
     type: "gauge",
     labels: ["mode", "version"],
     help: "Always 1; which mode and version this process is.",
+  },
+  messaging_client_sent_messages_total: {
+    type: "counter",
+    labels: ["messaging_destination_name", "error_type"],
+    help: "Deliveries and Actions that this process sent to a queue or outbox, at each try; error_type is empty where Redis took them, else the error's code.",
+  },
+  messaging_client_operation_duration_seconds: {
+    type: "histogram",
+    labels: ["messaging_destination_name", "messaging_operation_name"],
+    help: "How long Redis took to answer; the operation is send, receive or settle, each of many deliveries at once.",
+    buckets: ANSWER_BUCKETS,
   },
   antiphon_redis_up: {
     type: "gauge",

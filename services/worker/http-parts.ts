@@ -4,6 +4,7 @@ import { lazyAdmin } from "../admin/lazy.ts";
 import { LookDoor } from "../admin/look-door.ts";
 import type { BrokerContext } from "../broker/connection.ts";
 import { Producer } from "../broker/producer.ts";
+import { Sending } from "../broker/sending.ts";
 import { wholeLoad } from "../broker/workload.ts";
 import { webChat } from "../adapters/web/routes.ts";
 import { Bus } from "../bus/bus.ts";
@@ -67,8 +68,10 @@ export function httpParts(options: HttpPartsOptions): HttpParts {
   const chat = new HttpConnection({ ...open, name: "chat", purpose: "commands", onReady: () => numbers.forget() });
   const bells = new HttpConnection({ ...open, name: "bells", purpose: "subscriber" });
   const keys = new Keys(config.namespace, databaseOf(config.redisUrl ?? ""));
+  const sending = new Sending({ emit, clock });
   const context = ({ client }: HttpConnection): BrokerContext => {
-    return { client, keys, clockOffsetMs: () => options.clockOffset[0] ?? 0, durability: config.durability };
+    const clockOffsetMs = (): number => options.clockOffset[0] ?? 0;
+    return { client, keys, clockOffsetMs, durability: config.durability, sending };
   };
   const limits = { deliveries: config.queueLimit, bytes: config.queueBytes };
   const producer = new Producer({ ...context(bodies), limits, random, clock });

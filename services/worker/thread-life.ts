@@ -2,6 +2,7 @@
 // way to talk; everything else is the same in both.
 
 import type { BrokerContext } from "../broker/connection.ts";
+import { Sending } from "../broker/sending.ts";
 import { BUILTINS, TALKATIVE } from "../builtin/all.ts";
 import { isUnsigned } from "../handlers/check.ts";
 import { loadHandlers } from "../handlers/loader.ts";
@@ -84,7 +85,8 @@ export class ThreadLife {
     });
     const keys = new Keys(config.namespace, config.database);
     const { durability } = config;
-    this.#broker = { client, keys, clockOffsetMs: () => clockOffset[0] ?? 0, durability };
+    const sending = new Sending({ emit });
+    this.#broker = { client, keys, clockOffsetMs: () => clockOffset[0] ?? 0, durability, sending };
   }
 
   start(): void {

@@ -1,6 +1,7 @@
 // The mode `worker`: serves public HTTP and runs handlers. The list of its parts, and what starts and stops them.
 
 import { type AdapterFacts, adapterFacts, loadAdapters } from "../adapters/load.ts";
+import { Sending } from "../broker/sending.ts";
 import type { Config } from "../config/config.ts";
 import { reportsOf } from "../config/reports.ts";
 import { tracesOf } from "../config/tracing.ts";
@@ -79,6 +80,7 @@ export function workerParts(
     client: connections.commands,
     keys,
     clockOffsetMs: () => clockOffset[0] ?? 0,
+    sending: new Sending({ emit, clock }),
   };
   const traces = tracesOf({ config, server: pod, version: VERSION });
   const http = new HttpPart(

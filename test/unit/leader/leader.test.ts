@@ -119,13 +119,15 @@ eachServer((_name, getUrl) => {
     expect(await subscribers("listens")).toBe(1);
   });
 
-  test("a stop hands over: the duty ends while the Lease still holds, and a standby wakes at once", async () => {
+  test("a stop hands over: the duty ends while the Lease still holds, and a standby, which has seen its epoch, wakes at once", async () => {
     const [a, b] = [new Log(), new Log()];
     const first = await startLeader("handover", a);
     await waitFor(() => a.tenure);
     const second = await startLeader("handover", b);
     // The standby has asked once and sleeps until the Lease would run out.
     await waitFor(async () => (await subscribers("handover")) === 2);
+    await waitFor(() => second.emit.mock.calls.some(([name]) => name === "leader.seen"));
+    expect(second.emit).toHaveBeenCalledWith("leader.seen", { unit: "handover", epoch: a.tenure?.epoch });
     const from = performance.now();
     await first.leader.stop(500);
     await waitFor(() => b.tenure);

@@ -14,6 +14,7 @@ const EVENTS: { readonly [N in EventName]?: EventFields[N] } = {
   "run.dead": { route: "shop.sell", queue: "default", origin: "USER", reason: "USER" },
   "run.refused": { route: "shop.sell", user: "USER" },
   "claims.taken": { queue: "default", deliveries: 4 },
+  "deliveries.sent": { queue: "default", deliveries: 4, error: "QUEUE_FULL" },
   "queue.asked": { queue: "default", operation: "receive", ms: 2 },
   "claims.reaped": { queue: "default", from: "wid", deliveries: 3 },
   "worker.fenced": { queue: "default", wid: "wid" },
@@ -24,6 +25,7 @@ const EVENTS: { readonly [N in EventName]?: EventFields[N] } = {
   "http.failed": { path: "/USER", error: new Error("USER") },
   "leader.stands": { unit: "irc" },
   "leader.acquired": { unit: "irc", epoch: "7" },
+  "leader.seen": { unit: "irc", epoch: "8" },
   "leader.lost": { unit: "irc", reason: "silence" },
   "lease.renewed": { unit: "irc", ms: 3 },
   "write.fenced": { unit: "irc" },
@@ -92,6 +94,7 @@ test("what is told of every run and request is counted and never logged", () => 
   for (const name of [
     "run.ended",
     "claims.taken",
+    "deliveries.sent",
     "queue.asked",
     "webhook.answered",
     "action.done",
