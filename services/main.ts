@@ -61,13 +61,17 @@ function print(line: string): 0 {
   return 0;
 }
 
+/** Where it says itself what to do, nothing more general is said. */
+function told({ message, remedy }: AntiphonError): string {
+  return message.includes("Remedy: ") ? `${message}\n` : `${message}\nRemedy: ${remedy}\n`;
+}
+
 function complain(error: unknown, name: string | undefined): number {
   if (error instanceof UsageError) {
     process.stderr.write(`${error.message}\nTry: antiphon ${name === undefined ? "" : `${name} `}--help\n`);
     return 2;
   }
-  const known = error instanceof AntiphonError;
-  process.stderr.write(known ? `${error.message}\nRemedy: ${error.remedy}\n` : `${(error as Error)?.stack ?? error}\n`);
+  process.stderr.write(error instanceof AntiphonError ? told(error) : `${(error as Error)?.stack ?? error}\n`);
   return 1;
 }
 

@@ -43,7 +43,10 @@ Without --repair nothing is written. Ends with 0 when all is well, or well again
       const doing = { action: "doctor.repair", words: [], options };
       const repaired = (): Promise<Examination> =>
         audited({ config, client, keys }, doing, [run, ({ isSound }) => !isSound]);
-      return { ...(await (asked.repair ? repaired() : run())), environment };
+      const examined = await (asked.repair ? repaired() : run()).catch((error: unknown) =>
+        unexamined(error, environment),
+      );
+      return { ...examined, environment };
     };
     const looked =
       url === undefined ? askRedis(config, look, ANSWER_MS) : behind({ url, token: config.adminToken }, asked);
@@ -73,6 +76,15 @@ async function behind(api: ApiClientOptions, { queue, repair }: { queue?: string
 
 interface Told extends Examination {
   readonly environment: readonly Check[];
+  /** Why nothing was looked at but Redis itself. */
+  readonly unexamined?: string;
+}
+
+/** What Redis itself lacks is told, also where that is why nothing else can be looked at. */
+function unexamined(error: unknown, environment: readonly Check[]): Examination & Pick<Told, "unexamined"> {
+  if (isFit(environment) || !(error instanceof Error) || error.name !== "ReplyError") throw error;
+  const [why = ""] = error.message.split("\n");
+  return { queues: [], deliveries: 0, findings: [], more: 0, isSound: false, unexamined: why };
 }
 
 function shown({ isSound, ...rest }: Told): object {
@@ -84,8 +96,9 @@ function tell(
   print: (line: string) => void,
   { queue, repair }: { queue?: string; repair: boolean },
 ): void {
-  const { queues, deliveries, findings, more, isSound, environment } = result;
+  const { queues, deliveries, findings, more, isSound, environment, unexamined: why } = result;
   for (const check of environment) if (check.state === "warning" || check.state === "problem") print(checkLine(check));
+  if (why !== undefined) return print(`Nothing else can be looked at as long as Redis answers: ${why}`);
   if (queue !== undefined && queues.length === 0) return print(`There is no queue ${queue}.`);
   for (const finding of findings) print(line(finding));
   if (more > 0) print(`… and ${more} more.`);

@@ -5,7 +5,7 @@ import type { BrokerContext } from "../broker/connection.ts";
 import type { QueueDepth } from "../broker/inspect.ts";
 import { cancelDelivery, type Edited } from "../broker/jobs.ts";
 import { Producer, type QueueLimits } from "../broker/producer.ts";
-import { closeRedis, databaseOf, openRedis, type RedisClient, type RedisState } from "../redis/connect.ts";
+import { closeRedis, databaseOf, openRedis, type RedisClient, type RedisState, unusable } from "../redis/connect.ts";
 import { checkDurability, type Durability } from "../redis/durable.ts";
 import { isName, Keys } from "../redis/keys.ts";
 import { type Clock, type Random, systemClock } from "../runtime/clock.ts";
@@ -70,22 +70,14 @@ export const DEFAULT_LIMITS: QueueLimits = { deliveries: 1_000_000, bytes: 1024 
 const CONNECT_MS = 5000;
 
 /**
- * @throws AntiphonError CONFIG_INVALID, DURABILITY_UNSUPPORTED, REDIS_UNAVAILABLE when Redis does not answer within 5 s
+ * @throws AntiphonError CONFIG_INVALID, DURABILITY_UNSUPPORTED, REDIS_UNAVAILABLE when Redis does not answer within 5 s,
+ * REDIS_UNFIT when it does not let us in
  */
 export async function openQueue(options: QueueOptions): Promise<Queue> {
   const { url, namespace = "antiphon", name = "queue", middleware = [], limits = DEFAULT_LIMITS, onState } = options;
   const { durability = "default", trace } = options;
   if (!isName(namespace)) throw new AntiphonError("CONFIG_INVALID", `"${namespace}" cannot be a namespace.`);
-  let problem = "";
-  const client = openRedis({
-    url,
-    name,
-    purpose: "commands",
-    onState: (state, detail) => {
-      problem = detail ?? "";
-      onState?.(state, detail);
-    },
-  });
+  const client = openRedis({ url, name, purpose: "commands", onState: (state, detail) => onState?.(state, detail) });
   const open: RedisClient[] = [client];
   const subscriber = (): RedisClient => {
     const another = openRedis({ url, name: `${name}-results`, purpose: "subscriber", onState: () => {} });
@@ -99,9 +91,9 @@ export async function openQueue(options: QueueOptions): Promise<Queue> {
     await withDeadline(client.ping(), CONNECT_MS, "Redis");
     await checkDurability(client, { level: durability, key: keys.proof() }, around);
   } catch (error) {
+    const problem = error instanceof AntiphonError ? error : await unusable(client, error);
     await closeRedis(client);
-    if (error instanceof AntiphonError) throw error;
-    throw new AntiphonError("REDIS_UNAVAILABLE", problem, { cause: error });
+    throw problem;
   }
   const parts = {
     client,

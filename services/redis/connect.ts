@@ -5,6 +5,7 @@
 
 import { Cluster, Redis } from "ioredis";
 import { type Clock, type Random, systemClock } from "../runtime/clock.ts";
+import { AntiphonError } from "../runtime/errors.ts";
 import { withDeadline } from "../runtime/part.ts";
 import { shownName } from "./clients.ts";
 import { clusterOptions, type OptionsFor, type Purpose, redisOptions } from "./options.ts";
@@ -53,6 +54,8 @@ export function openRedis(options: ConnectOptions): RedisClient {
     client,
     patient: options.purpose !== "lease",
     checkFitness: options.purpose === "commands",
+    hasPassword: url.credentials !== undefined,
+    tls: url.tls,
     onState: (state, detail) => options.onState(state, detail),
     clock,
     random,
@@ -76,6 +79,14 @@ export function siblingOf(client: RedisClient, name: string): RedisClient {
   const sibling = openRedis({ ...options, name: `${options.name}-${name}`, purpose: "subscriber", onState: () => {} });
   opening.siblings.set(name, sibling);
   return sibling;
+}
+
+/** What is thrown where this connection cannot be used: with the reason, which may take a moment to be known. */
+export async function unusable(client: RedisClient, cause: unknown): Promise<AntiphonError> {
+  const { state, detail } = (await watches.get(client)?.problem()) ?? { state: "away", detail: "" };
+  if (state === "unfit") return new AntiphonError("REDIS_UNFIT", detail, { cause });
+  if (state === "ready" && cause instanceof AntiphonError) return cause;
+  return new AntiphonError("REDIS_UNAVAILABLE", state === "away" ? detail : "", { cause });
 }
 
 /** Lets what was sent be answered, for a moment, and closes. */

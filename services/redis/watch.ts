@@ -9,6 +9,8 @@ import { Loop } from "../runtime/loop.ts";
 import type { RedisClient } from "./connect.ts";
 import { checkServer } from "./fitness.ts";
 import { TRY_MS } from "./options.ts";
+import { refusalOf } from "./refusals.ts";
+import { type Peer, saidUnasked } from "./unasked.ts";
 
 export type RedisState = "connecting" | "ready" | "away" | "unfit";
 
@@ -17,6 +19,8 @@ export interface WatchOptions {
   /** Whether commands may wait for a connection for a short gap. */
   readonly patient: boolean;
   readonly checkFitness: boolean;
+  readonly hasPassword: boolean;
+  readonly tls: boolean;
   readonly onState: (state: RedisState, detail?: string) => void;
   readonly clock: Clock;
   readonly random: Random;
@@ -47,6 +51,10 @@ export class Watch {
   #missed: number | undefined;
   #handshake: NodeJS.Timeout | undefined;
   #again: NodeJS.Timeout | undefined;
+  /** Connected, and not ready yet. */
+  #peer: Peer | undefined;
+  #explaining: Promise<void> | undefined;
+  #detail = "";
 
   constructor(options: WatchOptions) {
     this.#options = options;
@@ -71,6 +79,12 @@ export class Watch {
     void this.#loop.start();
   }
 
+  /** Why it cannot be used, once that is known; "" where there is no reason. */
+  async problem(): Promise<{ readonly state: RedisState; readonly detail: string }> {
+    await this.#explaining;
+    return { state: this.#state, detail: this.#detail };
+  }
+
   /** Nothing is told from now on. */
   async stop(): Promise<void> {
     this.#stopped = true;
@@ -83,6 +97,9 @@ export class Watch {
   #connected(): void {
     const { client } = this.#options;
     if (client instanceof Cluster) return;
+    const { remoteAddress: host, remotePort: port } = client.stream;
+    const { host: named, port: namedPort } = client.options;
+    this.#peer = { host: host ?? named ?? "", port: port ?? namedPort ?? 0 };
     clearTimeout(this.#handshake);
     this.#handshake = setTimeout(() => {
       if (client.status !== "connect") return;
@@ -95,6 +112,7 @@ export class Watch {
   #ready(): void {
     clearTimeout(this.#handshake);
     this.#problem = undefined;
+    this.#peer = undefined;
     this.#closes = 0;
     this.#ticks = 0;
     this.#waitForConnection(true);
@@ -112,11 +130,23 @@ export class Watch {
     this.#closes++;
     // The first gap may be short: commands wait for the next try to connect. After that they fail at once.
     if (this.#closes > 1) this.#waitForConnection(false);
-    const problem = this.#problem;
+    const [problem, peer] = [this.#problem, this.#peer];
     this.#problem = undefined;
-    const refused = problem !== undefined && /^(WRONGPASS|NOAUTH|NOPERM)\b/.test(problem);
-    if (refused) this.#tell("unfit", `It refused the user or password (${problem}). Remedy: correct REDIS_URL.`);
-    else this.#tell("away", problem ?? "The connection was closed.");
+    this.#peer = undefined;
+    // It hung up on us: that may be because of what it said before we asked.
+    if (peer === undefined || this.#options.tls || isReply(problem)) this.#refused(problem, peer !== undefined);
+    else this.#explaining ??= this.#explain(peer, problem).finally(() => (this.#explaining = undefined));
+  }
+
+  async #explain(peer: Peer, problem: string | undefined): Promise<void> {
+    const said = await saidUnasked(peer);
+    if (this.#options.client.status !== "ready") this.#refused(said ?? problem, true);
+  }
+
+  #refused(problem: string | undefined, wasConnected: boolean): void {
+    const { hasPassword } = this.#options;
+    const { state, detail } = refusalOf(problem, { hasPassword, wasConnected });
+    this.#tell(state, detail);
   }
 
   /**
@@ -184,11 +214,17 @@ export class Watch {
 
   #tell(state: RedisState, detail?: string): void {
     this.#state = state;
+    this.#detail = detail ?? "";
     const line = `${state} ${detail ?? ""}`;
     if (line === this.#told || this.#stopped) return;
     this.#told = line;
     this.#options.onState(state, detail);
   }
+}
+
+/** The server's own words explain themselves. */
+function isReply(problem = ""): boolean {
+  return /^[A-Z]{3,} /.test(problem);
 }
 
 /** Private in ioredis' types. */

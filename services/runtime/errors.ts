@@ -50,9 +50,10 @@ export const ERROR_TABLE = {
     remedy: "Check the bus' url and the server; everything resumes by itself when it is back.",
   },
   REDIS_UNFIT: {
-    sentence: "The Redis server cannot keep the promises made to users.",
+    sentence: "This Redis cannot be used as it is.",
     retryable: true,
-    remedy: "Use Redis 7.0 or Valkey 7.2 or newer with maxmemory-policy noeviction.",
+    remedy:
+      "Do what is said here; everything goes on by itself then. It takes Redis 7.0 or Valkey 7.2 or newer with maxmemory-policy noeviction.",
   },
   QUEUE_FULL: {
     sentence: "The queue is at its limit.",
