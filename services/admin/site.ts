@@ -81,7 +81,7 @@ export async function openSite(options: SiteOptions): Promise<Site> {
   };
 }
 
-/** The first answers shall not be refused only because nobody has connected yet. */
+/** The first requests must not be refused only because nobody has connected yet. */
 async function isThere(client: RedisClient, clock: Clock): Promise<void> {
   if (client.status === "ready") return;
   const late = new AbortController();

@@ -61,7 +61,7 @@ export class Checkup {
     this.#signal = signal;
   }
 
-  /** @throws when it shall end */
+  /** @throws when it is told to end */
   goOn(): void {
     this.#signal?.throwIfAborted();
   }

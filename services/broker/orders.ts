@@ -59,7 +59,7 @@ export interface Quieting {
 }
 
 /**
- * Quiets pods for a while, because they shall be removed. One that an operator gave an order stays as it is.
+ * Quiets pods for a while, because they are to be removed. One that an operator gave an order stays as it is.
  * Answers those that are quiet by this. Throws FENCED.
  */
 export async function quietPods(context: BrokerContext, { epoch, pods, ms }: Quieting): Promise<string[]> {

@@ -137,7 +137,7 @@ export class Producer {
   }
 
   /**
-   * Resolves once the delivery is in Redis, and as durable as it shall be. Throws QUEUE_FULL, REDIS_UNAVAILABLE or
+   * Resolves once the delivery is in Redis, and as durable as was asked for. Throws QUEUE_FULL, REDIS_UNAVAILABLE or
    * DURABILITY_UNMET; then it may be tried again.
    */
   enqueue(queue: string, delivery: PiecedDelivery): Promise<Enqueued> {

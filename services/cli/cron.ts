@@ -38,7 +38,7 @@ const VERBS: Readonly<Record<string, Verb>> = {
 function readSet(options: Options): Act {
   const change = changeOf(options);
   if (Object.keys(change).length === 0)
-    throw new UsageError(`cron set takes what shall change: ${TIMES.map((name) => `--${name}`).join(", ")}.`);
+    throw new UsageError(`cron set takes what should change: ${TIMES.map((name) => `--${name}`).join(", ")}.`);
   return (schedules, id) => schedules.set(id, change).then(() => `${id} is changed`);
 }
 

@@ -6,7 +6,7 @@ export interface Scale {
   readonly uid: string;
   /** Of what was read: whoever writes by it is refused when the Deployment has changed since. */
   readonly version: string;
-  /** How many pods there shall be. */
+  /** How many pods there should be. */
   readonly replicas: number;
   /** Its pods, as a label selector. */
   readonly selector: string;

@@ -37,7 +37,7 @@ export function courtesyMs(me: Peer, others: readonly Peer[]): number {
   return me.leads + 1 > mostOf(me, standing) ? FULL_MS : BURDENED_MS;
 }
 
-/** Whether `me` shall hand one Lease over. Never while two revisions run: each Lease moves by itself then. */
+/** Whether `me` should hand one Lease over. Never while two revisions run: each Lease moves by itself then. */
 export function holdsTooMany(me: Peer, others: readonly Peer[]): boolean {
   const standing = [me, ...others].filter(({ leaving }) => !leaving);
   const isMixed = [me, ...others].some(({ revision }) => revision !== me.revision);

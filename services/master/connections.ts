@@ -74,7 +74,7 @@ export class Connections implements Part {
     this.#isComplete = true;
   }
 
-  /** Whether every unit is there that shall be. */
+  /** Whether every unit that should be here is here. */
   get isComplete(): boolean {
     return this.#isComplete;
   }

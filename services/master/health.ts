@@ -19,7 +19,7 @@ export interface MasterHealthOptions {
   readonly clock: Clock;
 }
 
-/** An upgrade shall not wait for ever for what costs it a second at most. */
+/** An upgrade must not wait for ever for what costs it a second at most. */
 const STANDS_MS = 10_000;
 
 export function masterHealth(options: MasterHealthOptions): HealthSource {

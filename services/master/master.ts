@@ -68,7 +68,7 @@ export interface Running {
 /** What each part may take to stop; a handover needs about half of it. */
 const STOP_MS = 5_000;
 const DAY_MS = 86_400_000;
-/** However many scrape and scale: Redis is asked once in as long. */
+/** Redis is asked at most this often, however many scrape and scale. */
 const FIGURES_MS = 1_000;
 
 interface Loaded {
@@ -118,7 +118,7 @@ export function masterParts(options: MasterOptions, loaded: Loaded, stopping: Ab
   const { adapters, tracing } = loaded;
   const connections = new Connections({ around, adapters, limits, only, tracing });
   const retention = { length: config.deadLength, ageMs: config.deadDays * DAY_MS };
-  // Fresh ones: who scales shall not wait for two clocks.
+  // Read anew each time: a remembered value would add its age to the delay of scaling.
   const kubernetes = surroundingsOf(options, timing.leaseMs, async () => (await workload(broker)).pools);
   const told = { subscriber, leaseMs: timing.leaseMs };
   const duties = { routes: loaded.routes, retention, thereSince: () => redis.thereSince, kubernetes, told };

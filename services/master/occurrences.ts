@@ -29,7 +29,7 @@ export class Occurrences {
     this.#options = options;
   }
 
-  /** Of one reason the first in a minute; the next says how many it stands for. */
+  /** The first of each reason in a minute; the next one says how many it stands for. */
   tell(occurrence: Occurrence): void {
     const { cluster, clock } = this.#options;
     const now = clock.monotonic();

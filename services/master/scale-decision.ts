@@ -1,4 +1,4 @@
-// How many pods a pool shall have, from how many its work requires: up at once, down only when it has long been enough and
+// How many pods a pool should have, from how many its work requires: up at once, down only when it has long been enough and
 // then in steps. Pure.
 
 export interface Bounds {
@@ -30,7 +30,7 @@ export interface Decided {
 
 export interface Situation {
   readonly bounds: Bounds;
-  /** How many there shall be by now. */
+  /** How many there should be by now. */
   readonly present: number;
   /** undefined: nobody knows, for no worker of this pool has been seen. */
   readonly required: number | undefined;

@@ -26,7 +26,7 @@ const HEARD_MS = 3_000;
 const IDLE_MS = 20_000;
 const QUIET_MS = 60_000;
 const LATE_MS = 10_000;
-/** How often it is looked whether they went. */
+/** How often we look whether they are gone. */
 const LOOK_MS = 5_000;
 
 export interface ScaleInOptions {
@@ -41,7 +41,7 @@ export interface ScaleInOptions {
 export interface Plan {
   readonly scale: Scale;
   readonly to: number;
-  /** Also those that did not become idle go: others before them did not either. */
+  /** Busy pods go too, because in earlier tries none became idle. */
   readonly withBusy: boolean;
 }
 

@@ -35,7 +35,7 @@ const REST = { firstMs: 1_000, maxMs: 30_000 };
 const HELD_MS = 60_000;
 /** Of one pool at once: each costs a request, and all have to be made before the first goes on by itself. */
 const ROUND_MAX = 20;
-/** After so many vain tries to find idle ones busy ones go too: they drain, and what they cannot finish runs elsewhere. */
+/** After this many failed tries to find idle pods, busy ones go too: they drain, and what they cannot finish runs elsewhere. */
 const VAIN_MAX = 10;
 
 export class ScaledPool {
@@ -183,7 +183,7 @@ export class ScaledPool {
     this.#later();
   }
 
-  /** The next step down, or the next try, in a while: those that are busy shall go on with their work. */
+  /** The next step down, or the next try, in a while, so that busy pods can go on with their work. */
   #later(): void {
     if (this.#history) this.#history = shrank(this.#history, this.#options.clock.monotonic());
   }

@@ -5,7 +5,7 @@ import type { Pod } from "../kubernetes/cluster.ts";
 export interface Choice {
   /** To be quieted, and removed once they are idle. */
   readonly victims: readonly string[];
-  /** How many go of which nobody asks: Kubernetes removes first what is not ready, whatever it costs. */
+  /** How many go without being chosen here: Kubernetes removes pods that are not ready first, whatever their cost. */
   readonly unready: number;
 }
 

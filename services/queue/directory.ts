@@ -10,8 +10,8 @@ import type { Schema } from "../sdk/infer.ts";
 
 export interface KnownJob {
   /**
-   * Of a job that is known by name alone: one whose schema takes anything, for the worker checks the input, and whose
-   * deliveries wait where its contract says.
+   * Where only the name is known: a job whose schema takes anything, because the worker checks the input, and whose
+   * deliveries wait in the queue that its contract names.
    */
   readonly job: Job;
   readonly route: { readonly id: string; readonly number: number };
@@ -68,7 +68,7 @@ export class Directory {
     throw new AntiphonError("ROUTE_UNKNOWN", `${id}: no worker has had it yet.${suggestion(id, this.#numbers.keys())}`);
   }
 
-  /** While it is under way what was known goes on. */
+  /** Until the answer is there, what was known before is used. */
   #refresh(): void {
     if (this.#clock.monotonic() - this.#readAtMs <= REFRESH_MS) return;
     this.#readAtMs = this.#clock.monotonic();

@@ -9,7 +9,7 @@ import { jsonProblems } from "../sdk/json.ts";
 import type { PriorityClass } from "../sdk/place.ts";
 import { type Shown, shownOf } from "./listed.ts";
 
-/** Either: so long from now, or then. `"0s"` is at once. */
+/** After a delay from now (`"0s"` is at once), or at a moment. */
 export interface When {
   readonly delay?: Duration;
   readonly at?: Date;

@@ -23,7 +23,7 @@ export type Action = Common &
     | {
         readonly op: "send";
         readonly text: string;
-        /** Only this person (an id of the service) shall see it. */
+        /** Only this person (an id of the service) is to see it. */
         readonly to?: string;
       }
     | { readonly op: "edit"; readonly ref: string; readonly messageId?: string; readonly text: string }

@@ -7,7 +7,7 @@ import type { Jobs, QueueControls } from "./operations.ts";
 import type { ScheduleControls } from "./schedules.ts";
 import type { PlaceOptions, PriorityClass } from "./place.ts";
 
-/** Something that shall be done, by whichever worker. A contract value: export it, import it where work is enqueued. */
+/** Something to be done, by whichever worker. A contract value: export it, import it where work is enqueued. */
 export interface Job<S extends Schema = Schema> {
   readonly kind: "job";
   readonly name: string;

@@ -1,4 +1,4 @@
-// Where in a run its worker shall die; and which runs go on. For this handlers are watched, and else left as they are.
+// Where in a run its worker is to die, and which runs go on. For this handlers are watched, and otherwise left as they are.
 
 import { type LoadedHandler, Manifest } from "../handlers/manifest.ts";
 import type { AnyRoute, HandlerShape } from "../sdk/routes.ts";

@@ -29,7 +29,7 @@ export interface TestHttpOptions {
   readonly routes: readonly LoadedRoute<HttpRoute>[];
   readonly port: () => number;
   readonly clock: Clock;
-  /** Whether this request shall arrive twice. */
+  /** Whether this request arrives twice. */
   readonly isTwice: () => boolean;
   readonly track: <T>(work: Promise<T>) => Promise<T>;
 }

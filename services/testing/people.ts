@@ -29,7 +29,7 @@ export interface PeopleOptions {
   /** The web chat's intake. */
   readonly take: (said: Said) => Promise<unknown>;
   readonly clock: Clock;
-  /** Whether the service shall tell this one twice. */
+  /** Whether the service tells this one twice. */
   readonly isTwice: () => boolean;
   readonly track: <T>(work: Promise<T>) => Promise<T>;
 }

@@ -19,7 +19,7 @@ import { step } from "./steps.ts";
 import { storeOf } from "./store-access.ts";
 import { spanOf } from "./traced-effects.ts";
 
-/** An Action without what follows from where and how often it is said. */
+/** An Action before its id and its room are known. */
 type Deed = Action extends infer A ? (A extends Action ? Omit<A, "id" | "unit" | "room"> : never) : never;
 
 const TEXT_CHARS_MAX = 32_768;

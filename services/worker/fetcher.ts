@@ -17,9 +17,9 @@ const RUN_QUANTUM = 4;
  * this: small batches cost Redis more than the overlap gains.
  */
 const BATCH_MIN = 16;
-/** Now and then without a reason: a take also puts a bell back that was rung while nobody listened. */
+/** It also takes for no reason now and then, because a take arms a bell again that was rung while nobody listened. */
 const LOOK_MS = 5000;
-/** Of what is due later than this the next beat tells in time. */
+/** Anything that is due later than this is told in time by the next beat. */
 const DUE_MAX_MS = 2000;
 const SOONEST_MS = 5;
 

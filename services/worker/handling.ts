@@ -118,7 +118,7 @@ export function handlingParts(options: HandlingOptions): Part[] {
   ];
 }
 
-/** An order to stop is carried out with that: what starts under this name later shall not stop too. */
+/** With that an order to stop is carried out: what starts under this name later must not stop too. */
 async function bye({ broker, pod }: HandlingOptions, queues: readonly ServedQueue[], orders: Orders): Promise<void> {
   await all(queues, (queue) => queue.bye());
   if (orders.present === "stop") await orderWorker(broker, pod, null);

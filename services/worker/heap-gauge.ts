@@ -32,7 +32,7 @@ export class HeapGauge {
     return this.#sureMb > mb;
   }
 
-  /** Measures again, for whom this is too much. */
+  /** Measures again, and has the garbage collected where this is exceeded. */
   look(mb: number): void {
     this.#measure((bytes = 0) => this.#judge(bytes / MB, mb));
   }

@@ -55,9 +55,9 @@ export interface HttpParts {
   readonly bus: Bus;
 }
 
-/** Senders that keep their connections use each of them more often than this, or hardly at the very moment of our end. */
+/** A sender that keeps its connection uses it more often than this, or is unlikely to use it just when we end. */
 const LINGER_MS = 1_000;
-/** However many scrape and scale: Redis is asked once in as long. */
+/** Redis is asked at most this often, however many scrape and scale. */
 const FIGURES_MS = 1_000;
 
 export function httpParts(options: HttpPartsOptions): HttpParts {

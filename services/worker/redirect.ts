@@ -3,7 +3,7 @@
 import type { Action } from "../sdk/action.ts";
 import type { RoomParts } from "../sdk/message.ts";
 
-/** Its id stays, so that refs go on to mean the same words. What is for that room anyway is left as it is. */
+/** The Action keeps its id, so that refs still mean the same words. One that is for that room anyway is unchanged. */
 export function redirected(action: Action, to: RoomParts, canEdit: boolean): Action {
   const { unit, id: room } = to;
   if (action.unit === unit && action.room === room) return action;
@@ -23,7 +23,7 @@ export function redirected(action: Action, to: RoomParts, canEdit: boolean): Act
   return { ...common, op: "send", text };
 }
 
-/** What only that other room could show is told in words. */
+/** What only the other room could show, such as a reaction, is described in words. */
 function wordsOf(action: Action): string {
   switch (action.op) {
     case "send":

@@ -75,7 +75,7 @@ function ask(delay: RetryFunction, { attempt, error }: FailedRun, random: Random
     if (delayMs !== undefined) return { retry: blocked(delayMs) };
     throw new TypeError(`retry gave ${String(answer)}, which is no duration such as "10s"`);
   } catch (problem) {
-    // Better too often than lost; but a function that is broken shall not make it run without end.
+    // Better too often than lost; but a broken function must not make it run without end.
     if (attempt >= WORK_ATTEMPTS) return { problem };
     return { retry: blocked(pauseMs(RETRY as Backoff, attempt, random)), problem };
   }

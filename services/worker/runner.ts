@@ -22,7 +22,7 @@ interface Here {
   /** Which of its deliveries is next, or runs if there is an `underway`. */
   at: number;
   underway: Underway | undefined;
-  /** Of deliveries that have not started: why they shall not. */
+  /** Of deliveries that have not started: why they must not. */
   aborted: (AbortReason | undefined)[] | undefined;
   /** The next one waits for `go`. */
   go: (() => void) | undefined;

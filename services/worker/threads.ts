@@ -31,7 +31,7 @@ export interface ThreadEars {
   readonly report?: ((report: Report) => void) | undefined;
 }
 
-/** The same, and what is counted and reported there is heard. */
+/** The same spawner, which also hears what the thread counts and reports. */
 export function heardSpawn(spawn: Spawn, { meter, report }: ThreadEars): Spawn {
   return (data, { message, gone }) =>
     spawn(data, {

@@ -1,4 +1,4 @@
-// A delivery that this thread runs now: where it came from, what was read of it, what shall be written with its settle.
+// A delivery that this thread runs now: where it came from, what was read of it, what is to be written with its settle.
 
 import type { Asker } from "../store/groups.ts";
 import type { EnvelopeHeader } from "../broker/delivery.ts";

@@ -110,7 +110,7 @@ function childOf(underway: Underway, again: readonly Retried[], payload: Uint8Ar
   return { kind: "child", id, queue: underway.place.queue, delivery };
 }
 
-/** Another attempt belongs where the first one did. */
+/** Another attempt belongs to the trace of the first one. */
 function traceOf({ traceparent, tracestate, traceLink }: Partial<EnvelopeHeader> = {}): CarriedTrace {
   if (traceparent === undefined) return {};
   return { traceparent, ...(tracestate !== undefined && { tracestate }), ...(traceLink && { traceLink }) };

@@ -1,5 +1,5 @@
 -- An operator's edit of one schedule, unless somebody else was faster. What the leader has read before is of no use to it
--- from now on. KEYS: prefix of the schedules. ARGV: clock offset, id, the edit as it was ('' = none), as it shall be
+-- from now on. KEYS: prefix of the schedules. ARGV: clock offset, id, the edit as it was ('' = none), as it is to be
 -- ('' = none), most edits. Answers 1, or 0 when it was another one by now.
 -- @include broker/lua/lib/base
 local edits, id = P .. ':so', ARGV[2]

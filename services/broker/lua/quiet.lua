@@ -1,4 +1,4 @@
--- Quiets pods for a while because they shall be removed, or ends that. What an operator ordered stays as it is.
+-- Quiets pods for a while because they are to be removed, or ends that. What an operator ordered stays as it is.
 -- KEYS: orders, control's epoch. ARGV: clock offset, epoch, ms that it lasts (0 ends it), s that orders are kept, pods.
 -- Answers those of the pods that are quiet by this.
 -- @include broker/lua/lib/refuse-epoch
