@@ -1,6 +1,6 @@
 // Middleware around the runs and enqueues of a handler thread.
 
-import { afterEach, beforeAll, describe, expect, test } from "vitest";
+import { beforeAll, describe, expect, test } from "vitest";
 import { z } from "zod";
 import {
   defineHandler,
@@ -14,18 +14,11 @@ import {
   type RunningCtx,
 } from "../../../services/sdk/index.ts";
 import { eachServer } from "../../support/redis.ts";
-import { ThreadBench } from "./thread-bench.ts";
+import { openBench, type ThreadBench } from "./thread-bench.ts";
 
-const benches: ThreadBench[] = [];
 let url = (): string => "";
-afterEach(async () => {
-  for (const bench of benches.splice(0)) await bench.close();
-});
-
 async function open(handlers: readonly (Handler | Middleware)[]): Promise<ThreadBench> {
-  const bench = await ThreadBench.open({ url: url(), handlers });
-  benches.push(bench);
-  return bench;
+  return openBench({ url: url(), handlers });
 }
 
 const Ship = job("ship", z.object({ app: z.string() }));

@@ -1,6 +1,6 @@
 // Deliveries that are cancelled before they begin, and Messages of which several routes run.
 
-import { afterEach, beforeAll, expect, test } from "vitest";
+import { beforeAll, expect, test } from "vitest";
 import { z } from "zod";
 import { cancelDelivery, editDelivery } from "../../../services/broker/jobs.ts";
 import { Results } from "../../../services/queue/results.ts";
@@ -9,20 +9,13 @@ import { systemClock } from "../../../services/runtime/clock.ts";
 import { type Handler, defineHandler, job } from "../../../services/sdk/index.ts";
 import { eachServer } from "../../support/redis.ts";
 import { waitFor } from "../../support/wait-for.ts";
-import { ThreadBench } from "./thread-bench.ts";
+import { openBench, type ThreadBench } from "./thread-bench.ts";
 
 const Work = job("work", z.object({ n: z.number() }));
 
 let url = "";
-const benches: ThreadBench[] = [];
-afterEach(async () => {
-  for (const bench of benches.splice(0)) await bench.close();
-});
-
 async function open(handler: Handler): Promise<ThreadBench> {
-  const bench = await ThreadBench.open({ url, handlers: [handler] });
-  benches.push(bench);
-  return bench;
+  return openBench({ url, handlers: [handler] });
 }
 
 eachServer((_name, getUrl) => {

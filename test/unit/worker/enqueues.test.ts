@@ -1,21 +1,14 @@
 // What a run can enqueue: where it goes, when it runs, what waits for what, and that a second attempt enqueues nothing twice.
 
-import { afterEach, beforeAll, describe, expect, test } from "vitest";
+import { beforeAll, describe, expect, test } from "vitest";
 import { z } from "zod";
 import { type Ctx, defineHandler, event, type Handler, job } from "../../../services/sdk/index.ts";
 import { eachServer } from "../../support/redis.ts";
-import { ThreadBench } from "./thread-bench.ts";
+import { openBench, type ThreadBench } from "./thread-bench.ts";
 
 let url = "";
-const benches: ThreadBench[] = [];
-afterEach(async () => {
-  for (const bench of benches.splice(0)) await bench.close();
-});
-
 async function open(handlers: readonly Handler[]): Promise<ThreadBench> {
-  const bench = await ThreadBench.open({ url: url, handlers });
-  benches.push(bench);
-  return bench;
+  return openBench({ url: url, handlers });
 }
 
 const Item = job("item", z.object({ n: z.number() }));

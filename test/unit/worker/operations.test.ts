@@ -11,17 +11,15 @@ import {
   type ScheduleInfo,
 } from "../../../services/sdk/index.ts";
 import { eachServer } from "../../support/redis.ts";
-import { ThreadBench } from "./thread-bench.ts";
+import { openBench, type ThreadBench } from "./thread-bench.ts";
 
 const Work = job("work", z.object({ n: z.number() }));
 const Now = job("now", z.object({}));
 
 let url = "";
 let ran: string[] = [];
-const benches: ThreadBench[] = [];
-afterEach(async () => {
+afterEach(() => {
   ran = [];
-  for (const bench of benches.splice(0)) await bench.close();
 });
 
 /** Runs `go` once. */
@@ -39,8 +37,7 @@ async function go(run: (ctx: Ctx) => unknown): Promise<ThreadBench> {
       }),
     }),
   });
-  const bench = await ThreadBench.open({ url, handlers: [handler] });
-  benches.push(bench);
+  const bench = await openBench({ url, handlers: [handler] });
   await bench.say("!go");
   const [settled] = await bench.drive(["chat"]);
   expect(settled).toMatchObject({ kind: "done" });
@@ -103,8 +100,7 @@ eachServer((_name, getUrl) => {
         }),
       }),
     });
-    const second = await ThreadBench.open({ url, handlers: [other], keys: bench.context.keys });
-    benches.push(second);
+    const second = await openBench({ url, handlers: [other], keys: bench.context.keys });
     await second.say("!mend");
     await second.drive(["chat"]);
     await bench.drive();
@@ -163,8 +159,7 @@ eachServer((_name, getUrl) => {
         }),
       }),
     });
-    const bench = await ThreadBench.open({ url, handlers: [handler] });
-    benches.push(bench);
+    const bench = await openBench({ url, handlers: [handler] });
     await bench.add("default", { kind: "job", route: "h.now" }, { payload: "{}" });
     for (let attempt = 1; attempt <= 3; attempt++) {
       await bench.drive();

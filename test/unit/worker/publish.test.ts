@@ -1,26 +1,19 @@
 // ctx.publish: a bus message of a run is an effect, written once and only by a run that owns its claim.
 
-import { afterEach, beforeAll, describe, expect, test } from "vitest";
+import { beforeAll, describe, expect, test } from "vitest";
 import { z } from "zod";
 import { RedisBackend } from "../../../services/bus/redis-backend.ts";
 import type { BusMessage } from "../../../services/bus/message.ts";
 import { defineHandler, type Handler, job } from "../../../services/sdk/index.ts";
 import type { Ctx } from "../../../services/sdk/context.ts";
 import { eachServer } from "../../support/redis.ts";
-import { ThreadBench } from "./thread-bench.ts";
+import { openBench, type ThreadBench } from "./thread-bench.ts";
 
 const Go = job("go", z.object({}));
 
 let url = "";
-const benches: ThreadBench[] = [];
-afterEach(async () => {
-  for (const bench of benches.splice(0)) await bench.close();
-});
-
 async function open(...handlers: Handler[]): Promise<ThreadBench> {
-  const bench = await ThreadBench.open({ url, handlers });
-  benches.push(bench);
-  return bench;
+  return openBench({ url, handlers });
 }
 
 function handler(run: (ctx: Ctx) => unknown): Handler {

@@ -1,21 +1,16 @@
 // What a route's retry policy makes of a failure: when it runs again, when not.
 
-import { afterEach, beforeAll, describe, expect, test } from "vitest";
+import { beforeAll, describe, expect, test } from "vitest";
 import { z } from "zod";
 import { defineHandler, fail, job, type RetryPolicy } from "../../../services/sdk/index.ts";
 import type { AnyRoute } from "../../../services/sdk/routes.ts";
 import { againAfter } from "../../../services/worker/results.ts";
 import { eachServer } from "../../support/redis.ts";
-import { ThreadBench } from "./thread-bench.ts";
+import { openBench, type ThreadBench } from "./thread-bench.ts";
 
 const Work = job("work", z.object({}));
 
 let url = "";
-const benches: ThreadBench[] = [];
-afterEach(async () => {
-  for (const bench of benches.splice(0)) await bench.close();
-});
-
 interface Options {
   readonly retry?: RetryPolicy;
   readonly noRetry?: readonly (string | typeof TypeError)[] | ((error: unknown) => boolean);
@@ -38,8 +33,7 @@ function pauses(options: Options, attempts: readonly number[], random = () => 0.
 
 /** Enqueues one and drives it once. */
 async function once(options: Options): Promise<{ bench: ThreadBench; settled: unknown }> {
-  const bench = await ThreadBench.open({ url: url, handlers: [handlerOf(options)] });
-  benches.push(bench);
+  const bench = await openBench({ url: url, handlers: [handlerOf(options)] });
   await bench.add("default", { kind: "job", route: "h.work" }, { payload: "{}", key: "k" });
   return { bench, settled: (await bench.drive())[0] };
 }

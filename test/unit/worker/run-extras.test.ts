@@ -1,28 +1,21 @@
 // Progress, results, fences, cancelled runs, envelopes of later releases.
 
-import { afterEach, beforeAll, describe, expect, test } from "vitest";
+import { beforeAll, describe, expect, test } from "vitest";
 import { z } from "zod";
 import { type Ctx, defineHandler, discard, fail, type Handler, job } from "../../../services/sdk/index.ts";
 import { closeRedis, openRedis } from "../../../services/redis/connect.ts";
 import { eachServer } from "../../support/redis.ts";
 import { waitFor } from "../../support/wait-for.ts";
-import { ThreadBench } from "./thread-bench.ts";
+import { openBench, type ThreadBench } from "./thread-bench.ts";
 
 let url = "";
-const benches: ThreadBench[] = [];
-afterEach(async () => {
-  for (const bench of benches.splice(0)) await bench.close();
-});
-
 const Work = job("work", z.object({}));
 
 async function open(run: (ctx: Ctx) => unknown): Promise<ThreadBench> {
   const handlers: Handler[] = [
     defineHandler({ name: "h", routes: (r) => ({ work: r.job(Work, { retry: { every: "1s" }, attempts: 2, run }) }) }),
   ];
-  const bench = await ThreadBench.open({ url: url, handlers });
-  benches.push(bench);
-  return bench;
+  return openBench({ url: url, handlers });
 }
 
 /** Enqueues one job. */

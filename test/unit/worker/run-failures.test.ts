@@ -1,20 +1,13 @@
 // What becomes of a Message whose routes fail, and of several routes of one Message.
 
-import { afterEach, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { z } from "zod";
 import { defineHandler, discard, done, type Handler, retryLater } from "../../../services/sdk/index.ts";
 import { testRedis } from "../../support/redis.ts";
-import { type BenchOptions, ThreadBench } from "./thread-bench.ts";
-
-const benches: ThreadBench[] = [];
-afterEach(async () => {
-  for (const bench of benches.splice(0)) await bench.close();
-});
+import { type BenchOptions, openBench, type ThreadBench } from "./thread-bench.ts";
 
 async function open(handlers: readonly Handler[], options: Partial<BenchOptions> = {}): Promise<ThreadBench> {
-  const bench = await ThreadBench.open({ url: (await testRedis()).url, handlers, ...options });
-  benches.push(bench);
-  return bench;
+  return openBench({ url: (await testRedis()).url, handlers, ...options });
 }
 
 describe("a handler that fails", () => {

@@ -1,22 +1,15 @@
 // Deliveries that are not for this thread, runs that are interrupted, and runs that ended with their thread.
 
-import { afterEach, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { z } from "zod";
 import { publicId } from "../../../services/runtime/ids.ts";
 import { defineHandler, event, type Handler, job } from "../../../services/sdk/index.ts";
 import { testRedis } from "../../support/redis.ts";
 import { waitFor } from "../../support/wait-for.ts";
-import { type BenchOptions, ThreadBench } from "./thread-bench.ts";
-
-const benches: ThreadBench[] = [];
-afterEach(async () => {
-  for (const bench of benches.splice(0)) await bench.close();
-});
+import { type BenchOptions, openBench, type ThreadBench } from "./thread-bench.ts";
 
 async function open(handlers: readonly Handler[], options: Partial<BenchOptions> = {}): Promise<ThreadBench> {
-  const bench = await ThreadBench.open({ url: (await testRedis()).url, handlers, ...options });
-  benches.push(bench);
-  return bench;
+  return openBench({ url: (await testRedis()).url, handlers, ...options });
 }
 
 const Ship = job("ship", z.object({ app: z.string(), at: z.coerce.date().optional() }));

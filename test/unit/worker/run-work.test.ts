@@ -1,22 +1,15 @@
 // What becomes of jobs, events, webhooks and cron ticks in a handler thread.
 
-import { afterEach, beforeAll, describe, expect, test } from "vitest";
+import { beforeAll, describe, expect, test } from "vitest";
 import { z } from "zod";
 import { readHistory } from "../../../services/broker/history.ts";
 import { defineHandler, event, type Handler, job } from "../../../services/sdk/index.ts";
 import { eachServer } from "../../support/redis.ts";
-import { type BenchOptions, ThreadBench } from "./thread-bench.ts";
+import { type BenchOptions, openBench, type ThreadBench } from "./thread-bench.ts";
 
 let url = "";
-const benches: ThreadBench[] = [];
-afterEach(async () => {
-  for (const bench of benches.splice(0)) await bench.close();
-});
-
 async function open(handlers: readonly Handler[], options: Partial<BenchOptions> = {}): Promise<ThreadBench> {
-  const bench = await ThreadBench.open({ url, handlers, ...options });
-  benches.push(bench);
-  return bench;
+  return openBench({ url, handlers, ...options });
 }
 
 const Ship = job("ship", z.object({ app: z.string(), at: z.coerce.date().optional() }));

@@ -2,6 +2,7 @@
 // real scripts, one tick of the worker's main thread at a time.
 
 import { randomUUID } from "node:crypto";
+import { onTestFinished } from "vitest";
 import { Claims, type Settlement } from "../../../services/broker/claims.ts";
 import type { BrokerContext } from "../../../services/broker/connection.ts";
 import type { Effect } from "../../../services/broker/effects.ts";
@@ -247,4 +248,11 @@ export class ThreadBench {
 function withBuffers(effect: Effect): Effect {
   if (effect.kind !== "child") return effect;
   return { ...effect, delivery: { ...effect.delivery, envelope: Buffer.from(effect.delivery.envelope) } };
+}
+
+/** Closed when the test ends. */
+export async function openBench(options: BenchOptions): Promise<ThreadBench> {
+  const bench = await ThreadBench.open(options);
+  onTestFinished(() => bench.close());
+  return bench;
 }
