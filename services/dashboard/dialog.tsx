@@ -60,11 +60,13 @@ interface FormProps {
   readonly danger?: boolean;
   readonly children?: ComponentChildren;
   readonly wide?: boolean;
+  /** False: what is to be filled in is not there yet. */
+  readonly isReady?: boolean;
   /** Closes unless it throws; then the error is shown. */
   readonly act: (form: FormData) => Promise<void>;
 }
 
-export function Form({ title, close, verb, danger, children, wide, act }: FormProps): JSX.Element {
+export function Form({ title, close, verb, danger, children, wide, isReady, act }: FormProps): JSX.Element {
   const [problem, setProblem] = useState("");
   const [isBusy, setBusy] = useState(false);
   const submit = async (event: SubmitEvent): Promise<void> => {
@@ -90,7 +92,7 @@ export function Form({ title, close, verb, danger, children, wide, act }: FormPr
           <button type="button" onClick={close}>
             Cancel
           </button>
-          <button type="submit" class={danger === true ? "danger" : "primary"} disabled={isBusy}>
+          <button type="submit" class={danger === true ? "danger" : "primary"} disabled={isBusy || isReady === false}>
             {verb}
           </button>
         </footer>

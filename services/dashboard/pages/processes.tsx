@@ -68,13 +68,12 @@ function ProcessTable({ rows }: { rows: readonly Process[] }): JSX.Element {
       columns={[
         {
           name: "Process",
-          cell: ({ process, here }) => (
+          cell: ({ process, mode, here }) => (
             <>
-              <span class="mono">{process}</span> {here && <Badge>shows this page</Badge>}
+              <span class="mono">{process}</span> <Badge>{mode}</Badge> {here && <Badge>shows this page</Badge>}
             </>
           ),
         },
-        { name: "Mode", kind: "wide", cell: ({ mode }) => mode },
         { name: "Version", kind: "wide", cell: ({ version }) => version },
         { name: "Memory", kind: "number", cell: ({ rssBytes }) => bytes(rssBytes) },
         { name: "Up for", kind: "wide number", cell: ({ upSeconds }) => duration(upSeconds * 1000) },
@@ -112,20 +111,20 @@ function LookForm({ row: { process, mode }, what, close }: LookProps): JSX.Eleme
   useEffect(() => () => gone.abort(), []);
   const [isMade, setMade] = useState(false);
   const act = async (form: FormData): Promise<void> => {
-    const thread = form.get("thread");
-    if (thread === null) throw new Error("Its threads are not known yet.");
     setMade(true);
-    await keep(String(thread)).finally(() => setMade(false));
+    await keep(String(form.get("thread"))).finally(() => setMade(false));
   };
   const keep = async (thread: string): Promise<void> => {
     const seconds = what === "cpu-profile" ? `&seconds=${SECONDS}` : "";
     const path = `diagnostics/${what}?process=${part(process)}&thread=${part(thread)}${seconds}`;
     say(`${await download("POST", path, gone.signal)} is there: a browser's developer tools open it`);
   };
-  const name = what === "cpu-profile" ? `CPU profile (${SECONDS} s)` : "Heap snapshot";
+  const name = what === "cpu-profile" ? "CPU profile" : "Heap snapshot";
+  const isDangerous = what === "heap-snapshot";
+  const frame = { title: `${name} of ${process}`, verb: "Make it", danger: isDangerous, close, act };
   return (
-    <Form title={`${name} of ${process}`} verb="Make it" danger={what === "heap-snapshot"} close={close} act={act}>
-      {what === "cpu-profile" ? (
+    <Form {...frame} isReady={threads.data !== undefined}>
+      {!isDangerous ? (
         <p>What one thread spends its time on for ten seconds. It goes on meanwhile, a few per cent slower.</p>
       ) : (
         <>
