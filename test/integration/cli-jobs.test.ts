@@ -1,11 +1,13 @@
 // The commands for jobs, queues and workers, as processes against a running bot: what they say is so, what they do happens.
 
-import { spawn, spawnSync } from "node:child_process";
+import { spawn } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { openQueue, type Queue } from "../../services/queue/queue.ts";
 import { closeRedis, openRedis } from "../../services/redis/connect.ts";
+import { type Ran, runCommand } from "../support/command.ts";
 import { LocalStack } from "../support/local-stack.ts";
 import { waitFor } from "../support/wait-for.ts";
 
@@ -25,30 +27,23 @@ const stack = new LocalStack({
   handlers: { "answer.ts": ANSWER },
   env: { ANTIPHON_HANDLERS: `${LAB},./handlers`, ANTIPHON_HANDLER_LAB_JOURNAL: journal },
 });
-let redisUrl = "";
+/** What is only waited for is asked here: each command costs a process. */
+let queue: Queue;
 
 beforeAll(async () => {
   await stack.start();
-  redisUrl =
-    /redis (redis:\S+)/.exec(stack.process.lines.find((line) => line.startsWith("antiphon is")) ?? "")?.[1] ?? "";
+  queue = await openQueue({ url: stack.redisUrl });
 });
 afterAll(async () => {
+  await queue.close();
   writeFileSync(`${journal}.open`, "");
   await stack.remove();
   rmSync(folder, { recursive: true });
 });
 
-interface Ran {
-  readonly code: number | null;
-  readonly out: string;
-  readonly problems: string;
-}
-
 function antiphon(...args: readonly string[]): Ran {
-  const env = { ...process.env, REDIS_URL: redisUrl };
-  const options = { cwd: folder, env, encoding: "utf8", timeout: 60_000 } as const;
-  const { status, stdout, stderr } = spawnSync(process.execPath, [MAIN, ...args], options);
-  return { code: status, out: stdout.trim(), problems: stderr };
+  const ran = runCommand(args, { cwd: folder, env: { REDIS_URL: stack.redisUrl } });
+  return { ...ran, out: ran.out.trim() };
 }
 
 function json<T>(...args: readonly string[]): T {
@@ -68,7 +63,7 @@ function enqueue(name: string, input: object, ...options: readonly string[]): st
   return json<Job>("job", "enqueue", name, "--input", JSON.stringify(input), ...options).id;
 }
 
-const stateOf = (id: string): string | undefined => json<Job | null>("job", "show", id)?.state;
+const isGone = async (id: string): Promise<boolean> => (await queue.find(id)) === undefined;
 const journalHas = (line: string): boolean => existsSync(journal) && readFileSync(journal, "utf8").includes(line);
 
 test("a job is enqueued by name or route, runs, and its result is awaited", async () => {
@@ -79,13 +74,13 @@ test("a job is enqueued by name or route, runs, and its result is awaited", asyn
     expect(json<{ result: unknown }>(...args).result).toBe("42, he said");
   }
   const id = enqueue("answer", {});
-  await waitFor(() => stateOf(id) === undefined);
+  await waitFor(() => isGone(id));
   const { history } = json<{ history: { id: string; outcome: string }[] }>("queue", "show", "default");
   expect(history.find((entry) => entry.id === id)?.outcome).toBe("done");
   expect(antiphon("job", "show", id)).toMatchObject({ code: 1, out: expect.stringContaining("no delivery") as string });
 });
 
-test("what waits is found by what is known of it, changed, and forgotten", () => {
+test("what waits is found by what is known of it, changed, and forgotten", async () => {
   const far = enqueue(
     "lab.note",
     { name: "needle" },
@@ -118,7 +113,7 @@ test("what waits is found by what is known of it, changed, and forgotten", () =>
   expect(antiphon("job", "show", far).out).toMatch(/tags +blue red/);
   expect(antiphon("job", "delete", far).out).toBe(`${far} is deleted`);
   expect(antiphon("job", "delete", far, "nosuchid")).toMatchObject({ code: 1 });
-  expect(stateOf(far)).toBeUndefined();
+  expect(await isGone(far)).toBe(true);
 });
 
 test("what runs is listed by how long it runs, and ended", async () => {
@@ -129,7 +124,7 @@ test("what runs is listed by how long it runs, and ended", async () => {
   expect(antiphon("job", "edit", id, "--class", "0")).toMatchObject({ code: 1 });
   expect(antiphon("job", "delete", id).out).toContain("job kill");
   expect(antiphon("job", "kill", id).out).toBe(`${id} is being ended`);
-  await waitFor(() => stateOf(id) === undefined, { timeoutMs: 20_000 });
+  await waitFor(() => isGone(id), { timeoutMs: 20_000 });
 });
 
 test("a queue is held back as a whole, by route and by key, and limited", async () => {
@@ -150,11 +145,13 @@ test("a queue is held back as a whole, by route and by key, and limited", async 
 
 test("dead letters are chosen by ids and by what they have in common", async () => {
   const ids = ["a", "b"].map((name) => enqueue("lab.short", { name, ms: 10_000 }));
-  await waitFor(() => json<Job[]>("dead", "ls", "--route", "lab.short").length === 2, { timeoutMs: 20_000 });
+  const haveDied = async (): Promise<boolean> => (await queue.dead.list({ route: "lab.short" })).length === 2;
+  await waitFor(haveDied, { timeoutMs: 20_000 });
+  expect(json<Job[]>("dead", "ls", "--route", "lab.short").length).toBe(2);
   expect(antiphon("dead", "ls", "--text", '"a"').out).toContain(ids[0]);
   expect(antiphon("dead", "ls", "--text", '"a"').out).not.toContain(ids[1]);
   expect(antiphon("job", "retry", ids[0] ?? "").out).toBe(`${ids[0]} will run again`);
-  await waitFor(() => json<Job[]>("dead", "ls").length === 2, { timeoutMs: 20_000 });
+  await waitFor(haveDied, { timeoutMs: 20_000 });
   expect(antiphon("dead", "purge", "--text", '"a"').out).toBe("1 purged");
   expect(antiphon("dead", "purge", "--all").out).toBe("1 purged");
 });
@@ -164,20 +161,19 @@ test("workers are listed by name; one that is quiet takes nothing until it is re
   expect(pods.length).toBe(2);
   expect(pods[0]?.queues).toEqual(expect.arrayContaining(["chat", "default"]));
   expect(antiphon("worker", "quiet", "--all").code).toBe(0);
-  await waitFor(() => json<{ order: string }[]>("worker", "ls").every(({ order }) => order === "quiet"));
+  await waitFor(async () => (await queue.workers.list()).every(({ order }) => order === "quiet"));
   expect(antiphon("worker", "resume", "--all").code).toBe(0);
   const stopped = pods[0]?.pod ?? "";
   expect(antiphon("worker", "stop", "nobody")).toMatchObject({ code: 1 });
   expect(antiphon("worker", "stop", stopped).code).toBe(0);
-  await waitFor(() => !json<{ pod: string }[]>("worker", "ls").some(({ pod }) => pod === stopped), {
-    timeoutMs: 40_000,
-  });
+  const isListed = async (): Promise<boolean> => (await queue.workers.list()).some(({ pod }) => pod === stopped);
+  await waitFor(async () => !(await isListed()), { timeoutMs: 40_000 });
 });
 
 test("doctor finds nothing in ordinary life; what somebody broke it names, mends, and it runs", async () => {
   expect(antiphon("doctor")).toMatchObject({ code: 0, out: expect.stringContaining("All is well.") as string });
   const id = enqueue("lab.note", { name: "was lost" }, "--delay", "1h");
-  const client = openRedis({ url: redisUrl, name: "test", purpose: "commands", onState: () => {} });
+  const client = openRedis({ url: stack.redisUrl, name: "test", purpose: "commands", onState: () => {} });
   await client.del("{antiphon:0}:q:default:d");
   await closeRedis(client);
   // What is new may still be on its way.

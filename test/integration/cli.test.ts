@@ -1,42 +1,27 @@
 // The command line as scripts meet it: exit codes, what is printed where, and the commands that look into Redis.
 
 import { createHmac } from "node:crypto";
-import { spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { VERSION } from "../../services/runtime/version.ts";
+import { type Ran, runCommand } from "../support/command.ts";
 import { LocalStack } from "../support/local-stack.ts";
 import { waitFor } from "../support/wait-for.ts";
 
-const MAIN = new URL("../../services/main.ts", import.meta.url).pathname;
 const SETTINGS = new URL("../../examples/antiphon.config.yaml", import.meta.url).pathname;
 const stack = new LocalStack();
 const folder = mkdtempSync(join(tmpdir(), "antiphon-cli-"));
-let redisUrl = "";
 
-beforeAll(async () => {
-  await stack.start();
-  redisUrl =
-    /redis (redis:\S+)/.exec(stack.process.lines.find((line) => line.startsWith("antiphon is")) ?? "")?.[1] ?? "";
-});
+beforeAll(() => stack.start());
 afterAll(async () => {
   await stack.remove();
   rmSync(folder, { recursive: true });
 });
 
-interface Ran {
-  readonly code: number | null;
-  readonly out: string;
-  readonly problems: string;
-}
-
-function antiphon(args: readonly string[], env: Record<string, string> = {}): Ran {
-  const options = { cwd: folder, env: { ...process.env, ...env }, encoding: "utf8", timeout: 30_000 } as const;
-  const { status, stdout, stderr } = spawnSync(process.execPath, [MAIN, ...args], options);
-  return { code: status, out: stdout, problems: stderr };
-}
+const antiphon = (args: readonly string[], env: Readonly<Record<string, string>> = {}): Ran =>
+  runCommand(args, { cwd: folder, env });
 
 test("a command line that is not understood ends with 2 and a hint", () => {
   expect(antiphon([])).toMatchObject({ code: 2, out: "" });
@@ -105,7 +90,7 @@ test("validate names file, line and reason of each problem and ends with 1", () 
 
 test("leader says who leads `control`, under which epoch and since when", async () => {
   const ran = await waitFor(() => {
-    const one = antiphon(["leader", "--json"], { REDIS_URL: redisUrl });
+    const one = antiphon(["leader", "--json"], { REDIS_URL: stack.redisUrl });
     return one.out.includes('"leader":"') ? one : undefined;
   });
   const [control] = JSON.parse(ran.out) as {
@@ -121,7 +106,7 @@ test("leader says who leads `control`, under which epoch and since when", async 
   expect(Number(control?.epoch)).toBeGreaterThan(1e12);
   expect(control?.ageMs).toBeLessThan(60_000);
   expect(control?.remainingMs).toBeLessThanOrEqual(6000);
-  expect(antiphon(["leader"], { REDIS_URL: redisUrl }).out).toMatch(
+  expect(antiphon(["leader"], { REDIS_URL: stack.redisUrl }).out).toMatch(
     /UNIT +LEADER +EPOCH +AGE[^]*control +\S+\/\S+ +\d{13}[^]*MASTER +REVISION +LEADS[^]* 1 of 1/,
   );
 });
@@ -129,14 +114,14 @@ test("leader says who leads `control`, under which epoch and since when", async 
 test("queue lists the queues with what is in them", async () => {
   await fetch(`${stack.url}/?name=foo`);
   await stack.logged("worker-test: foo begins");
-  const ran = antiphon(["queue", "ls", "--json"], { REDIS_URL: redisUrl });
+  const ran = antiphon(["queue", "ls", "--json"], { REDIS_URL: stack.redisUrl });
   const queues = JSON.parse(ran.out) as { name: string; claimed: number }[];
   expect(queues.find(({ name }) => name === "default")?.claimed).toBe(1);
   expect(queues.map(({ name }) => name)).toContain("chat");
 });
 
 test("dead lists what failed for good by the id that was told, runs it again and forgets it", async () => {
-  const env = { REDIS_URL: redisUrl };
+  const env = { REDIS_URL: stack.redisUrl };
   const body = "{not json";
   const signature = `sha256=${createHmac("sha256", "development").update(body).digest("hex")}`;
   const sent = await fetch(`${stack.url}/hooks/github`, {

@@ -1,18 +1,18 @@
 // Schedules of a real bot: masters as processes, of which the leading one is killed, and the command line beside them.
 
-import { spawnSync } from "node:child_process";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { decodeEnvelope } from "../../services/broker/delivery.ts";
 import { closeRedis, openRedis, type RedisClient } from "../../services/redis/connect.ts";
 import { Keys } from "../../services/redis/keys.ts";
 import { randomId } from "../../services/runtime/ids.ts";
+import { type Ran, runCommand } from "../support/command.ts";
 import { FakeChat } from "../support/fake-chat.ts";
 import { MasterProcess } from "../support/master-kit.ts";
 import { testRedis } from "../support/redis.ts";
 import { waitFor } from "../support/wait-for.ts";
 
-const MAIN = new URL("../../services/main.ts", import.meta.url).pathname;
 const LEASE_MS = 1_000;
+const PATIENT = { timeoutMs: 60_000 };
 
 let namespace: string;
 let url: string;
@@ -58,7 +58,7 @@ test("leaders are killed: each slot is fired once, by whoever survives", async (
   let fleet = [await master().leads("control"), await master().started()];
   for (let kill = 0; kill < 3; kill++) {
     const count = (await slotsIn("steady")).length;
-    await waitFor(async () => (await slotsIn("steady")).length >= count + 2);
+    await waitFor(async () => (await slotsIn("steady")).length >= count + 2, PATIENT);
     fleet.push(await master().started());
     const killed = leaderOf(fleet);
     await killed?.kill("SIGKILL");
@@ -67,27 +67,18 @@ test("leaders are killed: each slot is fired once, by whoever survives", async (
     await waitFor(() => fleet.some((one) => epochOf(one) > before), { what: "another leads", timeoutMs: 30_000 });
   }
   const count = (await slotsIn("steady")).length;
-  await waitFor(async () => (await slotsIn("steady")).length >= count + 2);
+  await waitFor(async () => (await slotsIn("steady")).length >= count + 2, PATIENT);
   const slots = await slotsIn("steady");
   expect(slots.length).toBeGreaterThanOrEqual(8);
   expect(slots).toEqual(slots.map((_, index) => (slots[0] ?? 0) + 1000 * index));
 });
 
-interface Ran {
-  readonly code: number | null;
-  readonly out: string;
-  readonly problems: string;
-}
-
-function cron(...args: string[]): Ran {
-  const env = { ...process.env, REDIS_URL: url, ANTIPHON_NAMESPACE: namespace };
-  const ran = spawnSync(process.execPath, [MAIN, "cron", ...args], { env, encoding: "utf8", timeout: 30_000 });
-  return { code: ran.status, out: ran.stdout, problems: ran.stderr };
-}
+const cron = (...args: string[]): Ran =>
+  runCommand(["cron", ...args], { env: { REDIS_URL: url, ANTIPHON_NAMESPACE: namespace } });
 
 test("an operator lists, pauses, changes, runs and adds schedules while a master leads", async () => {
   await master().leads("control");
-  await waitFor(async () => (await slotsIn("steady")).length > 0);
+  await waitFor(async () => (await slotsIn("steady")).length > 0, PATIENT);
 
   // 1. What the handlers define, paused and resumed.
   expect(cron().out).toMatch(/ticker\.daily +0 4 \* \* \* UTC +\S+T04:00:00\.000Z/);
@@ -96,11 +87,11 @@ test("an operator lists, pauses, changes, runs and adds schedules while a master
   expect(cron("ls").out).toMatch(/ticker\.steady .* paused/);
   expect(await slotsIn("steady")).toHaveLength(count);
   expect(cron("resume", "ticker.steady")).toMatchObject({ code: 0 });
-  await waitFor(async () => (await slotsIn("steady")).length > count);
+  await waitFor(async () => (await slotsIn("steady")).length > count, PATIENT);
 
   // 2. Changed, and run now.
   expect(cron("set", "ticker.daily", "--spec", "30 5 * * *", "--overlap", "skip")).toMatchObject({ code: 0 });
-  await waitFor(() => /ticker\.daily +30 5 .*T05:30:00\.000Z .*skip +changed/.test(cron("ls").out));
+  await waitFor(() => /ticker\.daily +30 5 .*T05:30:00\.000Z .*skip +changed/.test(cron("ls").out), PATIENT);
   const [id = ""] = JSON.parse(cron("run", "ticker.daily", "--json").out) as string[];
   expect(id).toMatch(/^[0-9a-z]+$/);
   expect(cron("reset", "ticker.daily").code).toBe(0);
@@ -111,7 +102,7 @@ test("an operator lists, pauses, changes, runs and adds schedules while a master
   await client.hset(keys.jobs(), "ship", "ships.ship");
   const added = cron("add", "hourly", "--job", "ship", "--input", '{"slot":5}', "--every", "1s", "--queue", "ships");
   expect(added).toMatchObject({ code: 0, out: "hourly is added\n" });
-  await waitFor(async () => (await slotsIn("ships")).includes(5));
+  await waitFor(async () => (await slotsIn("ships")).includes(5), PATIENT);
   expect(cron("rm", "hourly").code).toBe(0);
   const ids = (JSON.parse(cron("ls", "--json").out) as { id: string }[]).map((schedule) => schedule.id);
   expect(ids).toEqual(["ticker.daily", "ticker.steady", "ticker.tick"]);

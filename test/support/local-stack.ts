@@ -48,6 +48,7 @@ export class LocalStack {
   #lines: ChatLines | undefined;
   #url = "";
   #admin = "";
+  #redisUrl = "";
 
   constructor(options: StackOptions = {}) {
     this.#options = options;
@@ -66,6 +67,7 @@ export class LocalStack {
     const line = await started.waitForLine(/^antiphon is ready/, 60_000);
     this.#url = /http:\S+(?=\/chat)/.exec(line)?.[0] ?? "";
     this.#admin = /dashboard (http:\S+)\//.exec(line)?.[1] ?? "";
+    this.#redisUrl = /redis (redis:\S+)/.exec(line)?.[1] ?? "";
   }
 
   spawn(env: Readonly<Record<string, string>> = {}): SpawnedNode {
@@ -99,6 +101,10 @@ export class LocalStack {
 
   get admin(): string {
     return this.#admin;
+  }
+
+  get redisUrl(): string {
+    return this.#redisUrl;
   }
 
   get logs(): LogLine[] {
