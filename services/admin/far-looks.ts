@@ -37,6 +37,7 @@ export class FarLooks {
   readonly #seal: Seal | undefined;
   readonly #asker = randomId();
   readonly #waiting = new Map<string, Heard>();
+  #subscriber: RedisClient | undefined;
   #listening: Promise<unknown> | undefined;
 
   constructor(options: FarLooksOptions) {
@@ -142,13 +143,23 @@ export class FarLooks {
   }
 
   #listen(seal: Seal): Promise<unknown> {
-    if (this.#listening === undefined) {
-      const subscriber = this.#options.subscriber();
-      subscriber.on("smessageBuffer", (_channel: Buffer, message: Buffer) => void this.#hear(seal, message));
-      this.#listening = subscriber.ssubscribe(`${this.#options.keys.looks()}:${this.#asker}`);
-      this.#listening.catch(() => (this.#listening = undefined));
-    }
+    const subscriber = (this.#subscriber ??= this.#open(seal));
+    this.#listening ??= subscriber.ssubscribe(this.#channel);
+    this.#listening.catch(() => (this.#listening = undefined));
     return this.#listening;
+  }
+
+  #open(seal: Seal): RedisClient {
+    const subscriber = this.#options.subscriber();
+    // We do it ourselves, because ioredis leaves the failure of its own renewal unhandled, which ends the process.
+    Object.assign(subscriber.options, { autoResubscribe: false });
+    subscriber.on("ready", () => void subscriber.ssubscribe(this.#channel).catch(() => {}));
+    subscriber.on("smessageBuffer", (_channel: Buffer, message: Buffer) => void this.#hear(seal, message));
+    return subscriber;
+  }
+
+  get #channel(): string {
+    return `${this.#options.keys.looks()}:${this.#asker}`;
   }
 
   async #hear(seal: Seal, message: Buffer): Promise<void> {

@@ -35,6 +35,7 @@ eachServer((_name, url) => {
     keys = new Keys(namespace, 0);
     config = { adminToken: "a-secret-of-admins", adminTokens: [], namespace, dev: false, leaseMs: 6000 };
     const [client, subscriber] = [open("commands"), open("subscriber")];
+    Object.assign(subscriber.options, { autoResubscribe: false }); // as beside the bus
     door = new LookDoor({ config, mode: "worker", client, subscriber, keys, clock });
     await door.start();
     const far = asker();
@@ -80,6 +81,14 @@ eachServer((_name, url) => {
     const again = heard.splice(0);
     for (const message of again) await open("commands").spublish(keys.looks(), message);
     await waitFor(() => heard.length === again.length, PATIENT);
+    expect(await far.threads(door.process)).not.toEqual([]);
+  });
+
+  test("after a gap in their connections they hear each other again", async () => {
+    const far = asker();
+    expect(await far.processes()).toHaveLength(1);
+    for (const client of opened) client.disconnect(true);
+    await waitFor(async () => (await far.processes().catch(() => [])).length === 1, PATIENT);
     expect(await far.threads(door.process)).not.toEqual([]);
   });
 
