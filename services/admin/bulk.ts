@@ -4,7 +4,7 @@
 import { type BrokerContext, serverNowMs } from "../broker/connection.ts";
 import { type DeadLetter, findDeadLetter, purgeDead, retryDead } from "../broker/dead.ts";
 import { keepLetters } from "../broker/dead-undo.ts";
-import { queueNames } from "../broker/reap.ts";
+import { queueNames } from "../broker/registered.ts";
 import { type FoundDelivery, searchDeliveries, type SearchQuery } from "../broker/search.ts";
 import type { Change, Queue } from "../queue/queue.ts";
 import { workQueues } from "../queue/looking.ts";

@@ -2,7 +2,7 @@
 
 import { queueDepth } from "../broker/depth.ts";
 import { keyView } from "../broker/key-view.ts";
-import { queueNames } from "../broker/reap.ts";
+import { queueNames } from "../broker/registered.ts";
 import { mastersOf } from "../leader/masters.ts";
 import { type Seat, seats } from "../leader/seats.ts";
 import type { PageQuery } from "./api.ts";

@@ -3,7 +3,7 @@
 
 import type { FastifyPluginAsyncTypebox } from "@fastify/type-provider-typebox";
 import { type Examination as Examined, examine } from "../broker/doctor.ts";
-import { queueNames } from "../broker/reap.ts";
+import { queueNames } from "../broker/registered.ts";
 import { environmentOf } from "../redis/environment.ts";
 import { AntiphonError } from "../runtime/errors.ts";
 import { DoctorQuery, Examination } from "./api-doctor.ts";

@@ -3,7 +3,7 @@
 import type { FastifyPluginAsyncTypebox } from "@fastify/type-provider-typebox";
 import { Type } from "typebox";
 import { keyView } from "../broker/key-view.ts";
-import { queueNames } from "../broker/reap.ts";
+import { queueNames } from "../broker/registered.ts";
 import { isOutbox } from "../broker/served.ts";
 import type { Limits } from "../queue/queue.ts";
 import { Done, HistoryRow, Keys, LimitsBody, NameParams, PageQuery, pageOf, PauseBody, Queue } from "./api.ts";

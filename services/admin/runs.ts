@@ -1,7 +1,7 @@
 // What runs: the claims as Redis has them, and in which thread each began, as its worker said last.
 
 import { type BrokerContext, serverNowMs } from "../broker/connection.ts";
-import { registeredWorkers } from "../broker/reap.ts";
+import { registeredWorkers } from "../broker/registered.ts";
 import { readRoutes } from "../broker/routes.ts";
 import { type FoundDelivery, searchDeliveries } from "../broker/search.ts";
 import { readVitals } from "../broker/vitals.ts";

@@ -4,7 +4,7 @@ import type { BrokerContext } from "../broker/connection.ts";
 import { findDeadLetter } from "../broker/dead.ts";
 import type { EnvelopeHeader, RequestHead } from "../broker/delivery.ts";
 import { findDelivery } from "../broker/jobs.ts";
-import { queueNames } from "../broker/reap.ts";
+import { queueNames } from "../broker/registered.ts";
 import type { Queue } from "../queue/queue.ts";
 import { shownOf } from "../queue/listed.ts";
 import { AntiphonError } from "../runtime/errors.ts";

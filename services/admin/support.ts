@@ -4,7 +4,7 @@
 import { hostname } from "node:os";
 import type { BrokerContext } from "../broker/connection.ts";
 import { examine } from "../broker/doctor.ts";
-import { queueNames } from "../broker/reap.ts";
+import { queueNames } from "../broker/registered.ts";
 import { wholeLoad } from "../broker/workload.ts";
 import type { Config } from "../config/config.ts";
 import { reportsOf } from "../config/reports.ts";

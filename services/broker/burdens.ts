@@ -1,7 +1,7 @@
 // How much each worker has in hand, over all queues that it serves.
 
 import { type BrokerContext, translate } from "./connection.ts";
-import { queueNames, registeredWorkers } from "./reap.ts";
+import { queueNames, registeredWorkers } from "./registered.ts";
 
 /** Pod -> deliveries that it has taken and not finished. A pod that is not among them is registered nowhere. */
 export async function burdens(context: BrokerContext): Promise<ReadonlyMap<string, number>> {

@@ -4,7 +4,7 @@
 import { type Reply, loadScript, runScript, text, utf8 } from "../redis/scripts.ts";
 import type { WorkerFacts } from "./claims.ts";
 import { type BrokerContext, translate, withOffset } from "./connection.ts";
-import { decodeInfo, queueNames } from "./reap.ts";
+import { decodeInfo, queueNames } from "./registered.ts";
 import { isOutbox } from "./served.ts";
 
 const FIGURES = loadScript(new URL("./lua/figures.lua", import.meta.url));

@@ -2,7 +2,7 @@
 
 import { type BrokerContext, translate } from "./connection.ts";
 import { figuresOf, type QueueFigures } from "./figures.ts";
-import { queueNames } from "./reap.ts";
+import { queueNames } from "./registered.ts";
 import { isOutbox } from "./served.ts";
 
 /** `name` is the unit's. */

@@ -2,7 +2,7 @@
 
 import { type BrokerContext, translate } from "./connection.ts";
 import { ordersOf } from "./orders.ts";
-import { queueNames } from "./reap.ts";
+import { queueNames } from "./registered.ts";
 
 export interface UnservedQueue {
   readonly queue: string;

@@ -7,7 +7,8 @@
 // Not promised: that it always sees it. Where the server does not tell, workers are reaped by time.
 
 import type { BrokerContext } from "../broker/connection.ts";
-import { queueNames, reapClosed, type RegisteredWorker, registeredWorkers } from "../broker/reap.ts";
+import { reapClosed } from "../broker/reap.ts";
+import { queueNames, type RegisteredWorker, registeredWorkers } from "../broker/registered.ts";
 import type { Tenure } from "../leader/duty.ts";
 import { connectedOf, shownName, workerConnection } from "../redis/clients.ts";
 import type { Clock, Random } from "../runtime/clock.ts";

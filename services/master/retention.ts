@@ -2,7 +2,7 @@
 
 import type { BrokerContext } from "../broker/connection.ts";
 import { type DeadRetention, outlivedDead, purgeDead } from "../broker/dead.ts";
-import { queueNames } from "../broker/reap.ts";
+import { queueNames } from "../broker/registered.ts";
 import type { Tenure } from "../leader/duty.ts";
 import type { Clock, Random } from "../runtime/clock.ts";
 import { Loop } from "../runtime/loop.ts";

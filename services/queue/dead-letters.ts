@@ -2,7 +2,7 @@
 
 import { type BrokerContext, serverNowMs, translate } from "../broker/connection.ts";
 import { type DeadLetter, findDeadLetter, purgeDead, retryDead } from "../broker/dead.ts";
-import { queueNames } from "../broker/reap.ts";
+import { queueNames } from "../broker/registered.ts";
 import type { FoundDelivery } from "../broker/search.ts";
 import { type ListedOne, listedOf } from "./listed.ts";
 import { type Filter, gather } from "./looking.ts";

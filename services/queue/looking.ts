@@ -1,7 +1,7 @@
 // Looking for deliveries: the filters as people write them, over all queues of deliveries or those named.
 
 import type { BrokerContext } from "../broker/connection.ts";
-import { queueNames } from "../broker/reap.ts";
+import { queueNames } from "../broker/registered.ts";
 import { type FoundDelivery, searchDeliveries, type SearchQuery } from "../broker/search.ts";
 import { AntiphonError } from "../runtime/errors.ts";
 import { type Duration, durationMs } from "../sdk/duration.ts";

@@ -6,7 +6,7 @@ import { queueDepth, type QueueDepth } from "../broker/depth.ts";
 import { figuresOf } from "../broker/figures.ts";
 import { queueLimitsOf, type QueueRates, setQueueLimits } from "../broker/limits.ts";
 import { pause, type Paused, pausesOf, resume } from "../broker/pauses.ts";
-import { queueNames, type RegisteredWorker, registeredWorkers } from "../broker/reap.ts";
+import { queueNames, type RegisteredWorker, registeredWorkers } from "../broker/registered.ts";
 import { DEFAULT_POOL, servedAs } from "../broker/served.ts";
 import { isName } from "../redis/keys.ts";
 import { AntiphonError } from "../runtime/errors.ts";

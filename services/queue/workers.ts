@@ -3,7 +3,7 @@
 import { type BrokerContext, translate } from "../broker/connection.ts";
 import { orderWorker, ordersOf } from "../broker/orders.ts";
 import { podsOf } from "../broker/pods.ts";
-import { registeredWorkers } from "../broker/reap.ts";
+import { registeredWorkers } from "../broker/registered.ts";
 import { AntiphonError } from "../runtime/errors.ts";
 import { suggestion } from "../runtime/suggest.ts";
 import { workQueues } from "./looking.ts";

@@ -1,7 +1,7 @@
 // The names of all queues, read again only when there are more or fewer than at the last look.
 
 import type { BrokerContext } from "../broker/connection.ts";
-import { queueNames } from "../broker/reap.ts";
+import { queueNames } from "../broker/registered.ts";
 
 /** Read all the same at each so many looks: as many queues may have gone as came. */
 const LOOKS_MAX = 60;

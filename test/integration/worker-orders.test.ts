@@ -3,7 +3,7 @@
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { ENVELOPE_VERSION } from "../../services/broker/delivery.ts";
 import { orderWorker, ordersOf } from "../../services/broker/orders.ts";
-import { registeredWorkers } from "../../services/broker/reap.ts";
+import { registeredWorkers } from "../../services/broker/registered.ts";
 import { serverNowMs } from "../../services/broker/connection.ts";
 import { type HandlingWorker, Lab } from "../support/handling.ts";
 import { testRedis } from "../support/redis.ts";

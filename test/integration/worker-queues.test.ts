@@ -1,7 +1,7 @@
 // Which queues a worker serves: those it is told to and those it finds, by weight and by tag.
 
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { registeredWorkers } from "../../services/broker/reap.ts";
+import { registeredWorkers } from "../../services/broker/registered.ts";
 import { Lab } from "../support/handling.ts";
 import { eachServer } from "../support/redis.ts";
 import { waitFor } from "../support/wait-for.ts";

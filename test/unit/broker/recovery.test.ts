@@ -3,7 +3,8 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { verdictOf } from "../../../services/broker/delivery.ts";
 import { queueDepth } from "../../../services/broker/inspect.ts";
-import { reapClosed, registeredWorkers } from "../../../services/broker/reap.ts";
+import { reapClosed } from "../../../services/broker/reap.ts";
+import { registeredWorkers } from "../../../services/broker/registered.ts";
 import { closeRedis, openRedis, type RedisClient } from "../../../services/redis/connect.ts";
 import { Bench, outcome, payloadOf, TAKE, takeOne } from "../../support/broker.ts";
 import { eachServer } from "../../support/redis.ts";
