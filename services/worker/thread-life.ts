@@ -5,7 +5,7 @@ import type { BrokerContext } from "../broker/connection.ts";
 import { Sending } from "../broker/sending.ts";
 import { BUILTINS, TALKATIVE } from "../builtin/all.ts";
 import { isUnsigned } from "../handlers/check.ts";
-import { loadHandlers } from "../handlers/loader.ts";
+import { loadHandlers, type LoadOptions, loadOptionsOf } from "../handlers/loader.ts";
 import type { Manifest } from "../handlers/manifest.ts";
 import { closeRedis, openRedis, type RedisState } from "../redis/connect.ts";
 import { Keys } from "../redis/keys.ts";
@@ -173,17 +173,9 @@ export class ThreadLife {
   }
 }
 
-function loadOptions(config: ThreadConfig): Parameters<typeof loadHandlers>[0] {
-  const { handlers, cwd, settings, handlerVariables, groups, adapters, log } = config;
-  return {
-    sources: handlers,
-    cwd,
-    settings,
-    environment: handlerVariables,
-    groups: Object.keys(groups),
-    adapters,
-    builtins: log.level === "debug" ? TALKATIVE : BUILTINS,
-  };
+function loadOptions({ settings, adapters, log, ...config }: ThreadConfig): LoadOptions {
+  const builtins = log.level === "debug" ? TALKATIVE : BUILTINS;
+  return loadOptionsOf({ ...config, handlerSettings: settings }, { adapters, builtins });
 }
 
 export interface PartsOptions {
