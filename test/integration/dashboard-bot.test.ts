@@ -1,6 +1,9 @@
 // What the dashboard does to the bot itself, schedules, routes, workers, in a real browser, judged by what became of it in Redis.
 
 import { describe, test } from "vitest";
+import { openBus } from "../../services/bus/plugin.ts";
+import { BusSocket } from "../support/bus-socket.ts";
+import { Crowd } from "../support/crowd.ts";
 import { goTo } from "../support/dashboard.ts";
 import { useOperator } from "../support/dashboard-hand.ts";
 import { withServer } from "../support/redis.ts";
@@ -59,6 +62,60 @@ withServer("chromium", () => {
     );
     await at.hand.click("Switch on deploy.ship");
     await at.hand.soon("it goes on", async () => (await at.shop.queue.show("default")).pauses.length === 0);
+  });
+
+  test("the bus' page counts who reads what over which face, and how late it is, at all processes and at one", async () => {
+    const { httpPort: port, redisUrl: url } = at.shop;
+    const readers = { "streamed poll": 20, "server-sent events": 12, "long poll": 6, WebSocket: 10 };
+    const channel = (member: number): string => `/crowd/${member % 4}`;
+    const crowds = (
+      [
+        ["stream", readers["streamed poll"]],
+        ["sse", readers["server-sent events"]],
+        ["poll", readers["long poll"]],
+      ] as const
+    ).map(([face, size]) => new Crowd({ port, size, channel, face }));
+    const sockets = await Promise.all(
+      Array.from({ length: readers.WebSocket }, () => BusSocket.open(`http://127.0.0.1:${port}/bus/ws`)),
+    );
+    const bus = await openBus({ url });
+    try {
+      for (const socket of sockets) await socket.subscribe({ "/crowd/0": null });
+      await goTo(at.page, "bus");
+      const faces = at.page.getByRole("list", { name: "Streams by face" });
+      for (const [face, count] of Object.entries(readers))
+        await at.hand.soon(`${count} × ${face}`, async () =>
+          (await faces.getByRole("listitem").allTextContents()).includes(`${face}${count}`),
+        );
+      const table = at.page.getByRole("region", { name: "Channels with most readers" });
+      const row = async (name: string): Promise<string[]> =>
+        table.getByRole("row").filter({ hasText: name }).getByRole("cell").allTextContents();
+      // Of the crowds 5 + 3 + 2 and 5 + 3 + 1; the sockets besides.
+      for (const cells of ["/crowd/0 20 1", "/crowd/3 9 1"])
+        await at.hand.soon(`${cells} in the table`, async () =>
+          (await row(cells.split(" ")[0] ?? "")).join(" ").startsWith(cells),
+        );
+      // The worker itself reads, too, who may read no longer.
+      const cell = at.page.getByRole("cell", { name: "49", exact: true });
+      const nodes = at.page.getByRole("region", { name: "Nodes" });
+      await nodes.getByRole("row").filter({ has: cell }).getByRole("link").click();
+      await at.page.getByText("All nodes").waitFor();
+      await at.hand.soon(
+        "49 streams at that one",
+        async () => (await at.page.locator(".figure", { hasText: "Streams" }).locator(".value").textContent()) === "49",
+      );
+      for (let n = 0; n < 25; n++) await bus.publish("/crowd/1", n);
+      const lag = at.page.getByRole("list", { name: "From publish to the reader" });
+      const late = async (): Promise<number> => {
+        const counts = await lag.locator(".number").allTextContents();
+        return counts.reduce((sum, text) => sum + Number(text), 0);
+      };
+      await at.hand.soon("25 messages have been read there", async () => (await late()) === 25);
+    } finally {
+      for (const crowd of crowds) crowd.leave();
+      for (const { socket } of sockets) socket.terminate();
+      await bus.close();
+    }
   });
 
   test("what was done is in the audit log, with who did it", async () => {

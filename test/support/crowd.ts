@@ -1,15 +1,21 @@
-// Thousands of streamed polls on one server: raw sockets that remember the end of what they were told.
+// Thousands of readers on one server: raw sockets that remember the end of what they were told.
 
 import { connect, type Socket } from "node:net";
 
 export interface CrowdOptions {
   readonly port: number;
   readonly size: number;
-  readonly channel: string;
+  /** Of all of them, or of each by its number. */
+  readonly channel: string | ((member: number) => string);
+  /** A streamed poll unless said otherwise. One that is held says nothing until there is something to say. */
+  readonly face?: "stream" | "poll" | "sse";
 }
 
 interface Member {
   readonly id: string;
+  readonly channel: string;
+  /** Where it stands; -1: where the channel stands. */
+  position: string;
   socket: Socket | undefined;
   /** What it was told at last, of this connection. */
   tail: string;
@@ -30,8 +36,19 @@ export class Crowd {
 
   constructor(options: CrowdOptions) {
     this.#options = options;
-    this.#members = Array.from({ length: options.size }, (_, n) => {
-      return { id: `crowd${n}`, socket: undefined, tail: "", head: "", isOpen: false, failed: false };
+    const { size, channel, face = "stream" } = options;
+    this.#members = Array.from({ length: size }, (_, n) => {
+      const read = typeof channel === "string" ? channel : channel(n);
+      return {
+        id: `${face === "stream" ? "crowd" : face}${n}`,
+        channel: read,
+        position: "-1",
+        socket: undefined,
+        tail: "",
+        head: "",
+        isOpen: false,
+        failed: false,
+      };
     });
     for (let n = 0; n < AT_ONCE; n++) this.#openNext();
   }
@@ -43,16 +60,15 @@ export class Crowd {
 
   #open(member: Member): void {
     this.#opening++;
-    const body = `${encodeURIComponent(this.#options.channel)}=-1`;
     const socket = connect(this.#options.port, "127.0.0.1");
     Object.assign(member, { socket, tail: "", head: "", isOpen: false, failed: false });
-    socket.write(
-      `POST /message-bus/${member.id}/poll HTTP/1.1\r\nhost: x\r\ncontent-type: application/x-www-form-urlencoded\r\n` +
-        `content-length: ${body.length}\r\n\r\n${body}`,
-    );
+    const { face = "stream" } = this.#options;
+    socket.write(requestOf(member, face));
+    if (face === "poll") socket.once("connect", () => this.#isThere(member));
     socket.on("data", (bytes) => this.#hear(member, bytes));
     socket.on("error", () => (member.failed = true));
     socket.on("close", () => {
+      if (face === "poll") member.position = positionOf(member);
       if (!member.isOpen) this.#opening--;
       member.isOpen = false;
       // A stream that is over is asked for again, as clients do.
@@ -63,6 +79,10 @@ export class Crowd {
   #hear(member: Member, bytes: Buffer): void {
     if (member.head === "") member.head = bytes.toString("latin1", 0, 15);
     member.tail = (member.tail + bytes.toString("latin1")).slice(-TAIL_CHARS);
+    this.#isThere(member);
+  }
+
+  #isThere(member: Member): void {
     if (member.isOpen) return;
     member.isOpen = true;
     this.#opening--;
@@ -92,4 +112,25 @@ export class Crowd {
     this.stay();
     for (const { socket } of this.#members) socket?.destroy();
   }
+}
+
+/** As an answer tells it. */
+function positionOf({ tail, position }: Member): string {
+  const [, said] =
+    [...tail.matchAll(/"message_id":(\d+)/g)].at(-1) ?? /__status","data":\{"[^"]*":(\d+)/.exec(tail) ?? [];
+  return said ?? position;
+}
+
+function requestOf({ id, channel, position }: Member, face: NonNullable<CrowdOptions["face"]>): string {
+  const name = encodeURIComponent(channel);
+  if (face === "sse") return `GET /bus/sse?channel=${name} HTTP/1.1\r\nhost: x\r\n\r\n`;
+  const body = `${name}=${position}`;
+  const head = [
+    `POST /message-bus/${id}/poll HTTP/1.1`,
+    "host: x",
+    "content-type: application/x-www-form-urlencoded",
+    `content-length: ${body.length}`,
+    ...(face === "poll" ? ["dont-chunk: true"] : []),
+  ];
+  return `${head.join("\r\n")}\r\n\r\n${body}`;
 }
