@@ -55,6 +55,8 @@ export class Watch {
   #peer: Peer | undefined;
   #explaining: Promise<void> | undefined;
   #detail = "";
+  /** Resolves when the first try has come to an end. */
+  readonly #tried = Promise.withResolvers<void>();
 
   constructor(options: WatchOptions) {
     this.#options = options;
@@ -81,6 +83,11 @@ export class Watch {
 
   /** Why it cannot be used, once that is known; "" where there is no reason. */
   async problem(): Promise<{ readonly state: RedisState; readonly detail: string }> {
+    const { clock } = this.#options;
+    const late = new AbortController();
+    // Commands fail before the connection is closed, and with it told why.
+    if (this.#state === "connecting") await Promise.race([this.#tried.promise, clock.sleep(2 * TRY_MS, late.signal)]);
+    late.abort();
     await this.#explaining;
     return { state: this.#state, detail: this.#detail };
   }
@@ -215,6 +222,7 @@ export class Watch {
   #tell(state: RedisState, detail?: string): void {
     this.#state = state;
     this.#detail = detail ?? "";
+    if (state !== "connecting") this.#tried.resolve();
     const line = `${state} ${detail ?? ""}`;
     if (line === this.#told || this.#stopped) return;
     this.#told = line;

@@ -12,6 +12,12 @@ import { type RedisServer, startRedisServer, withServer } from "../support/redis
 
 const MAIN = new URL("../../services/main.ts", import.meta.url).pathname;
 
+interface Ran {
+  readonly code: number | null;
+  readonly out: string;
+  readonly problems: string;
+}
+
 withServer("redis-server", () => {
   let server: RedisServer;
   let client: RedisClient;
@@ -38,8 +44,9 @@ withServer("redis-server", () => {
     await producer.enqueue("other", { route: 1, envelope });
   });
 
-  const doctor = (...words: string[]): { code: number | null; out: string; problems: string } => {
-    const env = { ...process.env, REDIS_URL: server.url, ANTIPHON_NAMESPACE: namespace };
+  const doctor = (...words: string[]): Ran => doctorOf(server.url, ...words);
+  const doctorOf = (redisUrl: string, ...words: string[]): Ran => {
+    const env = { ...process.env, REDIS_URL: redisUrl, ANTIPHON_NAMESPACE: namespace };
     const ran = spawnSync(process.execPath, [MAIN, "doctor", ...words], { env, encoding: "utf8", timeout: 60_000 });
     return { code: ran.status, out: ran.stdout, problems: ran.stderr };
   };
@@ -61,6 +68,32 @@ withServer("redis-server", () => {
     expect(unfit.code).toBe(1);
     expect(unfit.out).toMatch(/^Redis, server: problem\. .*noeviction/m);
     expect(unfit.out).toContain("Redis itself has a problem");
+  });
+
+  test("a server that cannot be asked is one sentence with what to do, and no more", async () => {
+    expect(doctorOf("redis://127.0.0.1:1")).toEqual({
+      code: 1,
+      out: "",
+      problems: expect.stringMatching(
+        /^Redis does not answer\. connect ECONNREFUSED 127\.0\.0\.1:1\nRemedy: .*\n$/,
+      ) as string,
+    });
+    expect(doctorOf(server.url.replace("//", "//nobody:wrong@"))).toEqual({
+      code: 1,
+      out: "",
+      problems: expect.stringMatching(
+        /^This Redis cannot be used .* \(WRONGPASS .*\)\. Remedy: correct REDIS_URL\.\n$/,
+      ) as string,
+    });
+  });
+
+  test("what its user lacks is told also where nothing else can be looked at", async () => {
+    await client.call("ACL", "SETUSER", "bot", "on", ">pw", "~*", "&*", "+@all", "-smembers", "-eval", "-evalsha");
+    const { code, out, problems } = doctorOf(server.url.replace("//", "//bot:pw@"));
+    await client.call("ACL", "DELUSER", "bot");
+    expect([code, problems]).toEqual([1, ""]);
+    expect(out).toMatch(/^Redis, permissions: problem\. .*smembers.* Remedy: ACL SETUSER bot \+.*smembers/m);
+    expect(out).toMatch(/^Nothing else can be looked at as long as Redis answers: NOPERM .*$/m);
   });
 
   test("says what is wrong and ends with 1; mends it when told to, and ends with 0", async () => {

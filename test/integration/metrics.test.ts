@@ -43,6 +43,8 @@ beforeEach(async () => {
       REDIS_URL: redisUrl,
       ANTIPHON_NAMESPACE: lab.namespace,
       ANTIPHON_HANDLERS: LOUD,
+      ANTIPHON_ADAPTERS: "fake",
+      FAKE_URL: chat.url,
       ANTIPHON_WORKER_THREADS: "3",
       ANTIPHON_ADMIN_HOST: "127.0.0.1",
       ANTIPHON_ADMIN_PORT: "0",

@@ -91,6 +91,9 @@ withServer("redis-server", () => {
     const server = await startRedisServer();
     ends.push(() => server.stop());
     await open(server.url).client.config("SET", "requirepass", "secret");
+    const { client } = open(server.url);
+    const failure: unknown = await client.ping().catch((error: unknown) => error);
+    expect(await unusable(client, failure)).toMatchObject({ code: "REDIS_UNFIT" });
     await lastState(
       server.url,
       /^unfit: It wants a password, and REDIS_URL has none\. Remedy: .*redis:\/\/user:password@host/,
