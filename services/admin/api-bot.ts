@@ -273,8 +273,12 @@ export type Route = Static<typeof Route>;
 export const Session = Type.Object({
   name: Type.String(),
   role: Type.Enum(["viewer", "operator", "admin"]),
+  /** By a token, a login with one, a proxy that logs people in, or as whoever develops at this machine. */
+  way: Type.Enum(["token", "login", "proxy", "dev"]),
   /** To be sent as `x-csrf-token` with every change, where the cookie says who asks. "" where it need not be. */
   csrf: Type.String(),
+  /** Where a browser goes to be signed out: of whoever a proxy logged in, if the settings say it. */
+  signOutUrl: Type.Optional(Type.String()),
 });
 export type Session = Static<typeof Session>;
 

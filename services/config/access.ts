@@ -14,7 +14,7 @@ export interface AdminToken {
   readonly secret: string;
 }
 
-/** Who a proxy says that somebody is -> what he may. */
+/** Who a proxy says that somebody is -> what they may do. */
 export interface ProxyRole {
   readonly who: "everybody" | "user" | "group";
   /** "" of everybody. */
@@ -116,6 +116,18 @@ export const basePath: Kind<string> = {
   },
 };
 
+const PLAIN_PATH = /^\/(?![/\\])[\x21-\x7e]*$/;
+
+/** On the same host, or elsewhere; nothing that a browser would run. */
+export const signOut: Kind<string> = {
+  says: "a path such as /oauth2/sign_out, or a URL http://… or https://…",
+  read: (raw, written) => {
+    const address = text.read(raw, written);
+    if (address === undefined || PLAIN_PATH.test(address)) return address;
+    return /^https?:\/\//i.test(address) && URL.canParse(address) ? address : undefined;
+  },
+};
+
 export interface AccessValues {
   readonly adminBasePath: string;
   readonly adminTokens: readonly AdminToken[];
@@ -123,6 +135,7 @@ export interface AccessValues {
   readonly adminTrustedProxies: readonly string[];
   readonly adminProxyRoles: readonly ProxyRole[];
   readonly adminProxyHeaders: ProxyHeaders;
+  readonly adminProxySignOut: string | undefined;
   readonly auditLength: number;
   readonly auditDays: number;
 }
@@ -169,6 +182,13 @@ export const ACCESS_ROWS: Rows<AccessValues> = {
     presetSaid: "`user=x-forwarded-user,email=x-forwarded-email,groups=x-forwarded-groups`",
     sentence: "In which headers that proxy says who somebody is.",
   },
+  adminProxySignOut: {
+    variable: "ANTIPHON_ADMIN_PROXY_SIGN_OUT",
+    kind: signOut,
+    preset: always(undefined),
+    presetSaid: "none: the dashboard has no button for it",
+    sentence: "Where that proxy signs people out, e.g. `/oauth2/sign_out`.",
+  },
   auditLength: {
     variable: "ANTIPHON_AUDIT_LENGTH",
     kind: wholeNumber({ min: 100, max: 1_000_000 }),
@@ -192,7 +212,7 @@ export function accessProblems(values: Checked): string[] {
   const problems: string[] = [];
   if (adminProxyRoles.length > 0 && adminTrustedProxies.length === 0)
     problems.push(
-      "ANTIPHON_ADMIN_PROXY_ROLES needs ANTIPHON_ADMIN_TRUSTED_PROXIES: otherwise anybody could say who he is.",
+      "ANTIPHON_ADMIN_PROXY_ROLES needs ANTIPHON_ADMIN_TRUSTED_PROXIES: otherwise anybody could claim to be anybody.",
     );
   if (adminTokens.some(({ secret }) => secret === adminToken))
     problems.push("ANTIPHON_ADMIN_TOKENS holds the secret of ANTIPHON_ADMIN_TOKEN.");

@@ -50,7 +50,7 @@ async function send<T>(method: string, path: string, body: unknown): Promise<T> 
   const signal = AbortSignal.timeout(WAIT_MS);
   const response = await request(method, path, { signal, ...(body !== undefined && { body }) });
   const text = await response.text().catch(() => "");
-  if (response.ok) return jsonOf(text) as T;
+  if (response.ok && isOurs(response)) return jsonOf(text) as T;
   throw refusalOf(response, text);
 }
 
@@ -80,6 +80,8 @@ function request(method: string, path: string, { signal, body }: Sent): Promise<
     method,
     headers,
     credentials: "same-origin",
+    // We redirect nobody: that is a proxy, to where one logs in.
+    redirect: "manual",
     signal,
     ...(body !== undefined && { body: JSON.stringify(body) }),
   }).catch((error: unknown) => {
@@ -87,7 +89,14 @@ function request(method: string, path: string, { signal, body }: Sent): Promise<
   });
 }
 
+/** A proxy may answer with its own page, to log in. */
+function isOurs({ headers }: Response): boolean {
+  return headers.get("content-type")?.startsWith("application/json") === true;
+}
+
 function refusalOf(response: Response, text: string): Refusal {
+  if (response.type === "opaqueredirect" || response.ok)
+    return new Refusal("UNAUTHORIZED", "You are not signed in any more.", 401);
   const value = jsonOf(text) as { error?: { code?: string; message?: string } } | undefined;
   const { code = "", message = response.statusText } = value?.error ?? {};
   return new Refusal(code, message === "" ? `The server answered ${response.status}.` : message, response.status);

@@ -2,7 +2,7 @@
 // snapshots, so the charts have a past the moment the page is opened.
 
 import type { Snapshot } from "../admin/api.ts";
-import { trouble } from "./ask.ts";
+import { get, trouble } from "./ask.ts";
 import { Store } from "./store.ts";
 
 const KEEP = 300;
@@ -34,7 +34,10 @@ export function startLive(): void {
   source.addEventListener("error", () => {
     live.set("lost");
     // A browser comes back by itself from a broken stream, but not from an answer such as 503.
-    if (source?.readyState === EventSource.CLOSED) again();
+    if (source?.readyState !== EventSource.CLOSED) return;
+    again();
+    // Why, the stream does not tell: perhaps whoever looks is signed out.
+    get("session").catch(() => {});
   });
 }
 

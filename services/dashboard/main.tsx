@@ -19,7 +19,7 @@ import { Queues } from "./pages/queues.tsx";
 import { ScheduleHistory } from "./pages/schedule-history.tsx";
 import { Workers } from "./pages/workers.tsx";
 import { Empty } from "./parts.tsx";
-import { findSession, session } from "./session.ts";
+import { findSession, refused, session } from "./session.ts";
 import { Banner, Navigation, useKeys } from "./shell.tsx";
 import { useStore } from "./store.ts";
 import { Toasts } from "./toast.tsx";
@@ -47,6 +47,7 @@ const PAGES: Readonly<Record<string, { readonly all: Page; readonly one?: Page }
 
 function App(): JSX.Element | null {
   const who = useStore(session);
+  const why = useStore(refused);
   const isIn = who !== undefined && who !== null;
   useKeys();
   useEffect(() => {
@@ -58,7 +59,16 @@ function App(): JSX.Element | null {
     return (
       <main id="main" class="alone">
         <Banner />
-        <h1 class="unseen">Antiphon</h1>
+        {why === "" ? (
+          <h1 class="unseen">Antiphon</h1>
+        ) : (
+          <div class="panel login">
+            <h1>Antiphon</h1>
+            <p class="problem" role="alert">
+              {why}
+            </p>
+          </div>
+        )}
       </main>
     );
   return (

@@ -8,10 +8,15 @@ export interface Session {
   readonly name: string;
   readonly role: Role;
   readonly csrf?: string;
+  readonly way?: "token" | "login" | "proxy" | "dev";
+  readonly signOutUrl?: string;
 }
 
 /** Undefined: not asked yet. Null: nobody is signed in. */
 export const session = new Store<Session | null | undefined>(undefined);
+
+/** Why somebody whom a proxy knows may nothing; "" otherwise. */
+export const refused = new Store("");
 
 export async function findSession(): Promise<void> {
   try {
@@ -19,7 +24,14 @@ export async function findSession(): Promise<void> {
   } catch (error) {
     if (!(error instanceof Refusal)) throw error;
     if (error.status === 401) session.set(null);
+    if (error.status === 403) refused.set(error.message);
   }
+}
+
+/** Whoever was known is not any more. A proxy's login is found by asking for the page itself. */
+export async function findAgain(): Promise<void> {
+  if (session.value?.way === "proxy") return location.reload();
+  await findSession();
 }
 
 export async function signIn(token: string): Promise<void> {
@@ -27,7 +39,14 @@ export async function signIn(token: string): Promise<void> {
   begin(await get<Session>("session"));
 }
 
+/** Whether there is anything to sign out of: in development there is not. */
+export function isSignedIn({ way, signOutUrl }: Session): boolean {
+  return way === "login" || signOutUrl !== undefined;
+}
+
 export async function signOut(): Promise<void> {
+  const url = session.value?.signOutUrl;
+  if (url !== undefined) return location.assign(url);
   await ask("DELETE", "session");
   csrf.token = "";
   session.set(null);

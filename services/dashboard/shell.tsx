@@ -9,7 +9,7 @@ import { keysOn, listenToKeys, PAGES, switchKeys } from "./keys.ts";
 import { hrefOf, usePlace } from "./link.ts";
 import { live, snapshots } from "./live.ts";
 import { Button } from "./parts.tsx";
-import { session, signOut } from "./session.ts";
+import { isSignedIn, session, signOut } from "./session.ts";
 import { useStore } from "./store.ts";
 import { nextTheme, theme } from "./theme.ts";
 import { count } from "./format.ts";
@@ -110,7 +110,7 @@ function Tools(): JSX.Element {
         <Button kind="quiet" role="viewer" icon="help" label="Keys" onClick={showKeys}>
           {null}
         </Button>
-        {who && who.csrf !== "" && (
+        {who && isSignedIn(who) && (
           <Button kind="quiet" role="viewer" icon="out" label="Sign out" onClick={leave}>
             {null}
           </Button>

@@ -1,7 +1,7 @@
 // Looks whether a trouble is over, and tells the pages to read again when it is.
 
 import { get, trouble } from "./ask.ts";
-import { findSession, session } from "./session.ts";
+import { findAgain, findSession, session } from "./session.ts";
 import { Store } from "./store.ts";
 
 const FIRST_MS = 1000;
@@ -18,7 +18,7 @@ let looking = false;
 
 export function watchTrouble(): void {
   trouble.watch(() => {
-    if (trouble.value === "login") return void findSession().catch(() => {});
+    if (trouble.value === "login") return void findAgain().catch(() => {});
     if (trouble.value !== "none" && !looking) void look();
   });
 }

@@ -27,6 +27,13 @@ const PAGES = [
 ] as const;
 
 /** Rules that what is shown breaks, with where. */
+/** The proxy is played by the browser: it says itself who looks. */
+const BEHIND_PROXY = {
+  ANTIPHON_ADMIN_TRUSTED_PROXIES: "127.0.0.1",
+  ANTIPHON_ADMIN_PROXY_ROLES: "ops=operator",
+  ANTIPHON_ADMIN_PROXY_SIGN_OUT: "/oauth2/sign_out",
+};
+
 async function flaws(page: Page): Promise<string[]> {
   return await page.evaluate(`${AXE};axe.run(document, { resultTypes: ["violations"] }).then(({ violations }) =>
     violations.map(({ id, nodes }) => id + ": " + nodes.slice(0, 2).map(({ html }) => html.slice(0, 160)).join(" and ")))`);
@@ -42,7 +49,8 @@ withServer("chromium", () => {
   let deadId: string;
 
   beforeAll(async () => {
-    shop = await Shop.open({ env: { ANTIPHON_TRACE_URL: "https://traces.example.org/?id={trace}&from=antiphon" } });
+    const traces = { ANTIPHON_TRACE_URL: "https://traces.example.org/?id={trace}&from=antiphon" };
+    shop = await Shop.open({ env: { ...traces, ...BEHIND_PROXY } });
     browsing = await Browsing.open();
     shop.startLoad(5);
     deadId = (await shop.queue.enqueue("pay.capture", { order: "7", error: "no such card" }, { tags: ["vip"] })).id;
@@ -101,6 +109,24 @@ withServer("chromium", () => {
   });
 
   test("the charts have a past when the page is opened, and go on by themselves", async () => {
+  test("whom a proxy logs in is shown as that, asked to log in there again when that has ended, and signed out there", async () => {
+    const bob = { "x-forwarded-user": "bob", "x-forwarded-groups": "ops" };
+    const { page } = await browsing.look(shop, { extraHTTPHeaders: bob });
+    await page.locator(".who").first().getByText("operator").waitFor();
+    await page.evaluate(() => Object.assign(window, { isFirst: true }));
+    await page.context().setExtraHTTPHeaders({});
+    await goTo(page, "queues");
+    await page.getByLabel("Token").waitFor();
+    // The page itself was asked for, which is where a proxy has people log in.
+    expect(await page.evaluate(() => "isFirst" in window)).toBe(false);
+    await page.context().setExtraHTTPHeaders(bob);
+    await page.reload();
+    await page.getByRole("button", { name: "Sign out" }).click();
+    await page.waitForURL("**/oauth2/sign_out");
+    const eve = await browsing.look(shop, { extraHTTPHeaders: { "x-forwarded-user": "eve" } });
+    await eve.page.getByRole("alert").getByText("gives no role to eve").waitFor();
+  });
+
     const first = await browsing.look(shop, { role: "viewer" });
     const clock = first.page.locator("main time").first();
     await clock.waitFor();

@@ -64,6 +64,7 @@ export class AdminApi {
       adminTrustedProxies: [],
       adminProxyRoles: [],
       adminProxyHeaders: PROXY_HEADERS,
+      adminProxySignOut: undefined,
       dev: false,
       namespace,
     };

@@ -73,6 +73,7 @@ export class AdminDoor {
       adminTrustedProxies: [],
       adminProxyRoles: [],
       adminProxyHeaders: PROXY_HEADERS,
+      adminProxySignOut: undefined,
       dev: false,
       namespace,
       ...options.config,

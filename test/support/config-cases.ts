@@ -37,6 +37,10 @@ export const good: Record<string, [string, unknown][]> = {
   adminTrustedProxies: [["10.0.0.0/8, ::1", ["10.0.0.0/8", "::1"]]],
   adminProxyRoles: [["*=viewer", [{ who: "everybody", name: "", role: "viewer" }]]],
   adminProxyHeaders: [["user=x-user", { ...PROXY_HEADERS, user: "x-user" }]],
+  adminProxySignOut: [
+    ["/oauth2/sign_out?rd=https%3A%2F%2Fid.example%2Fout", "/oauth2/sign_out?rd=https%3A%2F%2Fid.example%2Fout"],
+    ["https://id.example/out", "https://id.example/out"],
+  ],
   auditLength: [["100", 100]],
   auditDays: [["1", 1]],
   metricsApiPort: [["6443", 6443]],
@@ -130,6 +134,7 @@ export const bad: Record<string, string[]> = {
   adminTrustedProxies: ["10.0.0.0/99"],
   adminProxyRoles: ["*=root"],
   adminProxyHeaders: ["user"],
+  adminProxySignOut: ["javascript:alert(1)", "//id.example/out"],
   auditLength: ["99"],
   auditDays: ["0"],
   metricsApiPort: ["65536", "x"],

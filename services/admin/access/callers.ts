@@ -1,4 +1,4 @@
-// Finds out who asks: by a bearer token, a session's cookie, a proxy that logged him in, or as whoever sits at this machine.
+// Finds out who asks: by a bearer token, a session's cookie, a proxy that logged them in, or as whoever sits at this machine.
 
 import { createHash } from "node:crypto";
 import type { IncomingMessage } from "node:http";
@@ -16,16 +16,20 @@ export interface CallersOptions {
   readonly sessions: Sessions;
   readonly tries: Tries;
   readonly proxies: Proxies;
+  /** Of whoever a proxy logged in. */
+  readonly signOutUrl: string | undefined;
   /** Whoever sits at this machine is an admin. */
   readonly dev: boolean;
   readonly namespace: string;
   readonly emit: Emit;
 }
 
-/** Somebody, and what his page must send with each change; "" where a browser adds nothing by itself. */
+/** Somebody, and what their page must send with each change; "" where a browser adds nothing by itself. */
 export interface Found {
   readonly caller: Caller;
   readonly csrf: string;
+  /** Where a browser goes to be signed out, other than here. */
+  readonly signOutUrl?: string | undefined;
 }
 
 const AUTHORIZATION_CHARS_MAX = 2_048;
@@ -65,7 +69,7 @@ export class Callers {
     return { id, found: { caller: { ...caller, way: "login" }, csrf: csrfOf(id) } };
   }
 
-  /** The session of this request counts no more, for any pod. */
+  /** The session of this request, if there is one, counts no more, for any pod. */
   async logout(request: IncomingMessage): Promise<void> {
     const id = this.#sessionOf(request);
     if (id !== undefined) await this.#options.sessions.end(id);
@@ -116,14 +120,19 @@ export class Callers {
   }
 
   #byProxy(request: IncomingMessage): Found | undefined {
-    const { proxies } = this.#options;
+    const { proxies, signOutUrl } = this.#options;
     const named = proxies.namedBy(request);
     if (named === undefined) return undefined;
     const { name, role } = named;
     if (role === undefined) {
-      throw new AntiphonError("FORBIDDEN", `ANTIPHON_ADMIN_PROXY_ROLES gives no role to ${name} or his groups.`);
+      const out = signOutUrl === undefined ? "" : ` To come as somebody else: ${signOutUrl}`;
+      throw new AntiphonError(
+        "FORBIDDEN",
+        `ANTIPHON_ADMIN_PROXY_ROLES gives no role to ${name} or their groups.${out}`,
+      );
     }
-    return { caller: { name, role, way: "proxy", from: proxies.clientOf(request) }, csrf: ANY_PAGE_OF_OURS };
+    const caller: Caller = { name, role, way: "proxy", from: proxies.clientOf(request) };
+    return { caller, csrf: ANY_PAGE_OF_OURS, signOutUrl };
   }
 
   #byPlace(request: IncomingMessage): Found | undefined {

@@ -1,4 +1,4 @@
-// Who may what at the admin server: a Fastify plugin that finds the caller of each request, refuses what his role may not,
+// Who may what at the admin server: a Fastify plugin that finds the caller of each request, refuses what their role may not,
 // and has each change in the audit log before it is made.
 //
 // Denied by default: a route without `config.role` is refused to everybody. "public" is for what says nothing of the bot: the
@@ -31,7 +31,7 @@ declare module "fastify" {
   interface FastifyRequest {
     /** Of a route with a role, not of a public one. */
     readonly caller: Caller;
-    /** Whether he still may: for answers that last. */
+    /** Whether the caller still may: for answers that last. */
     mayStay(): Promise<boolean>;
   }
 }
@@ -44,6 +44,7 @@ export type AccessConfig = Pick<
   | "adminTrustedProxies"
   | "adminProxyRoles"
   | "adminProxyHeaders"
+  | "adminProxySignOut"
   | "namespace"
   | "dev"
 >;
@@ -102,7 +103,8 @@ function callersOf({ config, client, keys, clock, emit }: AccessOptions): Caller
   const tries = new Tries({ client, keys, clock });
   const { adminTrustedProxies: trusted, adminProxyRoles: roles, adminProxyHeaders: headers } = config;
   const proxies = new Proxies({ trusted, roles, headers });
-  return new Callers({ tokens, sessions, tries, proxies, dev: config.dev, namespace: config.namespace, emit });
+  const { adminProxySignOut: signOutUrl, dev, namespace } = config;
+  return new Callers({ tokens, sessions, tries, proxies, signOutUrl, dev, namespace, emit });
 }
 
 function allows(caller: Caller, role: Role | "public" | undefined): boolean {

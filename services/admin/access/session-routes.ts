@@ -30,7 +30,7 @@ export function sessionRoutes(app: FastifyInstance, options: SessionRoutesOption
   app.route({
     method: "GET",
     url,
-    schema: { ...told("showSession", "Who asks, and what he may."), response: answers(Session) },
+    schema: { ...told("showSession", "Who asks, and what they may do."), response: answers(Session) },
     config: { role: "viewer" },
     handler: async (request) => {
       const known = found(request);
@@ -65,9 +65,12 @@ export function sessionRoutes(app: FastifyInstance, options: SessionRoutesOption
   app.route({
     method: "DELETE",
     url,
-    schema: { ...told("logout", "Ends the session."), response: answers(Done) },
+    schema: { ...told("logout", "Ends the session that a login began."), response: answers(Done) },
     config: { role: "viewer" },
     handler: async (request, reply) => {
+      const { name, way } = request.caller;
+      if (way === "proxy")
+        throw new AntiphonError("FORBIDDEN", `A proxy says that it is ${name}: only it can end that.`);
       await callers.logout(request.raw);
       await audit.record(changeBy(request.caller, { action: "session.logout", target: "" }));
       void reply.header("set-cookie", `${callers.cookie}=; Path=${path}; Max-Age=0; HttpOnly; SameSite=Strict`);
@@ -88,6 +91,6 @@ function answers<T extends TSchema>(answer: T): { 200: T; "4xx": typeof ApiError
   return { 200: answer, "4xx": ApiError, "5xx": ApiError };
 }
 
-function shown({ caller, csrf }: Found): Static<typeof Session> {
-  return { name: caller.name, role: caller.role, csrf };
+function shown({ caller: { name, role, way }, csrf, signOutUrl }: Found): Static<typeof Session> {
+  return { name, role, way, csrf, ...(signOutUrl !== undefined && { signOutUrl }) };
 }

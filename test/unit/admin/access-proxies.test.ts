@@ -19,7 +19,7 @@ eachServer((_name, getUrl) => {
   };
 
   describe("a proxy that logs people in", () => {
-    test("is believed who somebody is, and the strongest of his roles is his", async () => {
+    test("is believed who somebody is, and the strongest of their roles counts", async () => {
       const door = await open({ config: TRUSTING });
       const bob = { "x-forwarded-user": "bob", "x-forwarded-email": "bob@example.org" };
       expect(await who(door, { ...bob, "x-forwarded-groups": "staff,ops" })).toEqual([
@@ -45,6 +45,32 @@ eachServer((_name, getUrl) => {
         await who(door, { "x-forwarded-user": "eve", "x-forwarded-groups": "ann@example.org,user:ann@example.org" }),
       ).toBe(403);
       expect(await who(door, { "x-forwarded-user": "ops" })).toBe(403);
+    });
+
+    test("a page is told where such a person signs out, if the settings say it; there is no session here that could end", async () => {
+      const bob = { "x-forwarded-user": "bob", "x-forwarded-groups": "ops" };
+      const shown = async (door: AdminDoor, headers: Readonly<Record<string, string>>): Promise<unknown> => {
+        const { csrf: _csrf, ...rest } = (await door.ask("/api/session", { headers })).body;
+        return rest;
+      };
+      const plain = await open({ config: TRUSTING });
+      expect(await shown(plain, bob)).toEqual({ name: "bob", role: "operator", way: "proxy" });
+      const door = await open({ config: { ...TRUSTING, adminProxySignOut: "/oauth2/sign_out" } });
+      const out = { signOutUrl: "/oauth2/sign_out" };
+      expect(await shown(door, bob)).toEqual({ name: "bob", role: "operator", way: "proxy", ...out });
+      expect(await shown(door, { cookie: (await door.login(ANN.secret)).cookie })).toEqual({
+        name: "ann",
+        role: "operator",
+        way: "login",
+      });
+      const own = { ...bob, "x-csrf-token": String((await door.ask("/api/session", { headers: bob })).body["csrf"]) };
+      expect((await door.ask("/api/session", { method: "DELETE", headers: own })).status).toBe(403);
+      expect((await door.audit.list({ limit: 10 })).items.map(({ action }) => action)).not.toContain("session.logout");
+      const { status, body } = await door.ask("/api/session", { headers: { "x-forwarded-user": "eve" } });
+      expect([status, body.error?.message]).toEqual([
+        403,
+        expect.stringMatching(/no role to eve .*\/oauth2\/sign_out$/),
+      ]);
     });
 
     test("changes need the header of our own page", async () => {

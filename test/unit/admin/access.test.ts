@@ -59,7 +59,7 @@ eachServer((_name, getUrl) => {
       expect(set).toMatch(/^antiphon-[0-9a-f]{8}=[\w-]{43}; Path=\/; Max-Age=43200; HttpOnly; SameSite=Strict$/);
       const cookie = set.split(";")[0] ?? "";
       const seen = await other.ask("/api/session", { headers: { cookie } });
-      expect(seen.body).toEqual({ name: "ann", role: "operator", csrf: body["csrf"] });
+      expect(seen.body).toEqual({ name: "ann", role: "operator", way: "login", csrf: body["csrf"] });
       const csrf = { "x-csrf-token": String(body["csrf"]) };
       expect((await other.ask("/api/things/a", { ...change, headers: { cookie, ...csrf } })).status).toBe(200);
       expect((await other.ask("/api/secrets", { ...change, headers: { cookie, ...csrf } })).status).toBe(403);
