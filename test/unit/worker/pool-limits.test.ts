@@ -2,52 +2,28 @@
 
 import { beforeEach, describe, expect, test } from "vitest";
 import { ActiveRun } from "../../../services/worker/active-run.ts";
-import { Pool } from "../../../services/worker/pool.ts";
-import type { ThreadConfig, ThreadData } from "../../../services/worker/protocol.ts";
-import { Quarantine } from "../../../services/worker/quarantine.ts";
-import { SlotMemory } from "../../../services/worker/slots.ts";
-import { claimOf, Owner, runOf } from "./claims.ts";
-import { FakeClock, Threads, tick } from "./threads.ts";
+import type { Wear } from "../../../services/worker/lane.ts";
+import { claimOf, runOf } from "./claims.ts";
+import { PoolBench, type PoolBenchOptions } from "./pool-bench.ts";
+import { tick } from "./threads.ts";
 
-const base = { config: {} as ThreadConfig, clockOffset: new Float64Array(1) };
+let bench: PoolBench;
+let clock: PoolBench["clock"];
+let threads: PoolBench["threads"];
+let children: PoolBench["children"];
+let owner: PoolBench["owner"];
+let pool: PoolBench["pool"];
+let events: PoolBench["events"];
 
-let clock: FakeClock;
-let threads: Threads;
-let children: Threads;
-let owner: Owner;
-let quarantine: Quarantine;
-let pool: Pool;
-let events: string[];
-
-beforeEach(async () => {
-  clock = new FakeClock();
-  threads = new Threads();
-  children = new Threads();
-  owner = new Owner();
-  events = [];
-  const common = { emit: (name: string) => void events.push(name), clock, random: () => 1 };
-  quarantine = new Quarantine({ ...common, data: base, spawn: children.spawn });
-  const data = (index: number): ThreadData => {
-    return { ...base, kind: "work", index, slots: 2, slotMemory: SlotMemory.allocate(2) };
-  };
-  const wear = { jobs: 0, heapMb: 0 };
-  pool = new Pool({ ...common, kind: "work", threads: [data(0), data(1)], spawn: threads.spawn, wear, quarantine });
-});
-
-async function start(): Promise<void> {
-  const started = pool.start();
-  for (const thread of threads.all) thread.say({ type: "ready" });
-  await started;
+function open(options?: PoolBenchOptions): void {
+  bench = new PoolBench(options);
+  ({ clock, threads, children, owner, pool, events } = bench);
 }
+beforeEach(() => open());
 
-/** An unkeyed delivery. */
-function add(serial: number): ActiveRun {
-  const run = new ActiveRun(owner, [claimOf({ id: `d${serial}` })], serial);
-  pool.add(run);
-  return run;
-}
-
-const now = (timeoutMs: number): { sinceMs: number; timeoutMs: number } => ({ sinceMs: clock.now(), timeoutMs });
+const start = (): Promise<void> => bench.start();
+const add = (serial: number): ActiveRun => bench.add(serial);
+const now = (timeoutMs: number): ReturnType<PoolBench["now"]> => bench.now(timeoutMs);
 
 describe("a delivery that is cancelled", () => {
   beforeEach(start);
@@ -177,13 +153,9 @@ describe("a route with a limit of memory", () => {
 });
 
 describe("a thread that is worn out", () => {
-  const worn = async (wear: { jobs: number; heapMb: number }): Promise<void> => {
-    const data = { ...base, kind: "work", index: 0, slots: 2, slotMemory: SlotMemory.allocate(2) } as const;
-    const common = { emit: (name: string) => void events.push(name), clock, random: () => 1 };
-    pool = new Pool({ ...common, kind: "work", threads: [data], spawn: threads.spawn, wear, quarantine });
-    const started = pool.start();
-    threads.at(0).say({ type: "ready" });
-    await started;
+  const worn = (wear: Wear): Promise<void> => {
+    open({ threads: 1, wear });
+    return start();
   };
 
   test("by its deliveries gets no more runs once its successor is ready, finishes what it has and goes", async () => {

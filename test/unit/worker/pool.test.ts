@@ -1,54 +1,29 @@
 import { beforeEach, describe, expect, test } from "vitest";
-import { ActiveRun } from "../../../services/worker/active-run.ts";
-import { Pool } from "../../../services/worker/pool.ts";
-import type { ThreadConfig, ThreadData } from "../../../services/worker/protocol.ts";
-import { Quarantine } from "../../../services/worker/quarantine.ts";
+import type { ActiveRun } from "../../../services/worker/active-run.ts";
 import { SlotMemory } from "../../../services/worker/slots.ts";
-import { claimOf, outcome, Owner, runOf } from "./claims.ts";
-import { FakeClock, Threads, tick } from "./threads.ts";
-
-const base = { config: {} as ThreadConfig, clockOffset: new Float64Array(1) };
+import { outcome, runOf } from "./claims.ts";
+import { PoolBench } from "./pool-bench.ts";
+import { tick } from "./threads.ts";
 
 const IDLE = { state: "ready", slots: 2, busy: 0, runs: [] };
 const STORED = { kind: "store", id: "", handler: "h", field: "f", value: "1" } as const;
 
-let clock: FakeClock;
-let threads: Threads;
-let children: Threads;
-let owner: Owner;
-let quarantine: Quarantine;
-let pool: Pool;
-let events: string[];
+let bench: PoolBench;
+let clock: PoolBench["clock"];
+let threads: PoolBench["threads"];
+let children: PoolBench["children"];
+let owner: PoolBench["owner"];
+let quarantine: PoolBench["quarantine"];
+let pool: PoolBench["pool"];
 
-beforeEach(async () => {
-  clock = new FakeClock();
-  threads = new Threads();
-  children = new Threads();
-  owner = new Owner();
-  events = [];
-  const common = { emit: (name: string) => void events.push(name), clock, random: () => 1 };
-  quarantine = new Quarantine({ ...common, data: base, spawn: children.spawn });
-  const data = (index: number): ThreadData => {
-    return { ...base, kind: "work", index, slots: 2, slotMemory: SlotMemory.allocate(2) };
-  };
-  const wear = { jobs: 0, heapMb: 0 };
-  pool = new Pool({ ...common, kind: "work", threads: [data(0), data(1)], spawn: threads.spawn, wear, quarantine });
+beforeEach(() => {
+  bench = new PoolBench();
+  ({ clock, threads, children, owner, quarantine, pool } = bench);
 });
 
-async function start(): Promise<void> {
-  const started = pool.start();
-  for (const thread of threads.all) thread.say({ type: "ready" });
-  await started;
-}
-
-/** An unkeyed delivery. */
-function add(serial: number): ActiveRun {
-  const run = new ActiveRun(owner, [claimOf({ id: `d${serial}` })], serial);
-  pool.add(run);
-  return run;
-}
-
-const now = (timeoutMs: number): { sinceMs: number; timeoutMs: number } => ({ sinceMs: clock.now(), timeoutMs });
+const start = (): Promise<void> => bench.start();
+const add = (serial: number): ActiveRun => bench.add(serial);
+const now = (timeoutMs: number): ReturnType<PoolBench["now"]> => bench.now(timeoutMs);
 
 describe("starting", () => {
   test("fails with what the handlers' problem is, and ends the other threads", async () => {
