@@ -10,6 +10,7 @@
 import type { IncomingMessage } from "node:http";
 import type { Clock } from "../runtime/clock.ts";
 import { AntiphonError } from "../runtime/errors.ts";
+import { beginUpload, discard, expected, type Upload } from "./upload.ts";
 
 export interface BodyGateOptions {
   readonly clock: Clock;
@@ -40,31 +41,6 @@ const RETURNING_SHARE = 4;
 /** Who holds memory and was silent for so long may have to give way. */
 const SILENT_MS = 100;
 const DEADLINE_CHECK_MS = 1_000;
-/** How long the rest of a refused body is thrown away, so that its sender gets to read the refusal. */
-const DISCARD_MS = 5_000;
-
-type State = "idle" | "waiting" | "reading" | "held" | "gone";
-
-interface Upload {
-  readonly stream: IncomingMessage;
-  readonly limitBytes: number;
-  readonly chunks: Buffer[];
-  readonly done: PromiseWithResolvers<void>;
-  state: State;
-  bytes: number;
-  /** With a place: what may still come. */
-  reserved: number;
-  ended: boolean;
-  /** Had a place before and paused. */
-  returning: boolean;
-  /** Bytes at the last check of its pace, and how many checks in a row it was slow. */
-  checkedBytes: number;
-  slowChecks: number;
-  lastBytesAt: number;
-  /** Time taken by the sender so far, and since when it is taking more. */
-  takenMs: number;
-  since: number;
-}
 
 export class BodyGate {
   readonly #clock: Clock;
@@ -114,23 +90,7 @@ export class BodyGate {
   }
 
   #open(stream: IncomingMessage, limitBytes: number): Upload {
-    const now = this.#clock.monotonic();
-    const upload: Upload = {
-      stream,
-      limitBytes,
-      chunks: [],
-      done: Promise.withResolvers(),
-      state: "idle",
-      bytes: 0,
-      reserved: 0,
-      ended: false,
-      returning: false,
-      checkedBytes: 0,
-      slowChecks: 0,
-      lastBytesAt: now,
-      takenMs: 0,
-      since: now,
-    };
+    const upload = beginUpload(stream, limitBytes, this.#clock.monotonic());
     this.#uploads.add(upload);
     stream.on("data", (chunk: Buffer) => this.#bytes(upload, chunk));
     stream.once("end", () => this.#end(upload));
@@ -302,24 +262,4 @@ export class BodyGate {
       if (this.#uploads.size > 0) this.#armDeadlines();
     }, DEADLINE_CHECK_MS).unref();
   }
-}
-
-/** How large the body may become. */
-function expected(upload: Upload): number {
-  const announced = Number(upload.stream.headers["content-length"]);
-  return Math.max(upload.bytes, Number.isNaN(announced) ? upload.limitBytes : announced);
-}
-
-/**
- * Throws away what is still to come of a body that nobody wants. An answer to somebody who is still sending gets lost
- * when the connection is closed at once.
- */
-export function discard(stream: IncomingMessage): void {
-  if (stream.complete || stream.destroyed) return;
-  const late = setTimeout(() => stream.socket.destroy(), DISCARD_MS).unref();
-  stream.once("close", () => clearTimeout(late));
-  stream.once("end", () => clearTimeout(late));
-  stream.removeAllListeners("data");
-  stream.socket.resume();
-  stream.resume();
 }

@@ -6,7 +6,8 @@ import { envelopeHead, type EnvelopeHeader, type RequestHead } from "../broker/d
 import type { Enqueued, PiecedDelivery } from "../broker/producer.ts";
 import type { LoadedRoute } from "../handlers/manifest.ts";
 import { readFields, readRequest } from "../handlers/request.ts";
-import { type Body, type BodyGate, discard } from "../http/body-gate.ts";
+import type { Body, BodyGate } from "../http/body-gate.ts";
+import { discard } from "../http/upload.ts";
 import type { Clock } from "../runtime/clock.ts";
 import { AntiphonError } from "../runtime/errors.ts";
 import { refusalOf } from "../http/errors.ts";
