@@ -4,6 +4,7 @@
 import { type BrokerContext, serverNowMs } from "../broker/connection.ts";
 import { type DeadLetter, findDeadLetter, purgeDead, retryDead } from "../broker/dead.ts";
 import { keepLetters } from "../broker/dead-undo.ts";
+import { queueDepth } from "../broker/depth.ts";
 import { queueNames } from "../broker/registered.ts";
 import { type FoundDelivery, searchDeliveries, type SearchQuery } from "../broker/search.ts";
 import type { Change, Queue } from "../queue/queue.ts";
@@ -18,8 +19,8 @@ export interface BulkParts {
   readonly newId: () => string;
 }
 
-/** Searches of one call, each of at most some 4,000 deliveries; and deliveries that one call changes. */
-const LOOKS_MAX = 25;
+/** Searches of one call, each of some 1,000 deliveries; and deliveries that one call changes. */
+const LOOKS_MAX = 100;
 const LETTERS_MAX = 10_000;
 const JOBS_MAX = 1000;
 const PAGE = 200;
@@ -65,6 +66,8 @@ async function byFilter(parts: BulkParts, body: BulkBody, filter: Filter): Promi
   const { context, queue } = parts;
   const ofDead = body.action === "retry" || body.action === "purge";
   const max = ofDead ? LETTERS_MAX : JOBS_MAX;
+  if (body.dryRun === true && ofDead && isAll(filter))
+    return { count: await lettersIn(context, filter.queue), unknown: [] };
   const untilMs = await serverNowMs(context);
   let query: SearchQuery | undefined = await queryOf(context, body, filter);
   const found: FoundDelivery[] = [];
@@ -85,6 +88,17 @@ async function byFilter(parts: BulkParts, body: BulkBody, filter: Filter): Promi
 }
 
 const RESTART = "more";
+
+/** Nothing is asked of a letter but where it is: then nobody has to look at each. */
+function isAll({ queue: _queue, ...asked }: Filter): boolean {
+  return Object.values(asked).every((one) => one === undefined);
+}
+
+async function lettersIn(context: BrokerContext, queue: string | undefined): Promise<number> {
+  const names = queue === undefined ? await queueNames(context) : [queue];
+  const depths = await Promise.all(names.map((name) => queueDepth(context, name)));
+  return depths.reduce((sum, { dead }) => sum + dead, 0);
+}
 
 async function queryOf(context: BrokerContext, body: BulkBody, filter: Filter): Promise<SearchQuery> {
   const { states, olderThan, queue, ...rest } = filter;

@@ -143,8 +143,8 @@ function changes({ queue }: ApiParts): FastifyPluginAsyncTypebox {
   };
 }
 
-/** Most searches of one page: places that are empty count, too. */
-const SEARCHES_MAX = 10;
+/** Most searches of one page, each of some thousand deliveries: places that are empty count, too. */
+const SEARCHES_MAX = 2;
 
 async function jobPage({ queue }: ApiParts, query: JobQuery): Promise<{ items: Job[]; cursor?: string }> {
   const { limit = LIMIT, ...search } = searchOf(query);

@@ -35,6 +35,8 @@ export interface Look {
   readonly leaves: readonly Leaf[];
   /** Undefined after the last place. */
   readonly next: Position | undefined;
+  /** What it took, in deliveries that were looked at. */
+  readonly cost: number;
 }
 
 interface Wanted {
@@ -43,6 +45,9 @@ interface Wanted {
 }
 
 const WORKERS_PAGE = 20;
+/** Of a place, even if it is empty, and of a key, of which two commands read what is there. */
+const PLACE_COST = 10;
+const KEY_COST = 5;
 
 export function firstPlace(wanted: Wanted): Place {
   return placesOf(wanted)[0] ?? "dead";
@@ -85,7 +90,8 @@ export async function lookAt(
   if (position.keys.length > 0) {
     const { elements, keys } = await readKeys(context, step.prefix, position.keys);
     const leaves = elements.map((one): Leaf => ({ state: "waiting", ...one }));
-    return { leaves: leaves.filter(isWanted), next: { ...position, keys } };
+    const cost = PLACE_COST + elements.length + KEY_COST * Math.min(KEYS_PAGE, position.keys.length);
+    return { leaves: leaves.filter(isWanted), next: { ...position, keys }, cost };
   }
   const seen = await lookAtPlace(step, wanted);
   const after = places[places.indexOf(position.place) + 1];
@@ -99,7 +105,8 @@ export async function lookAt(
       : after === undefined
         ? undefined
         : { place: after, offset: 0, keys: [] };
-  return { leaves: seen.leaves.filter(isWanted), next };
+  const cost = PLACE_COST + Math.max(seen.went, seen.leaves.length);
+  return { leaves: seen.leaves.filter(isWanted), next, cost };
 }
 
 function lookAtPlace(step: Step, wanted: Wanted): Promise<Seen> {

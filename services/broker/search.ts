@@ -7,7 +7,15 @@ import { publicId } from "../runtime/ids.ts";
 import { type BrokerContext, serverNowMs, translate } from "./connection.ts";
 import { claimedAtMs, decodeElement, type Element, enqueuedAtMs, type EnvelopeHeader } from "./delivery.ts";
 import { readEnvelopes } from "./search-bodies.ts";
-import { firstPlace, type Leaf, type LeafState, lookAt, type Place, type Position } from "./search-places.ts";
+import {
+  firstPlace,
+  type Leaf,
+  type LeafState,
+  type Look,
+  lookAt,
+  type Place,
+  type Position,
+} from "./search-places.ts";
 import { readRoutes } from "./routes.ts";
 
 export type { LeafState as DeliveryState } from "./search-places.ts";
@@ -64,8 +72,8 @@ export interface SearchPage {
   readonly cursor: string | undefined;
 }
 
-/** Steps of one call, each of about two hundred deliveries. */
-const STEPS_MAX = 20;
+/** Of one call, in deliveries that are looked at; its last step may go some two hundred beyond it. */
+const COST_MAX = 1000;
 
 /** At most `limit` deliveries that fit; maybe fewer, and none at all, where there is a cursor to go on from. */
 export async function searchDeliveries(context: BrokerContext, query: SearchQuery): Promise<SearchPage> {
@@ -80,10 +88,13 @@ async function search(context: BrokerContext, query: SearchQuery): Promise<Searc
   const [fits, nowMs] = await Promise.all([elementFilter(context, query), serverNowMs(context)]);
   const found: FoundDelivery[] = [];
   let at = query.cursor === undefined ? startOf(query, 0) : readCursor(query);
-  for (let step = 0; at !== undefined && step < STEPS_MAX && found.length < query.limit; step++) {
+  let cost = 0;
+  while (at !== undefined && cost < COST_MAX && found.length < query.limit) {
     const queue = query.queues[at.queue];
     if (queue === undefined) break;
-    const { leaves, next } = await lookAt(context, queue, { position: at.position, wanted: query });
+    const look: Look = await lookAt(context, queue, { position: at.position, wanted: query });
+    const { leaves, next } = look;
+    cost += look.cost;
     const candidates = leaves.slice(at.skip).filter((leaf) => fits(leaf) && ageFits(leaf, nowMs, query));
     const matches = await readMatches(context, { queue, leaves: candidates, query });
     const room = query.limit - found.length;

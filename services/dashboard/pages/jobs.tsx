@@ -22,6 +22,8 @@ interface Page {
 }
 
 const LIMIT = 50;
+/** Most answers for one click. */
+const FURTHER_MAX = 100;
 
 export function Jobs({ place }: PageProps): JSX.Element {
   const wanted = filterOf(place.query);
@@ -74,10 +76,17 @@ function Found({ wanted, chosen, choose }: FoundProps): JSX.Element {
   // After an action what was read further is out of date.
   const generation = useStore(reads);
   useEffect(() => setFurther(undefined), [generation]);
-  const look = async (cursor: string): Promise<void> => {
+  const isShown = useRef(true);
+  useEffect(() => () => void (isShown.current = false), []);
+  // Each answer is about a small part of what there is, so that nobody else waits for it: it is asked again until there is something.
+  const look = async (from: string): Promise<void> => {
     setLooking(true);
     try {
-      const page = await get<Page>("jobs", { ...query, cursor });
+      let page: Page = { items: [], cursor: from };
+      for (let asked = 0; asked < FURTHER_MAX && isShown.current; asked++) {
+        page = await get<Page>("jobs", { ...query, cursor: page.cursor });
+        if (page.items.length > 0 || page.cursor === undefined) break;
+      }
       setFurther({ ...page, items: [...(further?.items ?? []), ...page.items] });
     } catch (error) {
       say(String(error), { isBad: true });
@@ -98,7 +107,7 @@ function Found({ wanted, chosen, choose }: FoundProps): JSX.Element {
                 <span class="note">{many(items.length, "job")} shown</span>
                 {cursor !== undefined && (
                   <button type="button" class="push" disabled={isLooking} onClick={() => void look(cursor)}>
-                    {items.length === 0 ? "Look further" : "More"}
+                    {isLooking ? "Looking…" : items.length === 0 ? "Look further" : "More"}
                   </button>
                 )}
               </footer>

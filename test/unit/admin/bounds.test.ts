@@ -92,6 +92,7 @@ const LOOKS = [
   "/jobs?route=reports.monthly",
   "/jobs?key=k50",
   "/jobs?text=nothing-has-this",
+  "/jobs?text=nothing-has-this&queue=outbox%2Ffake",
   "/jobs?tag=none",
   "/jobs?limit=200",
   "/jobs/zzzzzzz",
@@ -134,6 +135,21 @@ withServer("redis-server", () => {
     const many = await cost(apis.get("many"));
     expect(few).toBeLessThanOrEqual(BOUND);
     expect(many).toBeLessThanOrEqual(BOUND);
+  });
+
+  test("all dead letters are counted before they are run again, in no more commands for 100,000 than for 100", async () => {
+    const cost = async (api: AdminApi | undefined): Promise<{ count: number; commands: number }> => {
+      if (api === undefined) throw new Error("not filled");
+      const before = await commands(api);
+      const body = { action: "retry", filter: {}, dryRun: true };
+      const answer = await api.done("POST", "/bulk", body);
+      expect(answer.cursor).toBeUndefined();
+      return { count: answer.count, commands: (await commands(api)) - before };
+    };
+    expect(await cost(apis.get("few"))).toMatchObject({ count: sizes.few });
+    const { count, commands: asked } = await cost(apis.get("many"));
+    expect(count).toBe(MANY);
+    expect(asked).toBeLessThanOrEqual(BOUND);
   });
 
   test("each route that looks is among them", async () => {
