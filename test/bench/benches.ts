@@ -2,6 +2,7 @@
 
 import { backends } from "./backends/backends.ts";
 import { bus } from "./bus/bus.ts";
+import { dashboard } from "./dashboard/dashboard.ts";
 import { durability } from "./durability/durability.ts";
 import { flood } from "./flood/flood.ts";
 import { kills } from "./kills/kills.ts";
@@ -27,4 +28,5 @@ export const BENCHES: Readonly<Record<string, (options: BenchOptions) => Promise
   kills,
   bus,
   backends,
+  dashboard,
 };

@@ -4,7 +4,17 @@ import { execFileSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 
-const PEERS = ["hubot", "bullmq", "groupmq", "ioredis", "socket.io", "@socket.io/redis-streams-adapter", "better-sse"];
+const PEERS = [
+  "hubot",
+  "bullmq",
+  "groupmq",
+  "ioredis",
+  "socket.io",
+  "@socket.io/redis-streams-adapter",
+  "better-sse",
+  "@bull-board/api",
+  "@bull-board/express",
+];
 
 /** So that `npm ci` of the project stays small. */
 export function installPeers(): void {

@@ -6,6 +6,7 @@ import { createRequire } from "node:module";
 import type { Download, Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { Browsing, eventually, goTo, Shop, TOKENS } from "../support/dashboard.ts";
+import { AT_FIRST, dashboardPages } from "../support/dashboard-pages.ts";
 import { withServer } from "../support/redis.ts";
 
 const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
@@ -26,7 +27,6 @@ const PAGES = [
   { at: "nowhere", heading: "No such page", shows: "There is nothing at this address" },
 ] as const;
 
-/** Rules that what is shown breaks, with where. */
 /** The proxy is played by the browser: it says itself who looks. */
 const BEHIND_PROXY = {
   ANTIPHON_ADMIN_TRUSTED_PROXIES: "127.0.0.1",
@@ -34,6 +34,7 @@ const BEHIND_PROXY = {
   ANTIPHON_ADMIN_PROXY_SIGN_OUT: "/oauth2/sign_out",
 };
 
+/** Rules that what is shown breaks, with where. */
 async function flaws(page: Page): Promise<string[]> {
   return await page.evaluate(`${AXE};axe.run(document, { resultTypes: ["violations"] }).then(({ violations }) =>
     violations.map(({ id, nodes }) => id + ": " + nodes.slice(0, 2).map(({ html }) => html.slice(0, 160)).join(" and ")))`);
@@ -108,7 +109,6 @@ withServer("chromium", () => {
     expect(problems).toEqual([]);
   });
 
-  test("the charts have a past when the page is opened, and go on by themselves", async () => {
   test("whom a proxy logs in is shown as that, asked to log in there again when that has ended, and signed out there", async () => {
     const bob = { "x-forwarded-user": "bob", "x-forwarded-groups": "ops" };
     const { page } = await browsing.look(shop, { extraHTTPHeaders: bob });
@@ -127,6 +127,7 @@ withServer("chromium", () => {
     await eve.page.getByRole("alert").getByText("gives no role to eve").waitFor();
   });
 
+  test("the charts have a past when the page is opened, and go on by themselves", async () => {
     const first = await browsing.look(shop, { role: "viewer" });
     const clock = first.page.locator("main time").first();
     await clock.waitFor();
@@ -160,6 +161,35 @@ withServer("chromium", () => {
     );
     expect(refused).toBe(403);
     expect(problems).toEqual([]);
+  });
+
+  test("each page asks the API for what the list of pages says, and for nothing else", async () => {
+    const { page } = await browsing.look(shop, { role: "viewer", at: "nowhere" });
+    const asked: string[] = [];
+    page.on("request", (request) => {
+      const { pathname, search } = new URL(request.url());
+      if (pathname.startsWith("/api/")) asked.push(`${pathname.slice("/api/".length)}${search}`);
+    });
+    const pages = dashboardPages({ queue: "default", job: deadId, schedule: "mail.digest" });
+    const reached = pages.map(({ at }) => at.split(/[/?]/)[0]);
+    expect(
+      PAGES.map(({ at }) => at.split(/[/?]/)[0]).filter((at) => at !== "nowhere" && !reached.includes(at)),
+    ).toEqual([]);
+    await page.reload();
+    await eventually(() => AT_FIRST.every((path) => asked.includes(path)), "what is asked at first");
+    let before: readonly string[] = AT_FIRST;
+    for (const { at, asks } of pages) {
+      asked.length = 0;
+      await goTo(page, at);
+      // The page that knows how it stands from the stream has nothing to ask.
+      if (at !== "")
+        await eventually(() => asks.every((path) => asked.includes(path)), `${at} asks for ${asks.join()}`);
+      expect(
+        asked.filter((path) => ![...asks, ...before].includes(path)),
+        at,
+      ).toEqual([]);
+      before = asks;
+    }
   });
 
   test("each thread of a worker says what it runs and for how long, or that it is idle", async () => {

@@ -31,6 +31,8 @@ export interface ModeOptions extends Surroundings {
   readonly nodeOptions?: readonly string[];
   /** The folder of handlers, if not those of the flood. */
   readonly handlers?: string;
+  /** Settings besides those that all have. */
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 export interface Mode {
@@ -41,7 +43,7 @@ export interface Mode {
 
 /** Resolves when the process says that it serves. */
 export async function startMode(mode: "worker" | "master", options: ModeOptions): Promise<Mode> {
-  const { redisUrl, tallyPort, chatPort, cwd, nodeOptions = [], handlers = HANDLERS } = options;
+  const { redisUrl, tallyPort, chatPort, cwd, nodeOptions = [], handlers = HANDLERS, env = {} } = options;
   const started = new Started({
     args: [...nodeOptions, ENTRY, mode],
     cwd,
@@ -58,6 +60,7 @@ export async function startMode(mode: "worker" | "master", options: ModeOptions)
       LOG_FORMAT: "json",
       NODE_ENV: "production",
       BENCH_TALLY: String(tallyPort),
+      ...env,
     },
   });
   const line = await started.line(/"process\.started"/);
