@@ -14,6 +14,7 @@ const PIECES: readonly (() => Promise<unknown>)[] = [
   () => import("../broker/doctor.ts"),
   () => import("./api.ts"),
   () => import("./api-bot.ts"),
+  () => import("./api-workers.ts"),
   () => import("./access/plugin.ts"),
   () => import("./routes-jobs.ts"),
   () => import("./app.ts"),

@@ -5,7 +5,7 @@ import { Type } from "typebox";
 import { readVitals, type Vitals } from "../broker/vitals.ts";
 import type { WorkerInfo } from "../queue/queue.ts";
 import { Done, PageQuery, pageOf } from "./api.ts";
-import { Run, Worker } from "./api-bot.ts";
+import { Run, Worker } from "./api-workers.ts";
 import { change, look } from "./declared.ts";
 import { pageOfList } from "./paging.ts";
 import type { ApiParts } from "./parts.ts";

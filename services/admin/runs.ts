@@ -8,7 +8,7 @@ import { readVitals } from "../broker/vitals.ts";
 import { listedOf } from "../queue/listed.ts";
 import { workQueues } from "../queue/looking.ts";
 import { LIMIT } from "./api.ts";
-import type { Run } from "./api-bot.ts";
+import type { Run } from "./api-workers.ts";
 import { iso } from "./shapes.ts";
 
 /** By how much two readings of the server's clock may differ. */

@@ -3,7 +3,8 @@
 import type { KeyView } from "../broker/key-view.ts";
 import type { HistoryEntry, ListedOne, QueueDepth, QueueInfo, ScheduleInfo, WorkerInfo } from "../queue/queue.ts";
 import type { HistoryRow, Job, Keys, Queue } from "./api.ts";
-import type { Schedule, Worker } from "./api-bot.ts";
+import type { Schedule } from "./api-bot.ts";
+import type { Worker } from "./api-workers.ts";
 
 const EXCERPT_CHARS = 400;
 

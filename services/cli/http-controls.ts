@@ -22,7 +22,7 @@ import type {
 } from "../queue/queue.ts";
 import type { Edited } from "../broker/jobs.ts";
 import type { Job, JobStory, Queue as QueueRow } from "../admin/api.ts";
-import type { Worker } from "../admin/api-bot.ts";
+import type { Worker } from "../admin/api-workers.ts";
 import { systemClock } from "../runtime/clock.ts";
 import { hasCode } from "../runtime/errors.ts";
 import { type Duration, durationMs } from "../sdk/duration.ts";

@@ -1,7 +1,8 @@
 // From what the admin API answers to what the queue client tells: texts become dates again.
 
 import type { HistoryRow, Job, JobStory, Queue } from "../admin/api.ts";
-import type { Schedule, Worker } from "../admin/api-bot.ts";
+import type { Schedule } from "../admin/api-bot.ts";
+import type { Worker } from "../admin/api-workers.ts";
 import type {
   HistoryEntry,
   Limits,

@@ -1,7 +1,7 @@
 // What the threads of workers do: the runs that they have, and those that have none.
 
 import type { JSX } from "preact";
-import type { Run, Thread, Worker } from "../../admin/api-bot.ts";
+import type { Run, Thread, Worker } from "../../admin/api-workers.ts";
 import { perform } from "../act.ts";
 import { part } from "../ask.ts";
 import { confirm } from "../dialog.tsx";

@@ -1,7 +1,7 @@
 // Workers: which there are, what each has in hand, what runs at this moment and in which thread.
 
 import type { JSX } from "preact";
-import type { Run, Worker } from "../../admin/api-bot.ts";
+import type { Run, Worker } from "../../admin/api-workers.ts";
 import { act, perform } from "../act.ts";
 import { part } from "../ask.ts";
 import { confirm } from "../dialog.tsx";
