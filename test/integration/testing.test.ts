@@ -108,7 +108,11 @@ async function realWorker(): Promise<World> {
   return {
     say: async (who, text) => {
       const token = { ann: "a1", bob: "b1" }[who];
-      await send("/chat/ops/messages", JSON.stringify({ text }), { authorization: `Bearer ${token}` });
+      const line = JSON.stringify({ text });
+      // A worker that has lost Redis for a moment refuses with 503: then it is said again.
+      const isTaken = async (): Promise<boolean> =>
+        (await send("/chat/ops/messages", line, { authorization: `Bearer ${token}` })) === 202;
+      await waitFor(isTaken, { timeoutMs: 60_000, what: `"${text}" is taken` });
     },
     post: (path, body) => {
       const way = { header: "x-signature", format: "hex" } as const;
