@@ -2,9 +2,7 @@
 
 import type { Adapter, AdapterManifest, AdapterSurroundings } from "../sdk/adapter.ts";
 import { AntiphonError } from "../runtime/errors.ts";
-import { FakeAdapter } from "./fake/adapter.ts";
 import { FAKE, parseFakeUrl } from "./fake/manifest.ts";
-import { IrcAdapter } from "./irc/adapter.ts";
 import { IRC } from "./irc/manifest.ts";
 import { WEB } from "./web/manifest.ts";
 
@@ -14,12 +12,16 @@ export interface AdapterKind {
   readonly create?: (around: AdapterSurroundings) => Adapter | Promise<Adapter>;
 }
 
+/** Clients are loaded where they are made: workers need none, and a master only what it is configured for. */
 export const BUILT_IN: Readonly<Record<string, AdapterKind>> = {
   web: { manifest: WEB },
-  irc: { manifest: IRC, create: (around) => new IrcAdapter(around) },
+  irc: { manifest: IRC, create: async (around) => new (await import("./irc/adapter.ts")).IrcAdapter(around) },
   fake: {
     manifest: FAKE,
-    create: ({ settings, clock, random }) => new FakeAdapter({ address: parseFakeUrl(settings["url"]), clock, random }),
+    create: async ({ settings, clock, random }) => {
+      const { FakeAdapter } = await import("./fake/adapter.ts");
+      return new FakeAdapter({ address: parseFakeUrl(settings["url"]), clock, random });
+    },
   },
 };
 

@@ -2,9 +2,9 @@
 // its schemas, for those who may.
 
 import { type FastifyInstance, type FastifyPluginAsync, fastify } from "fastify";
+import { lazyCompilers } from "../http/compilers.ts";
 import { answerErrors, type Statuses } from "../http/errors.ts";
 import type { Audit } from "./audit.ts";
-import { lazyCompilers } from "./compilers.ts";
 import { describeRoutes, documentRoute } from "./openapi.ts";
 import type { ApiParts } from "./parts.ts";
 import { botRoutes } from "./routes-bot.ts";

@@ -1,8 +1,9 @@
 // The bus' door for Node's own HTTP server and for everything that stands on it: which face a path belongs to.
 
-import { type IncomingMessage, ServerResponse } from "node:http";
+import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import type { Random } from "../runtime/clock.ts";
+import { nodeHttp } from "../runtime/node-http.ts";
 import type { BusRequest, BusRules } from "../sdk/bus.ts";
 import type { Emit } from "../telemetry/events.ts";
 import { answer, answerAs, answerError, corsHeaders, extraHeaders, type Headers, refusalOf } from "./answer.ts";
@@ -99,7 +100,7 @@ export class Handler {
     try {
       await this.#webSockets?.accept({ request, socket, head });
     } catch (error) {
-      const response = new ServerResponse(raw);
+      const response = new (nodeHttp().ServerResponse)(raw);
       response.shouldKeepAlive = false;
       response.assignSocket(socket);
       response.once("finish", () => socket.end());

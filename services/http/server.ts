@@ -7,6 +7,7 @@ import { type Clock, type Random, systemClock } from "../runtime/clock.ts";
 import type { Part } from "../runtime/part.ts";
 import { portProblem } from "../runtime/port-problem.ts";
 import type { Emit } from "../telemetry/events.ts";
+import { lazyCompilers } from "./compilers.ts";
 import { answerClientError, answerErrors } from "./errors.ts";
 
 export interface HttpServerOptions {
@@ -60,6 +61,7 @@ export class HttpServer implements Part {
       keepAliveTimeout: KEEP_ALIVE_MS,
       requestTimeout: REQUEST_MS,
       routerOptions: { ignoreTrailingSlash: true, maxParamLength: PARAM_CHARS_MAX },
+      schemaController: { compilersFactory: lazyCompilers() },
       http: { highWaterMark: HIGH_WATER_BYTES, noDelay: true },
       clientErrorHandler: answerClientError,
       frameworkErrors: (error, _request, reply) => {

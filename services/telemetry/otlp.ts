@@ -2,10 +2,10 @@
 // the process ends. A collector that is slow or away holds up nobody but its own queue.
 // https://opentelemetry.io/docs/specs/otlp/#otlphttp
 
-import { Agent as HttpAgent, request as httpRequest } from "node:http";
-import { Agent as HttpsAgent, request as httpsRequest } from "node:https";
+import type { Agent } from "node:http";
 import { backoffMs } from "../runtime/backoff.ts";
 import type { Clock, Random } from "../runtime/clock.ts";
+import { nodeHttp, nodeHttps } from "../runtime/node-http.ts";
 
 export interface OtlpOptions {
   readonly url: string;
@@ -23,6 +23,8 @@ const PAUSE_MS_MAX = 30_000;
 /** That a repeat may help is said for these alone. */
 const RETRIED: readonly number[] = [429, 502, 503, 504];
 
+type Protocol = ReturnType<typeof nodeHttp | typeof nodeHttps>;
+
 interface Answer {
   /** Undefined: it was taken. */
   readonly problem?: string;
@@ -33,14 +35,17 @@ interface Answer {
 export class OtlpSender {
   readonly #options: OtlpOptions;
   readonly #url: URL;
-  readonly #agent: HttpAgent;
+  /** node:http or node:https. */
+  readonly #protocol: Protocol;
+  readonly #agent: Agent;
   readonly #ended = new AbortController();
 
   constructor(options: OtlpOptions) {
     this.#options = options;
     this.#url = new URL(options.url);
     const keep = { keepAlive: true, maxSockets: 1 };
-    this.#agent = this.#url.protocol === "https:" ? new HttpsAgent(keep) : new HttpAgent(keep);
+    this.#protocol = this.#url.protocol === "https:" ? nodeHttps() : nodeHttp();
+    this.#agent = new this.#protocol.Agent(keep);
   }
 
   /** Its host, which is no secret. */
@@ -71,17 +76,22 @@ export class OtlpSender {
 
   #post(body: Uint8Array): Promise<Answer> {
     const signal = AbortSignal.any([this.#ended.signal, AbortSignal.timeout(ANSWER_MS)]);
-    const send = this.#url.protocol === "https:" ? httpsRequest : httpRequest;
     const headers = {
       ...this.#options.headers,
       "content-type": "application/x-protobuf",
       "content-length": String(body.byteLength),
     };
     return new Promise((resolve) => {
-      const request = send(this.#url, { method: "POST", headers, agent: this.#agent, signal }, (response) => {
-        response.on("error", (error) => resolve({ problem: error.message, mayPass: true }));
-        response.resume().on("end", () => resolve(answerOf(response.statusCode ?? 0, response.headers["retry-after"])));
-      });
+      const request = this.#protocol.request(
+        this.#url,
+        { method: "POST", headers, agent: this.#agent, signal },
+        (response) => {
+          response.on("error", (error) => resolve({ problem: error.message, mayPass: true }));
+          response
+            .resume()
+            .on("end", () => resolve(answerOf(response.statusCode ?? 0, response.headers["retry-after"])));
+        },
+      );
       request.on("error", (error) => resolve({ problem: problemOf(error), mayPass: true }));
       request.end(body);
     });

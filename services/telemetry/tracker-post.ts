@@ -1,7 +1,6 @@
 // Error trackers that reports are posted to: Sentry's protocol, OTLP's logs, and plain JSON.
 
-import { request as httpRequest } from "node:http";
-import { request as httpsRequest } from "node:https";
+import { nodeHttp, nodeHttps } from "../runtime/node-http.ts";
 import type { ErrorReport } from "../sdk/error-report.ts";
 import type { Report } from "./report.ts";
 import { sentryRequest } from "./sentry.ts";
@@ -59,7 +58,7 @@ function jsonRequest(written: URL, report: Report, about: About): Outgoing {
 /** Never throws, never takes longer than it may. */
 function post({ url, headers, body }: Outgoing, stopping: AbortSignal): Promise<Answer> {
   const signal = AbortSignal.any([stopping, AbortSignal.timeout(ANSWER_MS)]);
-  const send = url.protocol === "https:" ? httpsRequest : httpRequest;
+  const { request: send } = url.protocol === "https:" ? nodeHttps() : nodeHttp();
   return new Promise((resolve) => {
     const all = { ...headers, "content-length": String(Buffer.byteLength(body)) };
     const request = send(url, { method: "POST", headers: all, agent: false, signal }, (response) => {

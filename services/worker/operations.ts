@@ -1,7 +1,7 @@
 // `ctx.jobs`, `ctx.queues` and `ctx.schedules`: the queue client over the thread's own connection. Not fenced: an operator's
 // hand, and no effect, but for a schedule that is run now.
 
-import { DEFAULT_LIMITS, Queue } from "../queue/queue.ts";
+import type { Queue } from "../queue/queue.ts";
 import type { JobsChosen, Jobs, QueueControls } from "../sdk/operations.ts";
 import type { ScheduleControls } from "../sdk/schedules.ts";
 import { untilAnswered } from "./patience.ts";
@@ -52,28 +52,31 @@ export function schedulesOf(run: RouteRun, track: Track): ScheduleControls {
 async function runSchedule(run: RouteRun, schedule: string): Promise<{ readonly id: string }> {
   const id = run.effectId({ operation: "enqueue", target: `schedule ${schedule}`, content: "" });
   const { parts, patience } = run.underway;
-  const prepared = await untilAnswered(patience, () => queueOf(parts).schedules.prepareRun(schedule));
+  const prepared = await untilAnswered(patience, async () => (await queueOf(parts)).schedules.prepareRun(schedule));
   return { id: await run.write({ kind: "child", id, ...prepared }) };
 }
 
 function caller(run: RouteRun, track: Track): <T>(work: (queue: Queue) => Promise<T>) => Promise<T> {
   const { parts, patience } = run.underway;
-  return (work) => track(() => untilAnswered(patience, () => work(queueOf(parts))));
+  return (work) => track(() => untilAnswered(patience, async () => work(await queueOf(parts))));
 }
 
-const queues = new WeakMap<ThreadParts, Queue>();
+const queues = new WeakMap<ThreadParts, Promise<Queue>>();
 
 /** One per thread: it remembers which routes there are. */
-function queueOf(parts: ThreadParts): Queue {
-  const known = queues.get(parts);
-  if (known !== undefined) return known;
-  const { broker, clock, random } = parts;
+function queueOf(parts: ThreadParts): Promise<Queue> {
+  const known = queues.get(parts) ?? openQueue(parts);
+  queues.set(parts, known);
+  return known;
+}
+
+/** Loaded here: most handlers never look at queues, and every thread would hold some thirty modules for it. */
+async function openQueue({ broker, clock, random }: ThreadParts): Promise<Queue> {
+  const { DEFAULT_LIMITS, Queue } = await import("../queue/queue.ts");
   // It enqueues nothing and awaits no results: those have their own ways in a run.
   const limits = DEFAULT_LIMITS;
   const subscriber = (): never => {
     throw new Error("a run awaits no results");
   };
-  const queue = new Queue({ ...broker, subscriber, middleware: [], limits, clock, random }, async () => {});
-  queues.set(parts, queue);
-  return queue;
+  return new Queue({ ...broker, subscriber, middleware: [], limits, clock, random }, async () => {});
 }

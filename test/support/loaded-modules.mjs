@@ -1,12 +1,16 @@
-// Preloaded: at its end each thread says which of our files and of OpenTelemetry's it has loaded.
+// Preloaded: at its end each thread says which of our files and of whose packages it has loaded, and whether it has loaded
+// node:http as an ES module, which is dear (see runtime/node-http.ts).
 
 import { registerHooks } from "node:module";
 import { writeSync } from "node:fs";
 
+const PACKAGE = /.*\/node_modules\/((?:@[^/]+\/)?[^/]+)\/.*/;
 const loaded = new Set();
 registerHooks({
   load: (url, context, next) => {
-    if (/opentelemetry|services/.test(url)) loaded.add(url);
+    if (/services/.test(url)) loaded.add(url);
+    if (PACKAGE.test(url)) loaded.add(url.replace(PACKAGE, "package:$1"));
+    if (url === "node:http" && context.conditions.includes("import")) loaded.add("import:node:http");
     return next(url, context);
   },
 });

@@ -1,5 +1,5 @@
 // Compiles the schemas of a route at its first request, and not those of all routes when the app is made: that would hold the main
-// thread of a master for longer than a Lease bears.
+// thread of a master for longer than a Lease bears. A server whose routes have none does not even load the compilers.
 
 import { createRequire } from "node:module";
 import type { FastifyServerOptions } from "fastify";
