@@ -36,6 +36,8 @@ const MIB = 1024 ** 2;
 const CLOCK_MS_MAX = 1_000;
 const ANSWER_MS_MAX = 20;
 const PINGS = 5;
+/** Commands that are named. The remedy allows all of them. */
+const DENIED_MAX = 12;
 
 /** Rejects when the server does not answer. */
 export async function environmentOf(options: EnvironmentOptions): Promise<Check[]> {
@@ -43,13 +45,15 @@ export async function environmentOf(options: EnvironmentOptions): Promise<Check[
   const [fitness, ...perServer] = await Promise.all([
     checkServer(client),
     ...serversOf(client).map(async (server): Promise<Check[]> => {
-      const facts = await factsOf(server, durability);
+      const facts = await factsOf(server, durability).catch(refusedNothing);
+      // What its user lacks is all that there is to say.
+      if (facts === undefined) return [await permissions(server, options)];
       return [
         await persistence(server, facts),
         replicas(facts),
         memory(facts),
         connections(facts),
-        ...(await times(server, options.clock)),
+        ...((await times(server, options.clock).catch(refusedNothing)) ?? []),
         await permissions(server, options),
       ];
     }),
@@ -231,7 +235,9 @@ async function permissions(server: Redis, { keys, durability }: EnvironmentOptio
     return { name, state: "unknown", detail: "The user may not ask for its own permissions (ACL DRYRUN)." };
   const { user, denied, rules } = found;
   if (denied.length === 0) return { name, state: "ok", detail: `user ${user}` };
-  const detail = `The user ${user} may not run, on keys and channels of ${keys.tag}: ${denied.join(", ")}.`;
+  const others = denied.length > DENIED_MAX ? ` and ${denied.length - DENIED_MAX} others` : "";
+  const which = `${denied.slice(0, DENIED_MAX).join(", ")}${others}`;
+  const detail = `The user ${user} may not run, on keys and channels of ${keys.tag}: ${which}.`;
   const remedy = `ACL SETUSER ${user} ${rules.join(" ")}`;
   return { name, state: "problem", detail, remedy };
 }

@@ -94,6 +94,15 @@ withServer("redis-server", () => {
     expect([code, problems]).toEqual([1, ""]);
     expect(out).toMatch(/^Redis, permissions: problem\. .*smembers.* Remedy: ACL SETUSER bot \+.*smembers/m);
     expect(out).toMatch(/^Nothing else can be looked at as long as Redis answers: NOPERM .*$/m);
+    await client.call("ACL", "SETUSER", "bot", "on", ">pw", "-@all", "+ping", "+acl");
+    const blind = doctorOf(server.url.replace("//", "//bot:pw@"));
+    await client.call("ACL", "DELUSER", "bot");
+    expect(blind.code).toBe(1);
+    expect(blind.out).toMatch(/^Redis, server: problem\. Its user may not run INFO\. Remedy: grant it \+info/m);
+    expect(blind.out).toMatch(
+      /^Redis, permissions: problem\. .* and \d+ others\. Remedy: ACL SETUSER bot .*\+evalsha/m,
+    );
+    expect(blind.out).toMatch(/^Nothing else can be looked at/m);
   });
 
   test("says what is wrong and ends with 1; mends it when told to, and ends with 0", async () => {
