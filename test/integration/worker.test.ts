@@ -51,7 +51,7 @@ test("what a delivery stored is read by the next one of its key", async () => {
 test("a large body and a delayed delivery arrive", async () => {
   await lab.work();
   const large = "x".repeat(100_000);
-  await lab.enqueue("note", "later", { delayMs: 300 });
+  await lab.enqueue("note", "later", { delayMs: 5_000 });
   await lab.enqueue("note", large);
   await said(`note ${large}`);
   expect(times("note later")).toBe(0);

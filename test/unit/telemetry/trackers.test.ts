@@ -173,7 +173,7 @@ describe("a tracker in trouble", () => {
     const { emit, close } = reporting();
     const started = performance.now();
     for (let index = 0; index < 1000; index++) emit("run.failed", failed({ route: `r.r${index}` }));
-    expect(performance.now() - started).toBeLessThan(1000);
+    expect(performance.now() - started).toBeLessThan(5_000);
     await waitFor(() => told.some(({ name }) => name === "tracker.dropped"));
     const closing = performance.now();
     await close();

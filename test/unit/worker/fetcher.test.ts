@@ -17,6 +17,8 @@ let fetcher: Fetcher;
 let serverClock: ServerClock;
 
 const claims = { take: (take: TakeOptions) => (takes.push(take), reply(take)) } as unknown as Claims;
+/** Untold, it would look after five seconds. */
+const SOON_MS = 4_000;
 /** The server's clock is an hour before this machine's. */
 const SERVER_AHEAD_MS = 3_600_000;
 const serverNow = (): number => Date.now() + SERVER_AHEAD_MS;
@@ -91,7 +93,7 @@ test("the bell wakes it at once", async () => {
   const before = performance.now();
   fetcher.wake();
   await waitFor(() => takes.length === 2);
-  expect(performance.now() - before).toBeLessThan(500);
+  expect(performance.now() - before).toBeLessThan(SOON_MS);
 });
 
 test("a bell that overtakes the reply of a take is not lost", async () => {
@@ -104,7 +106,7 @@ test("a bell that overtakes the reply of a take is not lost", async () => {
   const before = performance.now();
   for (const take of underWay) fetcher.got(claims, take, nothing());
   await waitFor(() => takes.length === 2);
-  expect(performance.now() - before).toBeLessThan(500);
+  expect(performance.now() - before).toBeLessThan(SOON_MS);
 });
 
 test("it wakes when the next delivery is due", async () => {
@@ -114,7 +116,7 @@ test("it wakes when the next delivery is due", async () => {
   fetcher.due(serverNow() + 100);
   await waitFor(() => takes.length === 2);
   expect(performance.now() - before).toBeGreaterThan(80);
-  expect(performance.now() - before).toBeLessThan(500);
+  expect(performance.now() - before).toBeLessThan(SOON_MS);
 });
 
 test("a server that set its clock back is not asked without end", async () => {
@@ -136,5 +138,5 @@ test("quiet, it asks for nothing until it is told to go on", async () => {
   const before = performance.now();
   fetcher.resume();
   await waitFor(() => takes.length === 1);
-  expect(performance.now() - before).toBeLessThan(500);
+  expect(performance.now() - before).toBeLessThan(SOON_MS);
 });
