@@ -63,11 +63,14 @@ export class RedisBackend implements Backend {
   readonly unavailable = "REDIS_UNAVAILABLE";
   readonly #options: RedisBackendOptions;
   readonly #bells = new Map<string, Promise<unknown>>();
+  /** How the names of all bells begin. */
+  readonly #ours: Buffer;
   #onBell: OnBell | undefined;
   #onGap: (() => void) | undefined;
 
   constructor(options: RedisBackendOptions) {
     this.#options = options;
+    this.#ours = Buffer.from(options.keys.busBells);
   }
 
   async start(on: { readonly bell: OnBell; readonly gap: () => void }): Promise<void> {
@@ -187,7 +190,18 @@ export class RedisBackend implements Backend {
     return this.#read(channel, [command, from, to], limit);
   }
 
-  readonly #onRung = (_bell: Buffer, rung: Buffer): void => {
+  /** Others may listen on the same connection. */
+  readonly #onRung = (bell: Buffer, rung: Buffer): void => {
+    if (!bell.subarray(0, this.#ours.length).equals(this.#ours)) return;
+    try {
+      this.#hear(rung);
+    } catch {
+      // Nobody knows what it was to tell: what is stored does.
+      this.#onGap?.();
+    }
+  };
+
+  #hear(rung: Buffer): void {
     const end = rung.indexOf(LF);
     const head = rung.toString("utf8", 0, end);
     const first = head.indexOf("|");
@@ -198,7 +212,7 @@ export class RedisBackend implements Backend {
     const payload = Buffer.from(rung.subarray(end + 1));
     const message = new BusMessage(position, payload, Number(head.slice(second + 1, third)));
     this.#onBell?.(head.slice(third + 1), position, message);
-  };
+  }
 
   /** The subscriber is back: messages may have passed meanwhile. */
   readonly #onReady = (): void => {

@@ -169,7 +169,12 @@ export class Keys {
 
   /** Doorbell number `n` (0–63) of the bus. */
   busBell(n: number): string {
-    return `${this.tag}:bus:d:${this.database}:${n}`;
+    return `${this.busBells}${n}`;
+  }
+
+  /** How all of them begin. */
+  get busBells(): string {
+    return `${this.tag}:bus:d:${this.database}:`;
   }
 }
 

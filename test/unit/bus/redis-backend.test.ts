@@ -3,10 +3,11 @@
 import { afterEach, describe, expect, it } from "vitest";
 import { type PublishCall, RETENTION } from "../../../services/bus/backend.ts";
 import { RedisBackend } from "../../../services/bus/redis-backend.ts";
-import { closeRedis, openRedis } from "../../../services/redis/connect.ts";
-import { Keys } from "../../../services/redis/keys.ts";
+import { closeRedis, openRedis, type RedisClient } from "../../../services/redis/connect.ts";
+import { bellOf, Keys } from "../../../services/redis/keys.ts";
 import { randomId } from "../../../services/runtime/ids.ts";
 import { eachServer } from "../../support/redis.ts";
+import { waitFor } from "../../support/wait-for.ts";
 
 const CHANNEL = "/c";
 const closers: (() => Promise<unknown>)[] = [];
@@ -15,9 +16,14 @@ afterEach(async () => {
   for (const close of closers.splice(0)) await close();
 });
 
+function connect(url: string, purpose: "commands" | "subscriber"): RedisClient {
+  const client = openRedis({ url, name: "backend", purpose, onState: () => {} });
+  closers.push(() => closeRedis(client));
+  return client;
+}
+
 function open(url: string): RedisBackend {
-  const commands = openRedis({ url, name: "backend", purpose: "commands", onState: () => {} });
-  closers.push(() => closeRedis(commands));
+  const commands = connect(url, "commands");
   return new RedisBackend({ commands, subscriber: commands, keys: new Keys(`b${randomId()}`, 0), idSeed: "zero" });
 }
 
@@ -58,6 +64,34 @@ eachServer((_server, getUrl) => {
       expect(offsets).toEqual(Array.from({ length: 208 }, (_, index) => index + 1));
       expect((await backend.after(CHANNEL, 80, 300)).messages).toHaveLength(128);
       expect((await backend.after(CHANNEL, 80, 50)).messages).toHaveLength(50);
+    });
+  });
+
+  describe("hearing from Redis", () => {
+    it("leaves alone what is said to others on its connection, and reads again after what nobody understands", async () => {
+      const [commands, subscriber] = [connect(getUrl(), "commands"), connect(getUrl(), "subscriber")];
+      const keys = new Keys(`b${randomId()}`, 0);
+      const backend = new RedisBackend({ commands, subscriber, keys, idSeed: "zero" });
+      const heard: string[] = [];
+      let gaps = 0;
+      await backend.start({
+        bell: (_channel, _position, message) => void heard.push(String(message?.data)),
+        gap: () => void gaps++,
+      });
+      closers.push(() => backend.stop());
+      await waitFor(() => backend.hears);
+      await backend.listen(CHANNEL);
+      await subscriber.ssubscribe(keys.looks());
+      const before = gaps;
+      const broken = Buffer.from("1|e|1|/c\n\u0001{");
+      await commands.spublish(keys.looks(), broken);
+      await backend.publish(call(1, ["a"]));
+      await waitFor(() => heard.length === 1);
+      expect(gaps).toBe(before);
+      await commands.spublish(keys.busBell(bellOf(CHANNEL)), broken);
+      await backend.publish(call(2, ["b"]));
+      await waitFor(() => heard.length === 2);
+      expect([heard, gaps]).toEqual([["a", "b"], before + 1]);
     });
   });
 
