@@ -5,7 +5,7 @@ const source = (path: string): string => new URL(`./services/${path}`, import.me
 // Hundreds of processes start in the tests: what one has compiled, the next ones read.
 process.env["NODE_COMPILE_CACHE"] ??= new URL("./node_modules/.cache/compiled", import.meta.url).pathname;
 
-// Tests mostly wait, so four files run side by side on two cores, and two of those that kill processes under load.
+// Tests mostly wait, so several files run side by side on two cores: fewer where whole bots run, two where they are killed.
 export default defineConfig({
   // The package's own name means its sources here; its exports are what `npm run build` makes of them.
   resolve: {
@@ -21,7 +21,7 @@ export default defineConfig({
   test: {
     reporters: ["default", "./test/support/missing-servers.ts"],
     setupFiles: ["./test/support/leaks.ts"],
-    testTimeout: 20_000,
+    testTimeout: 60_000,
     hookTimeout: 20_000,
     projects: [
       {
@@ -42,7 +42,7 @@ export default defineConfig({
         test: {
           name: "integration",
           include: ["test/integration/**/*.test.ts", "test/conformance/**/*.test.ts"],
-          maxWorkers: 4,
+          maxWorkers: 3,
           testTimeout: 180_000,
           hookTimeout: 60_000,
           sequence: { groupOrder: 1 },
