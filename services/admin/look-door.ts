@@ -7,9 +7,11 @@ import type { RedisClient } from "../redis/connect.ts";
 import type { Keys } from "../redis/keys.ts";
 import type { Clock } from "../runtime/clock.ts";
 import { AntiphonError, ERROR_TABLE } from "../runtime/errors.ts";
+import { addNewest } from "../runtime/newest.ts";
 import type { Part } from "../runtime/part.ts";
+import { processName } from "../runtime/process-name.ts";
 import { VERSION } from "../runtime/version.ts";
-import { type Answered, type Asked, type LookConfig, nameOfThis, sealOf } from "./look-words.ts";
+import { type Answered, type Asked, type LookConfig, sealOf } from "./look-words.ts";
 import type { Looks } from "./looks.ts";
 
 export interface LookDoorOptions {
@@ -46,7 +48,7 @@ interface File {
 
 export class LookDoor implements Part {
   readonly name = "look door";
-  readonly process = nameOfThis();
+  readonly process = processName();
   readonly #options: LookDoorOptions;
   readonly #seal: ReturnType<typeof sealOf>;
   readonly #channel: Buffer;
@@ -119,8 +121,7 @@ export class LookDoor implements Part {
   /** Somebody who cannot read it may say it again. */
   #isOld({ id }: Asked): boolean {
     if (this.#heard.has(id)) return true;
-    this.#heard.add(id);
-    for (const oldest of this.#heard) if (this.#heard.size > HEARD_MAX) this.#heard.delete(oldest);
+    addNewest(this.#heard, id, HEARD_MAX);
     return false;
   }
 

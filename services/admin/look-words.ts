@@ -2,7 +2,6 @@
 // those have who know the admins' tokens. Who can read Redis learns nothing of it, and who can write there is not heard.
 
 import { createCipheriv, createDecipheriv, randomBytes, scrypt } from "node:crypto";
-import { hostname } from "node:os";
 import type { Config } from "../config/config.ts";
 
 export type LookConfig = Pick<Config, "adminToken" | "adminTokens" | "namespace" | "dev">;
@@ -35,11 +34,6 @@ export interface Answered {
 export interface Word<T extends Asked | Answered> {
   readonly head: T;
   readonly bytes?: Buffer;
-}
-
-/** Every process of a bot listens here. */
-export function nameOfThis(): string {
-  return `${hostname()}:${process.pid}`;
 }
 
 const IV_BYTES = 12;

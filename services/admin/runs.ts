@@ -1,6 +1,7 @@
 // What runs: the claims as Redis has them, and in which thread each began, as its worker said last.
 
 import { type BrokerContext, serverNowMs } from "../broker/connection.ts";
+import { podOf } from "../broker/pods.ts";
 import { registeredWorkers } from "../broker/registered.ts";
 import { readRoutes } from "../broker/routes.ts";
 import { type FoundDelivery, searchDeliveries } from "../broker/search.ts";
@@ -36,7 +37,7 @@ export async function runPage(
     return {
       id,
       queue: name,
-      pod: worker.slice(0, worker.lastIndexOf(".")),
+      pod: podOf(worker),
       attempts,
       since: since.toISOString(),
       ms: Math.max(0, nowMs - since.getTime()),

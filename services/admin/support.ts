@@ -13,6 +13,7 @@ import { seats } from "../leader/seats.ts";
 import { environmentOf } from "../redis/environment.ts";
 import type { Clock } from "../runtime/clock.ts";
 import { withDeadline } from "../runtime/part.ts";
+import { processName } from "../runtime/process-name.ts";
 import { VERSION } from "../runtime/version.ts";
 import { maskOf } from "../telemetry/report.ts";
 import { samplesOf } from "../telemetry/samples.ts";
@@ -70,7 +71,7 @@ function about(clock: Clock): object {
     antiphon: VERSION,
     node: process.version,
     platform: `${process.platform} ${process.arch}`,
-    process: `${hostname()}:${process.pid}`,
+    process: processName(),
     upSeconds: Math.round(process.uptime()),
     memory: process.memoryUsage(),
     resources: process.resourceUsage(),

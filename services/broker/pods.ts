@@ -23,6 +23,11 @@ export interface Pod {
   readonly startedAtMs?: number;
 }
 
+/** A worker's id in one queue is its pod and something random. */
+export function podOf(wid: string): string {
+  return wid.slice(0, wid.lastIndexOf("."));
+}
+
 /** By their names. */
 export function podsOf(registered: readonly Registered[]): Pod[] {
   return [...Map.groupBy(registered, ({ pod }) => pod)]

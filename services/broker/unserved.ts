@@ -2,6 +2,7 @@
 
 import { type BrokerContext, translate } from "./connection.ts";
 import { ordersOf } from "./orders.ts";
+import { podOf } from "./pods.ts";
 import { queueNames } from "./registered.ts";
 
 export interface UnservedQueue {
@@ -27,7 +28,7 @@ export async function unservedQueues(context: BrokerContext): Promise<UnservedQu
         context.client.zrange(`${prefix}:wk`, String(nowMs), "+inf", "BYSCORE"),
       ]);
       const waiting = stored - dead - delayed + due;
-      const isServed = workers.some((wid) => orders.get(wid.slice(0, wid.lastIndexOf("."))) === undefined);
+      const isServed = workers.some((wid) => orders.get(podOf(wid)) === undefined);
       return isServed || waiting <= 0 ? [] : [{ queue, waiting }];
     });
     return (await Promise.all(looked)).flat();

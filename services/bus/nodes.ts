@@ -1,7 +1,6 @@
 // How the bus stands in every process that has work with it: each writes a snapshot into Redis every few seconds, which
 // expires; whoever looks reads those that are there. Processes whose bus nobody uses write nothing.
 
-import { hostname } from "node:os";
 import type { RedisClient } from "../redis/connect.ts";
 import type { Keys } from "../redis/keys.ts";
 import { loadScript, runScript, text } from "../redis/scripts.ts";
@@ -9,6 +8,7 @@ import type { Clock, Random } from "../runtime/clock.ts";
 import { randomId } from "../runtime/ids.ts";
 import { Loop } from "../runtime/loop.ts";
 import type { Part } from "../runtime/part.ts";
+import { processName } from "../runtime/process-name.ts";
 import { VERSION } from "../runtime/version.ts";
 import { type Diagnostics, diagnose, type Looking } from "./diagnostics.ts";
 import { REVOKED } from "./revocations.ts";
@@ -85,7 +85,7 @@ export class NodeReport implements Part {
   }
 
   #snapshot(): Omit<BusNode, "at"> {
-    const about = { id: this.#id, pod: `${hostname()}:${process.pid}`, version: VERSION };
+    const about = { id: this.#id, pod: processName(), version: VERSION };
     return { ...about, ...diagnose(this.#options, CHANNELS_MAX) };
   }
 }

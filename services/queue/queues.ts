@@ -6,6 +6,7 @@ import { queueDepth, type QueueDepth } from "../broker/depth.ts";
 import { figuresOf } from "../broker/figures.ts";
 import { queueLimitsOf, type QueueRates, setQueueLimits } from "../broker/limits.ts";
 import { pause, type Paused, pausesOf, resume } from "../broker/pauses.ts";
+import { podOf } from "../broker/pods.ts";
 import { queueNames, type RegisteredWorker, registeredWorkers } from "../broker/registered.ts";
 import { DEFAULT_POOL, servedAs } from "../broker/served.ts";
 import { isName } from "../redis/keys.ts";
@@ -95,7 +96,7 @@ export class Queues {
       queueLimitsOf(this.#context, name),
       figuresOf(this.#context, name),
     ]);
-    const workers = [...new Set(registered.map(({ wid }) => wid.slice(0, wid.lastIndexOf("."))))].sort();
+    const workers = [...new Set(registered.map(({ wid }) => podOf(wid)))].sort();
     const told = await Promise.all(pauses.map((one) => this.#told(one)));
     const { arrivalsPerSecond, oldestMs, meanRunMs } = figures;
     const rates = { arrivalsPerSecond, oldestMs, ...(meanRunMs !== null && { meanRunMs }) };

@@ -2,7 +2,7 @@
 
 import { type BrokerContext, translate } from "../broker/connection.ts";
 import { orderWorker, ordersOf } from "../broker/orders.ts";
-import { podsOf } from "../broker/pods.ts";
+import { podOf, podsOf } from "../broker/pods.ts";
 import { registeredWorkers } from "../broker/registered.ts";
 import { AntiphonError } from "../runtime/errors.ts";
 import { suggestion } from "../runtime/suggest.ts";
@@ -71,9 +71,4 @@ export class Workers {
     if (!pods.includes(pod)) throw new AntiphonError("WORKER_UNKNOWN", `${pod}.${suggestion(pod, pods)}`);
     await orderWorker(this.#context, pod, order);
   }
-}
-
-/** A worker's id in one queue is its pod and something random. */
-function podOf(wid: string): string {
-  return wid.slice(0, wid.lastIndexOf("."));
 }

@@ -1,7 +1,7 @@
 // An `Emit` that also tells error trackers, several at once. Each gets each report; a flood of equal ones is told once.
 
 import type { Clock, Random } from "../runtime/clock.ts";
-import { setNewest } from "../runtime/newest.ts";
+import { addNewest, setNewest } from "../runtime/newest.ts";
 import type { Emit, EventFields, EventName } from "./events.ts";
 import { maskOf, type Report, reportOf } from "./report.ts";
 import { Tracker } from "./tracker.ts";
@@ -89,7 +89,7 @@ class Seen {
   isNew(name: EventName, fields: unknown): boolean {
     if (name === "run.failed") {
       const { route, origin, next } = fields as EventFields["run.failed"];
-      if (next === "dead letter") remember(this.#last, `${origin} ${route}`);
+      if (next === "dead letter") addNewest(this.#last, `${origin} ${route}`, SAME_MAX);
     }
     if (name !== "run.dead") return true;
     const { route, origin } = fields as EventFields["run.dead"];
@@ -103,9 +103,4 @@ class Seen {
     setNewest(this.#untilMs, [same, now + SAME_MS], SAME_MAX);
     return true;
   }
-}
-
-function remember(set: Set<string>, text: string): void {
-  set.add(text);
-  if (set.size > SAME_MAX) set.delete(set.values().next().value ?? "");
 }

@@ -1,6 +1,7 @@
 // Deliveries that were cancelled while the take that brings them was on its way here: the bell may overtake its reply.
 
 import type { Clock } from "../runtime/clock.ts";
+import { setNewest } from "../runtime/newest.ts";
 
 const KEPT_MS = 5_000;
 const KEPT_MAX = 1_000;
@@ -15,8 +16,7 @@ export class Cancels {
   }
 
   add(id: string): void {
-    this.#ids.set(id, this.#clock.monotonic());
-    for (const [oldest] of this.#ids) if (this.#ids.size > KEPT_MAX) this.#ids.delete(oldest);
+    setNewest(this.#ids, [id, this.#clock.monotonic()], KEPT_MAX);
   }
 
   has(id: string): boolean {
