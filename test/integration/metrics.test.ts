@@ -6,15 +6,12 @@ import { afterEach, beforeEach, expect, test } from "vitest";
 import { METRIC_GROUPS } from "../../services/telemetry/metrics.ts";
 import { OWN_SERIES_MAX } from "../../services/telemetry/meter.ts";
 import { openQueue, type Queue } from "../../services/queue/queue.ts";
-import { FakeChat } from "../support/fake-chat.ts";
 import { Lab } from "../support/handling.ts";
-import { MasterProcess } from "../support/master-kit.ts";
 import { MetricsPage } from "../support/metrics-page.ts";
 import { testRedis, withServer } from "../support/redis.ts";
-import { type SpawnedNode, spawnNode } from "../support/spawn.ts";
 import { waitFor } from "../support/wait-for.ts";
+import { WholeBot } from "../support/whole-bot.ts";
 
-const MAIN = new URL("../../services/main.ts", import.meta.url);
 const PATIENT = { timeoutMs: 60_000 };
 const LINES_PER_SECOND = 200;
 const SENT = "messaging_client_sent_messages_total";
@@ -23,47 +20,24 @@ const TOOK = "messaging_client_operation_duration_seconds";
 const LOUD = "test/fixtures/handlers/loud.ts";
 
 let lab: Lab;
-let chat: FakeChat;
 let queue: Queue;
-let worker: SpawnedNode;
-let master: MasterProcess;
-let urls: { http: string; admin: string; master: string };
+let bot: WholeBot;
 
 beforeEach(async () => {
   const { url: redisUrl } = await testRedis();
   lab = new Lab(redisUrl);
-  chat = await FakeChat.start({ idempotency: "key" });
   queue = await openQueue({ url: redisUrl, namespace: lab.namespace });
-  // No schedules: what they enqueue would be taken, too.
-  const env = { ANTIPHON_HANDLERS: LOUD };
-  master = new MasterProcess({ redisUrl, namespace: lab.namespace, chat, env });
-  worker = spawnNode(MAIN, {
-    args: ["worker"],
-    env: {
-      REDIS_URL: redisUrl,
-      ANTIPHON_NAMESPACE: lab.namespace,
-      ANTIPHON_HANDLERS: LOUD,
-      ANTIPHON_ADAPTERS: "fake",
-      FAKE_URL: chat.url,
-      ANTIPHON_WORKER_THREADS: "3",
-      ANTIPHON_ADMIN_HOST: "127.0.0.1",
-      ANTIPHON_ADMIN_PORT: "0",
-      ANTIPHON_HTTP_HOST: "127.0.0.1",
-      ANTIPHON_HTTP_PORT: "0",
-      ANTIPHON_LOG_LINES: String(LINES_PER_SECOND),
-      LOG_FORMAT: "json",
-    },
+  bot = await WholeBot.start({
+    redisUrl,
+    namespace: lab.namespace,
+    // No schedules: what they enqueue would be taken, too.
+    env: { ANTIPHON_HANDLERS: LOUD },
+    workerEnv: { ANTIPHON_WORKER_THREADS: "3", ANTIPHON_LOG_LINES: String(LINES_PER_SECOND) },
   });
-  const line = await worker.waitForLine("process.started", 60_000);
-  await master.node.waitForLine("process.started", 60_000);
-  await master.leads("fake", 60_000);
-  const [http = "", admin = ""] = (JSON.parse(line) as { urls: string }).urls.split(" ");
-  urls = { http, admin, master: String(master.of("process.started")[0]?.["urls"]) };
 });
 afterEach(async () => {
   await queue.close();
-  await Promise.all([worker.kill("SIGTERM"), master.node.kill("SIGTERM")]);
-  await chat.stop();
+  await bot.stop();
   await lab.stop();
 });
 
@@ -87,10 +61,10 @@ withServer("promtool", () => {
   test("handler threads, main and the HTTP thread are counted together, once, and promtool finds nothing wrong", async () => {
     await queue.enqueue("loud.fail", {});
     for (let job = 0; job < 20; job++) await queue.enqueue("loud.label", { from: 0, to: 5 });
-    for (let hook = 0; hook < 3; hook++) await fetch(`${urls.http}/loud`, { method: "POST", body: "{}" });
-    await fetch(`${urls.http}/loud`, { method: "POST", body: "x", headers: { "content-type": "text/csv" } });
+    for (let hook = 0; hook < 3; hook++) await fetch(`${bot.urls.http}/loud`, { method: "POST", body: "{}" });
+    await fetch(`${bot.urls.http}/loud`, { method: "POST", body: "x", headers: { "content-type": "text/csv" } });
     const page = await metricsWith(
-      urls.admin,
+      bot.urls.worker,
       (one) =>
         one.sum("antiphon_runs_total", { route: "loud.label" }) === 20 &&
         one.sum("antiphon_runs_total", { route: "loud.hook" }) === 3 &&
@@ -121,7 +95,7 @@ withServer("promtool", () => {
 
   test("a master tells whom it leads, and what it shares with the others", async () => {
     const page = await metricsWith(
-      urls.master,
+      bot.urls.master,
       (one) => (one.sum("antiphon_lease_renew_seconds_count", { unit: "fake" }) ?? 0) > 0,
     );
     for (const unit of ["control", "fake"]) {
@@ -137,14 +111,14 @@ withServer("promtool", () => {
     const sent = (page: MetricsPage, to: string): number | undefined => {
       return page.sum(SENT, { messaging_destination_name: to, error_type: "" });
     };
-    chat.say({ room: "lobby", user: "ann", text: "antiphon pass 3" });
-    for (let hook = 0; hook < 2; hook++) await fetch(`${urls.http}/loud`, { method: "POST", body: "{}" });
-    await waitFor(() => chat.posts.some(({ text }) => text === "passed on"), PATIENT);
+    bot.chat.say({ room: "lobby", user: "ann", text: "antiphon pass 3" });
+    for (let hook = 0; hook < 2; hook++) await fetch(`${bot.urls.http}/loud`, { method: "POST", body: "{}" });
+    await waitFor(() => bot.chat.posts.some(({ text }) => text === "passed on"), PATIENT);
     const byWorker = await metricsWith(
-      urls.admin,
+      bot.urls.worker,
       (one) => sent(one, "default") === 5 && sent(one, "outbox/fake") === 1,
     );
-    const byMaster = await metricsWith(urls.master, (one) => sent(one, "chat") === 1);
+    const byMaster = await metricsWith(bot.urls.master, (one) => sent(one, "chat") === 1);
     const ofSends = { messaging_operation_name: "send" };
     for (const page of [byWorker, byMaster]) {
       expect(page.sum(`${TOOK}_count`, ofSends)).toBeGreaterThan(0);
@@ -158,7 +132,7 @@ withServer("promtool", () => {
     const [shared = {}] = Object.values(METRIC_GROUPS);
     // Each reads Redis at most once in a while, and for itself: what has just begun one of them tells a little later.
     await waitFor(async () => {
-      const [one, other] = [await MetricsPage.read(urls.admin), await MetricsPage.read(urls.master)];
+      const [one, other] = [await MetricsPage.read(bot.urls.worker), await MetricsPage.read(bot.urls.master)];
       return Object.keys(shared).every((name) => other.all(name).length === one.all(name).length);
     }, PATIENT);
   });
@@ -169,23 +143,26 @@ test("a handler that logs 10,000 lines a second is heard a little, counted, and 
   const lines = 10_000;
   for (let run = 0; run < runs; run++) await queue.enqueue("loud.shout", { lines });
   const isLogged = (line: string): boolean => line.includes('"route":"loud.shout"') && line.includes('"event":"log"');
-  const page = await metricsWith(urls.admin, (one) => {
+  const page = await metricsWith(bot.urls.worker, (one) => {
     const dropped = one.sum("antiphon_log_lines_dropped_total", { route: "loud.shout" }) ?? 0;
-    const logged = worker.lines.filter(isLogged).length;
+    const logged = bot.worker.lines.filter(isLogged).length;
     return one.sum("antiphon_runs_total", { route: "loud.shout" }) === runs && logged + dropped === runs * lines;
   });
   expect(page.sum("antiphon_runs_total", { route: "loud.shout", outcome: "done" })).toBe(runs);
-  expect(worker.lines.some((line) => line.includes('"log.dropped"'))).toBe(true);
-  expect(worker.lines.filter(isLogged).length).toBeLessThan(lines);
+  expect(bot.worker.lines.some((line) => line.includes('"log.dropped"'))).toBe(true);
+  expect(bot.worker.lines.filter(isLogged).length).toBeLessThan(lines);
   // It goes on as before.
-  const response = await fetch(`${urls.http}/loud`, { method: "POST", body: "{}" });
+  const response = await fetch(`${bot.urls.http}/loud`, { method: "POST", body: "{}" });
   expect(response.status).toBe(202);
-  await metricsWith(urls.admin, (one) => one.sum("antiphon_runs_total", { route: "loud.hook" }) === 1);
+  await metricsWith(bot.urls.worker, (one) => one.sum("antiphon_runs_total", { route: "loud.hook" }) === 1);
 });
 
 test("labels made of what users say are bounded over all threads of a process", async () => {
   for (let from = 0; from < 5_000; from += 250) await queue.enqueue("loud.label", { from, to: from + 250 });
-  const page = await metricsWith(urls.admin, (one) => one.sum("antiphon_runs_total", { route: "loud.label" }) === 20);
+  const page = await metricsWith(
+    bot.urls.worker,
+    (one) => one.sum("antiphon_runs_total", { route: "loud.label" }) === 20,
+  );
   expect(page.all("antiphon_handler_loud_asked_total").length).toBeLessThanOrEqual(OWN_SERIES_MAX);
   const dropped = page.sum("antiphon_samples_dropped_total", { metric: "antiphon_handler_loud_asked_total" });
   expect(dropped).toBeGreaterThan(1_000);

@@ -50,6 +50,8 @@ export class WholeBot {
       env: {
         REDIS_URL: redisUrl,
         ANTIPHON_NAMESPACE: namespace,
+        ANTIPHON_ADAPTERS: "fake",
+        FAKE_URL: chat.url,
         ANTIPHON_HTTP_HOST: "127.0.0.1",
         ANTIPHON_HTTP_PORT: "0",
         ANTIPHON_ADMIN_HOST: "127.0.0.1",
